@@ -1,0 +1,241 @@
+"""Kernels held in memory, in one contiguous kernel-major array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mkfusion.kernels._storage import FloatArray, IndexArray
+
+__all__ = ["DenseStorage", "dense_storage_from"]
+
+
+class DenseStorage:
+    """A stack of kernels in one array.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64
+        C-contiguous: every pass over the stack then streams through memory kernel by kernel and
+        row by row. Not copied.
+    """
+
+    def __init__(self, array: FloatArray) -> None:
+        self.array = array
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        n_kernels, n_rows, n_cols = self.array.shape
+        return n_rows, n_cols, n_kernels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    def take(self, rows: IndexArray | None, cols: IndexArray | None) -> DenseStorage:
+        if rows is None and cols is None:
+            return self
+        n_rows, n_cols, n_kernels = self.shape
+        shape = (
+            n_kernels,
+            n_rows if rows is None else len(rows),
+            n_cols if cols is None else len(cols),
+        )
+        block = np.empty(shape, dtype=self.dtype)
+        # Kernel by kernel: indexing all kernels at once would order the result differently
+        # and need a second copy to become contiguous again.
+        for source, target in zip(self.array, block, strict=True):
+            target[...] = _block(source, rows, cols)
+        return DenseStorage(block)
+
+    def select(self, which: IndexArray) -> DenseStorage:
+        first, last = int(which[0]), int(which[-1])
+        if last - first + 1 == len(which) and np.all(np.diff(which) == 1):
+            return DenseStorage(self.array[first : last + 1])
+        return DenseStorage(self.array[which])
+
+    def combine(
+        self,
+        weights: NDArray[np.float64],
+        rows: IndexArray | None = None,
+        out: NDArray[np.float64] | None = None,
+        *,
+        cols: IndexArray | None = None,
+    ) -> NDArray[np.float64]:
+        n_rows, n_cols, _ = self.shape
+        rows = np.arange(n_rows) if rows is None else rows
+        if out is None:
+            out = np.empty((len(rows), n_cols if cols is None else len(cols)))
+        if cols is None:
+            from mkfusion.kernels._dense import combine_rows
+
+            combine_rows(self.array, weights, rows, out)
+            return out
+        out[...] = 0.0
+        block_index = np.ix_(rows, cols)
+        for k in np.flatnonzero(weights):
+            out += weights[k] * self.array[k][block_index]
+        return out
+
+    def dot(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
+        from mkfusion.kernels._dense import dot_columns
+
+        n_rows, n_cols, n_kernels = self.shape
+        columns = np.ascontiguousarray(beta.reshape(-1, n_cols))
+        out = np.zeros((len(columns), n_kernels, n_rows))
+        dot_columns(self.array, columns, np.flatnonzero(columns.any(axis=0)), out)
+        return out.reshape(beta.shape[:-1] + (n_kernels, n_rows))
+
+    def dot_symmetric(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
+        from mkfusion.kernels._dense import dot_rows
+
+        _, n, n_kernels = self.shape
+        vectors = np.ascontiguousarray(beta.reshape(-1, n))
+        out = np.zeros((len(vectors), n_kernels, n))
+        dot_rows(self.array, vectors, np.flatnonzero(vectors.any(axis=0)), out)
+        return out.reshape(beta.shape[:-1] + (n_kernels, n))
+
+    def diagonal(self) -> NDArray[np.float64]:
+        return np.diagonal(self.array, axis1=1, axis2=2).astype(np.float64)
+
+    def gram(self, k: int) -> FloatArray:
+        return self.array[k]
+
+    def materialize(self) -> DenseStorage:
+        return self
+
+
+def _block(gram: FloatArray, rows: IndexArray | None, cols: IndexArray | None) -> FloatArray:
+    if rows is None:
+        return gram[:, cols]
+    if cols is None:
+        return gram[rows]
+    return gram[np.ix_(rows, cols)]
+
+
+def dense_storage_from(
+    grams: Sequence[ArrayLike] | NDArray[Any],
+    names: Sequence[str] | None = None,
+    argument: str = "grams",
+) -> DenseStorage:
+    """Build a storage from what a user holds, copying at most once.
+
+    Parameters
+    ----------
+    grams : sequence of m array-likes of shape (n_rows, n_cols), or ndarray of shape \
+            (n_rows, n_cols, m) or (n_rows, n_cols)
+        Nothing is copied when it already lies in memory as (m, n_rows, n_cols) does.
+    names : sequence of m str, default=None
+        For messages.
+    argument : str, default="grams"
+        For messages: what the user calls `grams`.
+
+    Returns
+    -------
+    DenseStorage
+        ``float32`` if every kernel is, otherwise ``float64``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Empty, not numeric, of different sizes, or not finite.
+    """
+
+    def label(k: int) -> str:
+        known = names is not None and k < len(names)
+        return f"{argument}[{k}] ({names[k]!r})" if names and known else f"{argument}[{k}]"
+
+    array = _kernel_major(grams, argument, label)
+    if 0 in array.shape:
+        raise ValueError(
+            f"{argument} holds {array.shape[0]} kernels of shape {array.shape[1:]}; expected at "
+            "least one kernel, with at least one row and one column."
+        )
+    for k, gram in enumerate(array):
+        check_finite(gram, label(k))
+    return DenseStorage(array)
+
+
+def _kernel_major(grams: Any, argument: str, label: Callable[[int], str]) -> FloatArray:
+    if isinstance(grams, list | tuple):
+        if len(grams) == 0:
+            raise ValueError(f"{argument} is empty; expected at least one kernel.")
+        if not _is_matrix_of_lists(grams):
+            return _stack_list([_numbers(g, label(k)) for k, g in enumerate(grams)], label)
+    array = _numbers(grams, argument)
+    if array.ndim == 2:
+        array = array[:, :, np.newaxis]
+    if array.ndim != 3:
+        raise ValueError(
+            f"{argument} has shape {array.shape}; expected a list of arrays (n_rows, n_cols), or "
+            "one array (n_rows, n_cols, n_kernels)."
+        )
+    return np.ascontiguousarray(np.moveaxis(array, -1, 0), dtype=_float_type([array]))
+
+
+def _is_matrix_of_lists(rows: Sequence[Any]) -> bool:
+    """Whether this is one matrix written down as a list of rows."""
+    return all(
+        isinstance(row, list | tuple) and (len(row) == 0 or np.isscalar(row[0])) for row in rows
+    )
+
+
+def _stack_list(grams: list[NDArray[Any]], label: Callable[[int], str]) -> FloatArray:
+    for k, gram in enumerate(grams):
+        if gram.ndim != 2:
+            raise ValueError(
+                f"{label(k)} has shape {gram.shape}; expected a matrix (n_rows, n_cols)."
+            )
+        if gram.shape != grams[0].shape:
+            raise ValueError(
+                f"{label(k)} has shape {gram.shape}, but {label(0)} has shape {grams[0].shape}; "
+                "expected all kernels between the same samples."
+            )
+    dtype = _float_type(grams)
+    if len(grams) == 1:
+        return np.ascontiguousarray(grams[0], dtype=dtype)[np.newaxis]
+    array = np.empty((len(grams), *grams[0].shape), dtype=dtype)
+    for target, gram in zip(array, grams, strict=True):
+        target[...] = gram
+    return array
+
+
+def _numbers(values: Any, label: str) -> NDArray[Any]:
+    """Return `values` as an array of real numbers, without copying one that is."""
+    if hasattr(values, "toarray"):
+        raise TypeError(
+            f"{label} is a sparse {type(values).__name__}; expected a dense array: kernels are "
+            "stored densely, pass `.toarray()`."
+        )
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # ragged
+        raise ValueError(f"{label} is not a rectangular array of numbers: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{label} has dtype {array.dtype}; expected real numbers (convert it with "
+            "`.astype(float)` if that is what it holds)."
+        )
+    return array
+
+
+def _float_type(arrays: Sequence[NDArray[Any]]) -> type[np.floating[Any]]:
+    return np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64
+
+
+def check_finite(values: NDArray[Any], label: str) -> None:
+    """Refuse NaN and infinity, reading the matrix once and copying nothing if it is finite."""
+    with np.errstate(all="ignore"):
+        # A NaN or an infinity survives the sum; a sum of finite numbers may overflow, which
+        # is why a sum that is not finite proves nothing.
+        if np.isfinite(values.sum(dtype=np.float64)):
+            return
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        i, j = bad[0]
+        raise ValueError(
+            f"{label} contains {values[i, j]} at row {i}, column {j}; expected finite numbers."
+        )
