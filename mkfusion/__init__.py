@@ -1,0 +1,31 @@
+"""Multiple kernel learning for multimodal data, certified, in scikit-learn's style."""
+
+from mkfusion.kernels import (
+    ChiSquaredKernel,
+    ColumnKernelizer,
+    CosineKernel,
+    Kernelizer,
+    KernelStack,
+    LaplacianKernel,
+    LinearKernel,
+    PolynomialKernel,
+    RBFKernel,
+)
+from mkfusion.mkl import MKLClassifier
+from mkfusion.modalities import Modalities
+
+__all__ = [
+    "ChiSquaredKernel",
+    "ColumnKernelizer",
+    "CosineKernel",
+    "KernelStack",
+    "Kernelizer",
+    "LaplacianKernel",
+    "LinearKernel",
+    "MKLClassifier",
+    "Modalities",
+    "PolynomialKernel",
+    "RBFKernel",
+]
+
+__version__ = "0.1.0"

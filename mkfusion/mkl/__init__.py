@@ -1,0 +1,5 @@
+"""Estimators that learn kernel weights."""
+
+from mkfusion.mkl._classifier import MKLClassifier
+
+__all__ = ["MKLClassifier"]

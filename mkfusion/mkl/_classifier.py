@@ -1,0 +1,329 @@
+"""Multiple kernel learning for classification."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, Options
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mkfusion.kernels import KernelStack
+from mkfusion.mkl._validation import (
+    check_labels,
+    is_several,
+    prediction_stack,
+    sample_costs,
+    training_stack,
+)
+
+if TYPE_CHECKING:
+    from mkfusion.solvers import MKLResult
+
+__all__ = ["MKLClassifier"]
+
+
+class MKLClassifier(ClassifierMixin, BaseEstimator):
+    """Support vector machine on a weighted sum of kernels whose weights are learned.
+
+    Minimises, over non-negative kernel weights d, functions f_k in the space of kernel k and an
+    intercept b,
+
+        1/2 sum_k ||f_k||^2 / d_k + C sum_i s_i max(0, 1 - y_i (sum_k f_k(x_i) + b))
+
+    subject to ||d||_p <= 1, or, if `lam` is given, with the penalty ``lam / 2 ||d||_p^2`` added
+    instead. Both are convex; every fit reports how far it can be from the optimum.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Positive price of the hinge loss: the smaller, the smoother. It acts on the composite
+        kernel, whose scale depends on p: more kernels at p > 1 make a larger sum.
+    p : float, default=1.0
+        Norm of the kernel weights, in [1, inf]: 1 chooses few kernels, 1 < p < inf weights all of
+        them the more evenly the larger it is, ``numpy.inf`` is their unweighted sum.
+    lam : float, default=None
+        Positive strength of the penalty form, in which the size of the weights is free; None is
+        the constraint form.
+    per_class_weights : bool, default=False
+        With more than two classes, whether each one-versus-rest problem learns weights of its own
+        instead of all sharing one vector.
+    class_weight : dict or "balanced", default=None
+        Factor of C for each class, as in :class:`sklearn.svm.SVC`.
+    tol : float, default=1e-3
+        Relative duality gap to reach: the objective is at most this share above the optimum.
+    max_iter : int, default=200
+        Most choices of kernel weights to try before giving up with a warning.
+    n_jobs : int, default=None
+        Threads that solve one-versus-rest problems with `per_class_weights`.
+    verbose : bool or int, default=False
+        Whether to print the gap after every choice of kernel weights.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_kernels,), or (n_classes, n_kernels) with `per_class_weights` \
+            and more than two classes
+        Kernel weights d.
+    kernel_names_ : list of n_kernels str
+        Names of the kernels in the stack.
+    dual_coef_ : ndarray of shape (1, n_SV) or (n_classes, n_SV)
+        Signed dual coefficients of the support vectors, positive towards ``classes_[1]``, or
+        towards class u in row u with more than two classes.
+    support_ : ndarray of shape (n_SV,)
+        Training samples with a non-zero dual coefficient.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Exact minimisers of the hinge loss.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    objective_ : float
+        Primal objective value, summed over the one-versus-rest problems.
+    duality_gap_ : float
+        Certified relative duality gap, (primal - dual) / primal.
+    n_iter_ : int
+        Choices of kernel weights that were tried (the most of any problem with
+        `per_class_weights`).
+    n_features_in_ : int
+        Number of training samples: the columns that kernels must have to predict.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names, if the kernel was a DataFrame with string columns.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If `max_iter` did not suffice, with the gap reached.
+
+    See Also
+    --------
+    ColumnKernelizer : From raw samples of several modalities to kernels.
+    sklearn.svm.SVC : The same machine on one kernel.
+
+    Notes
+    -----
+    With more than two classes the problems "class u against the rest" share the kernel weights
+    that minimise the sum of their objectives. Kernels of zeros get no weight for any p.
+
+    References
+    ----------
+    Kloft, Brefeld, Sonnenburg and Zien, "lp-norm multiple kernel learning", JMLR 12 (2011).
+
+    Vishwanathan, Sun, Theera-Ampornpunt and Varma, "Multiple kernel learning and the SMO
+    algorithm", NIPS (2010): the penalty form.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
+    >>> from sklearn.preprocessing import scale
+    >>> from mkfusion import MKLClassifier
+    >>> X, y = load_wine(return_X_y=True)
+    >>> X = scale(X)
+    >>> grams = [linear_kernel(X) / 13, rbf_kernel(X), rbf_kernel(X, gamma=100.0)]
+    >>> model = MKLClassifier(C=10).fit(grams, y)
+    >>> model.weights_[2]
+    0.0
+    >>> model.duality_gap_ <= model.tol
+    True
+    >>> model.score(grams, y)
+    1.0
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "C": [Interval(Real, 0, None, closed="neither")],
+        "p": [Interval(Real, 1, None, closed="left"), Options(Real, {np.inf})],
+        "lam": [Interval(Real, 0, None, closed="neither"), None],
+        "per_class_weights": ["boolean"],
+        "class_weight": [dict, Options(str, {"balanced"}), None],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+            None,
+        ],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        p: float = 1.0,
+        *,
+        lam: float | None = None,
+        per_class_weights: bool = False,
+        class_weight: dict[Any, float] | str | None = None,
+        tol: float = 1e-3,
+        max_iter: int = 200,
+        n_jobs: int | None = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.C = C
+        self.p = p
+        self.lam = lam
+        self.per_class_weights = per_class_weights
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn kernel weights and the machine on their weighted sum.
+
+        Parameters
+        ----------
+        X : list of n_kernels arrays of shape (n, n), ndarray of shape (n, n, n_kernels) or \
+                (n, n), or KernelStack
+            Gram matrices of the training samples.
+        y : array-like of shape (n,)
+            Class labels: strings, integers or booleans.
+        sample_weight : array-like of shape (n,), default=None
+            Non-negative factor of C for each sample.
+
+        Returns
+        -------
+        self : object
+            Fitted classifier.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of its range, or the kernels are not finite symmetric positive
+            semi-definite matrices between the samples that y labels, or there is one class only.
+        """
+        self._validate_params()
+        stack = training_stack(self, X)
+        classes, codes = check_labels(stack, y)
+        cost = sample_costs(self.C, self.class_weight, sample_weight, stack, classes, codes)
+        # Kernels on demand are computed here, once: the solver reads their rows many times.
+        stack = stack.materialize()
+        stack.check_gram("X")
+        positive = (
+            codes == (np.arange(len(classes)) if len(classes) > 2 else np.array([1]))[:, None]
+        )
+        results = self._solve(stack, np.where(positive, 1.0, -1.0), cost)
+
+        beta = np.concatenate([result.beta for result in results])
+        primal = sum(result.primal for result in results)
+        gap = max(primal - sum(result.dual for result in results), 0.0)
+        self.classes_ = classes
+        self.kernel_names_ = stack.names
+        self.weights_ = results[0].weights
+        if len(results) > 1:
+            self.weights_ = np.stack([result.weights for result in results])
+        self.support_ = np.flatnonzero(beta.any(axis=0))
+        self.dual_coef_ = beta[:, self.support_]
+        self.intercept_ = np.concatenate([result.intercept for result in results])
+        self.objective_ = primal
+        self.duality_gap_ = gap / primal if primal > 0.0 else 0.0
+        self.n_iter_ = max(result.n_iter for result in results)
+        self._remember_input(X, stack.shape[0])
+        if not all(result.converged for result in results):
+            warnings.warn(
+                f"MKLClassifier reached the relative duality gap {self.duality_gap_:.2g} after "
+                f"max_iter={self.max_iter} choices of kernel weights; expected tol={self.tol:g}. "
+                "Raise max_iter or tol, or bring the kernels to one scale.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _solve(
+        self, stack: KernelStack, y: NDArray[np.float64], cost: NDArray[np.float64]
+    ) -> list[MKLResult]:
+        """Solve the problems of which y (n_problems, n) holds the labels: together, or each."""
+        # Imported where it is needed: it brings Numba with it.
+        from mkfusion.solvers import solve_mkl
+
+        together = [y] if not self.per_class_weights else [row[np.newaxis] for row in y]
+        return list(
+            Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(solve_mkl)(
+                    stack._storage,
+                    signs,
+                    np.tile(cost, (len(signs), 1)),
+                    p=self.p,
+                    lam=self.lam or 0.0,
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                    report=_print_progress if self.verbose else None,
+                )
+                for signs in together
+            )
+        )
+
+    def _remember_input(self, X: Any, n_train: int) -> None:
+        if is_several(X):
+            self.n_features_in_ = n_train
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
+        else:
+            validate_data(self, X, skip_check_array=True)
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return how far samples lie on the side of each class.
+
+        Reads, or computes, only the kernels with weight, between the samples and the support
+        vectors.
+
+        Parameters
+        ----------
+        X : list of n_kernels arrays of shape (n_samples, n), ndarray of shape \
+                (n_samples, n, n_kernels) or (n_samples, n), or KernelStack
+            Kernels between the samples and the n training samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            With two classes, positive towards ``classes_[1]``.
+        """
+        check_is_fitted(self)
+        stack = prediction_stack(self, X, self.n_features_in_, self.kernel_names_)
+        weights = np.atleast_2d(self.weights_)
+        used = np.flatnonzero(weights.any(axis=0))
+        decision = np.tile(self.intercept_, (stack.shape[0], 1))
+        if len(used) and len(self.support_):
+            active = stack.select(used)
+            if len(weights) == 1:
+                decision += active.combine(weights[0, used], cols=self.support_) @ self.dual_coef_.T
+            else:
+                for u, (d, beta) in enumerate(zip(weights, self.dual_coef_, strict=True)):
+                    support = self.support_[beta != 0.0]
+                    composite = active.combine(d[used], cols=support)
+                    decision[:, u] += composite @ beta[beta != 0.0]
+        return decision[:, 0] if len(self.classes_) == 2 else decision
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most likely class of each sample.
+
+        Parameters
+        ----------
+        X : list of n_kernels arrays of shape (n_samples, n), ndarray of shape \
+                (n_samples, n, n_kernels) or (n_samples, n), or KernelStack
+            Kernels between the samples and the n training samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels.
+        """
+        decision = self.decision_function(X)
+        if decision.ndim == 1:
+            return self.classes_[(decision > 0.0).astype(np.intp)]
+        return self.classes_[decision.argmax(axis=1)]
+
+
+def _print_progress(n_iter: int, gap: float, weights: NDArray[np.float64]) -> None:
+    used = np.count_nonzero(weights)
+    print(f"[MKL] iteration {n_iter}: relative gap {gap:.2e}, {used} of {len(weights)} kernels")

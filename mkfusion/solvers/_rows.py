@@ -1,0 +1,97 @@
+"""Rows of the composite kernel, combined from the stack when they are first needed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+# Below this many numbers in the stack one call that combines every row beats several that
+# combine some.
+_SMALL_STACK = 1_000_000
+_FIRST_BATCH = 16
+_LARGEST_BATCH = 128
+
+
+class RowSource(Protocol):
+    """Kernels whose weighted sum can be asked for row by row."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(n, n, n_kernels)``."""
+
+    def combine(
+        self,
+        weights: Floats,
+        rows: Indices | None = None,
+        cols: Indices | None = None,
+        out: Floats | None = None,
+    ) -> Floats:
+        """Return ``sum_k weights_k K_k`` on some of the rows."""
+
+
+class CompositeRows:
+    """Rows of ``sum_k d_k K_k``, shared by all tasks that use the weights d.
+
+    Parameters
+    ----------
+    stack : RowSource
+    diagonal : ndarray of shape (n_kernels, n)
+        Diagonals of the stack's kernels.
+
+    Attributes
+    ----------
+    buffer : ndarray of shape (n, n)
+        Row ``slot[i]`` is row i of the composite kernel.
+    slot : ndarray of shape (n,), integer
+        -1 for the rows that were not combined yet.
+    diag : ndarray of shape (n,)
+    """
+
+    def __init__(self, stack: RowSource, diagonal: Floats) -> None:
+        self._stack = stack
+        self._diagonal = diagonal
+        n, _, m = stack.shape
+        self._everything = n * n * m <= _SMALL_STACK
+        self.buffer = np.empty((n, n))
+        self.slot = np.full(n, -1, dtype=np.intp)
+        self._used = 0
+        self._batch = _FIRST_BATCH
+
+    def set_weights(self, weights: Floats) -> None:
+        """Start anew with other weights."""
+        self._weights = weights
+        self.diag = weights @ self._diagonal
+        self.slot[:] = -1
+        self._used = 0
+        self._batch = _FIRST_BATCH
+
+    def fetch(self, row: int, priority: Floats) -> None:
+        """Combine `row` and, because a call has a price, missing rows of high `priority` (n,)."""
+        if self._everything:
+            self.require(np.arange(self.slot.size))
+            return
+        priority = np.where(self.slot < 0, priority, -np.inf)
+        priority[row] = np.inf
+        count = min(self._batch, self.slot.size - self._used)
+        chosen = np.argpartition(-priority, count - 1)[:count]
+        self.require(chosen[priority[chosen] > 0.0])
+        self._batch = min(2 * self._batch, _LARGEST_BATCH)
+
+    def require(self, rows: Indices) -> None:
+        """Combine those of `rows` that are missing."""
+        missing = rows[self.slot[rows] < 0]
+        if missing.size:
+            stop = self._used + missing.size
+            self._stack.combine(self._weights, rows=missing, out=self.buffer[self._used : stop])
+            self.slot[missing] = np.arange(self._used, stop)
+            self._used = stop
+
+    def block(self, samples: Indices) -> Floats:
+        """Return the composite kernel between `samples`, shape (len(samples), len(samples))."""
+        self.require(samples)
+        return self.buffer[np.ix_(self.slot[samples], samples)]
