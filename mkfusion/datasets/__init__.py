@@ -1,0 +1,5 @@
+"""Small real multimodal data, shipped with the package and loaded offline."""
+
+from mkfusion.datasets._loaders import load_basic_motions, load_mfeat, load_sonar
+
+__all__ = ["load_basic_motions", "load_mfeat", "load_sonar"]

@@ -1,0 +1,152 @@
+"""The loaders: one ``.npz`` of arrays and one ``.rst`` of terms per data set."""
+
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from mkfusion.modalities import Modalities
+
+_VIEW = "view_"
+
+
+def _load(name: str) -> tuple[Modalities, dict[str, np.ndarray], str]:
+    """Read the modalities, the other arrays and the description of one data set."""
+    folder = files("mkfusion.datasets")
+    with (
+        folder.joinpath("data", f"{name}.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        views = {
+            key.removeprefix(_VIEW): arrays[key].astype(np.float64)
+            for key in arrays
+            if key.startswith(_VIEW)
+        }
+        others = {key: arrays[key] for key in arrays if not key.startswith(_VIEW)}
+    descr = folder.joinpath("descr", f"{name}.rst").read_text(encoding="utf-8")
+    return Modalities(**views), others, descr
+
+
+def _bunch(data: Modalities, target: np.ndarray, descr: str, **more: np.ndarray) -> Bunch:
+    return Bunch(data=data, target=target, target_names=np.unique(target), DESCR=descr, **more)
+
+
+def load_basic_motions(*, return_X_y: bool = False) -> Any:
+    """Load BasicMotions: four activities, seen by the two sensors of a smart watch.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    bunch : sklearn.utils.Bunch
+        With the attributes
+
+        - ``data`` : Modalities of 80 samples, `accelerometer` (80, 3, 100) and `gyroscope`
+          (80, 3, 100): axes, then time steps at 10 Hz; float64
+        - ``target`` : ndarray of str, shape (80,), the activity
+        - ``target_names`` : ndarray of str, shape (4,), the sorted activities
+        - ``split`` : ndarray of str, shape (80,), "train" or "test" as published
+        - ``DESCR`` : str, what the data are, their source and terms
+    (data, target) : tuple of Modalities and ndarray of shape (80,)
+        If `return_X_y` is True.
+
+    References
+    ----------
+    Bagnall et al., "The UEA multivariate time series classification archive, 2018",
+    arXiv:1811.00075.
+
+    Examples
+    --------
+    >>> from mkfusion.datasets import load_basic_motions
+    >>> motions = load_basic_motions()
+    >>> motions.data["gyroscope"].shape
+    (80, 3, 100)
+    >>> print(*motions.target_names)
+    Badminton Running Standing Walking
+    """
+    data, others, descr = _load("basic_motions")
+    if return_X_y:
+        return data, others["y"]
+    return _bunch(data, others["y"], descr, split=others["split"])
+
+
+def load_mfeat(*, return_X_y: bool = False) -> Any:
+    """Load Multiple Features: six descriptions of the same 2,000 handwritten numerals.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    bunch : sklearn.utils.Bunch
+        With the attributes
+
+        - ``data`` : Modalities of 2,000 samples, `fou` (2000, 76), `fac` (2000, 216), `kar`
+          (2000, 64), `pix` (2000, 240), `zer` (2000, 47), `mor` (2000, 6); float64
+        - ``target`` : ndarray of int, shape (2000,), the digit
+        - ``target_names`` : ndarray of int, shape (10,), the sorted digits
+        - ``DESCR`` : str, what the data are, their source and terms
+    (data, target) : tuple of Modalities and ndarray of shape (2000,)
+        If `return_X_y` is True.
+
+    References
+    ----------
+    Duin, "Multiple Features", UCI Machine Learning Repository, 1998, doi:10.24432/C5HC70.
+
+    Examples
+    --------
+    >>> from mkfusion.datasets import load_mfeat
+    >>> X, y = load_mfeat(return_X_y=True)
+    >>> print(*X.names)
+    fou fac kar pix zer mor
+    """
+    data, others, descr = _load("mfeat")
+    target = others["y"].astype(np.int64)
+    if return_X_y:
+        return data, target
+    return _bunch(data, target, descr)
+
+
+def load_sonar(*, return_X_y: bool = False) -> Any:
+    """Load Sonar: echoes of a mine or of a rock in 60 frequency bands.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    bunch : sklearn.utils.Bunch
+        With the attributes
+
+        - ``data`` : Modalities of 208 samples with one modality, `bands` (208, 60); float64
+        - ``target`` : ndarray of str, shape (208,), "mine" or "rock"
+        - ``target_names`` : ndarray of str, shape (2,)
+        - ``DESCR`` : str, what the data are, their source and terms
+    (data, target) : tuple of Modalities and ndarray of shape (208,)
+        If `return_X_y` is True.
+
+    References
+    ----------
+    Gorman and Sejnowski, "Analysis of hidden units in a layered network trained to classify
+    sonar targets", Neural Networks 1, 1988; doi:10.24432/C5T01Q.
+
+    Examples
+    --------
+    >>> from mkfusion.datasets import load_sonar
+    >>> X, y = load_sonar(return_X_y=True)
+    >>> X["bands"].shape
+    (208, 60)
+    """
+    data, others, descr = _load("sonar")
+    target = np.where(others["y"] == "M", "mine", "rock")
+    if return_X_y:
+        return data, target
+    return _bunch(data, target, descr)

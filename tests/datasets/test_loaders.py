@@ -1,0 +1,77 @@
+"""The data sets arrive whole, in float64, with their terms."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import train_test_split
+
+from mkfusion import Modalities
+from mkfusion.datasets import load_basic_motions, load_mfeat, load_sonar
+
+SETS = {
+    load_basic_motions: (
+        {"accelerometer": (80, 3, 100), "gyroscope": (80, 3, 100)},
+        {"Badminton": 20, "Running": 20, "Standing": 20, "Walking": 20},
+    ),
+    load_mfeat: (
+        {
+            "fou": (2000, 76),
+            "fac": (2000, 216),
+            "kar": (2000, 64),
+            "pix": (2000, 240),
+            "zer": (2000, 47),
+            "mor": (2000, 6),
+        },
+        dict.fromkeys(range(10), 200),
+    ),
+    load_sonar: ({"bands": (208, 60)}, {"mine": 111, "rock": 97}),
+}
+TERMS = {load_basic_motions: "BSD-3-Clause", load_mfeat: "CC BY 4.0", load_sonar: "CC BY 4.0"}
+
+each_set = pytest.mark.parametrize("load", SETS, ids=lambda load: load.__name__)
+
+
+@each_set
+def test_modalities_and_target(load):
+    shapes, counts = SETS[load]
+    bunch = load()
+    assert isinstance(bunch.data, Modalities)
+    assert {name: bunch.data[name].shape for name in bunch.data.names} == shapes
+    for name in shapes:
+        assert bunch.data[name].dtype == np.float64
+        assert np.isfinite(bunch.data[name]).all()
+    labels, found = np.unique(bunch.target, return_counts=True)
+    assert dict(zip(labels.tolist(), found.tolist(), strict=True)) == counts
+    assert bunch.target_names.tolist() == labels.tolist()
+    assert bunch.target.shape == (len(bunch.data),)
+
+
+@each_set
+def test_description_states_source_and_terms(load):
+    descr = load().DESCR
+    assert "Source and terms" in descr
+    assert TERMS[load] in descr
+
+
+@each_set
+def test_data_and_target_alone_are_the_same(load):
+    bunch = load()
+    X, y = load(return_X_y=True)
+    np.testing.assert_array_equal(y, bunch.target)
+    for name in bunch.data.names:
+        np.testing.assert_array_equal(X[name], bunch.data[name])
+
+
+def test_published_split_of_basic_motions():
+    bunch = load_basic_motions()
+    for part in ("train", "test"):
+        _, counts = np.unique(bunch.target[bunch.split == part], return_counts=True)
+        assert counts.tolist() == [10, 10, 10, 10]
+
+
+def test_scikit_learn_splits_them():
+    X, y = load_sonar(return_X_y=True)
+    X_train, X_test, y_train, _ = train_test_split(X, y, test_size=0.25, random_state=0)
+    assert (len(X_train), len(X_test)) == (156, 52)
+    # Gorman's bands identify a sample: the rows still belong to their labels.
+    row = {tuple(bands): label for bands, label in zip(X["bands"], y, strict=True)}
+    assert [row[tuple(bands)] for bands in X_train["bands"]] == y_train.tolist()

@@ -1,0 +1,220 @@
+"""``mkfusion demo`` prints what it promises, draws it, and refuses bad options in one line."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+from mkfusion import cli
+from mkfusion.compare._demo import demo_methods
+from mkfusion.compare._studies import SOURCES, load_study
+
+ROWS = (
+    "accelerometer alone",
+    "gyroscope alone",
+    "all columns, one SVC",
+    "uniform kernel sum",
+    "L1-MKL",
+    "L2-MKL",
+)
+SCORE_ROW = re.compile(r"(.+?)\s+(\d+)\s+([01]\.\d{4})\s+(0\.\d{4})\s+(-|\d\.\de-\d\d)\s+([\d.]+)")
+WEIGHT_ROW = re.compile(r"(\S+)\s+(0|[01]\.\d{4} \(\d\.\d{4}\))\s+(0|[01]\.\d{4} \(\d\.\d{4}\))")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One run of the demonstration, drawing included: its output and its picture."""
+    picture = tmp_path_factory.mktemp("demo") / "weights.png"
+    done = subprocess.run(
+        [sys.executable, "-m", "mkfusion.cli", "demo", "--cv", "3", "--output", picture],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    return done, picture
+
+
+def test_table_has_every_method_with_score_gap_and_time(run):
+    lines = run[0].stdout.splitlines()
+    rows = {match[1]: match for match in map(SCORE_ROW.fullmatch, lines) if match}
+    assert tuple(rows) == ROWS
+    for name, row in rows.items():
+        assert 0.5 < float(row[3]) <= 1
+        assert float(row[6]) > 0
+        if name == "all columns, one SVC":
+            assert row[5] == "-"
+        else:
+            assert float(row[5]) <= 1e-3
+
+
+def test_scores_are_those_of_cross_validation_on_the_same_folds(run):
+    study, _ = load_study("basic_motions", None, 0)
+    folds = StratifiedKFold(n_splits=3, shuffle=True, random_state=0)
+    shown = _score_columns(run[0].stdout)
+    for name, method in demo_methods(study, C=10.0).items():
+        scores = cross_val_score(method, study.X, study.y, cv=folds)
+        assert shown[name] == (f"{scores.mean():.4f}", f"{scores.std(ddof=1):.4f}")
+
+
+def _score_columns(output):
+    rows = filter(None, map(SCORE_ROW.fullmatch, output.splitlines()))
+    return {row[1]: (row[3], row[4]) for row in rows}
+
+
+def test_every_kernel_has_its_weight(run):
+    lines = run[0].stdout.splitlines()
+    rows = [match for match in map(WEIGHT_ROW.fullmatch, lines) if match]
+    names = [row[1] for row in rows]
+    assert len(names) == len(set(names)) == 16
+    assert {name.split("_")[0] for name in names} == {"accelerometer", "gyroscope"}
+    # At p = 1 the weights of each fold, and so their means, add up to one (to printed digits).
+    assert sum(float(row[2].split()[0]) for row in rows) == pytest.approx(1, abs=1e-3)
+    assert any(row[2] == "0" for row in rows), "L1-MKL should leave kernels out"
+
+
+def test_picture_is_a_png_of_readable_size(run):
+    data = run[1].read_bytes()
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", data[16:24])
+    assert width >= 1200
+    assert height >= 600
+    assert str(run[1]) in run[0].stdout
+
+
+def test_piped_output_is_plain_and_progress_goes_elsewhere(run):
+    assert "\x1b" not in run[0].stdout + run[0].stderr
+    assert run[0].stdout.isascii()
+    steps = re.findall(r"^\[(\d+)/18\] (.+)$", run[0].stderr, flags=re.M)
+    assert [label for _, label in steps][1:] == list(ROWS)
+    assert [int(done) for done, _ in steps] == [0, 0, 3, 6, 9, 12, 15]
+
+
+def test_drawn_samples_are_said(capsys):
+    code = cli.main(["demo", "--data", "mfeat", "--cv", "2", "--samples", "60", "--no-plot"])
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "60 samples of 2000" in shown
+    assert "mor alone" in shown
+
+
+def test_seed_changes_the_folds_and_nothing_else_does(capsys):
+    def scores(seed):
+        cli.main(["demo", "--cv", "2", "--samples", "40", "--no-plot", "--seed", seed])
+        return _score_columns(capsys.readouterr().out)
+
+    assert scores("1") == scores("1")
+    assert scores("1") != scores("2")
+
+
+def test_samples_keep_the_classes_in_proportion():
+    study, n_all = load_study("mfeat", None, 3)
+    assert n_all == 2000
+    assert np.unique(study.y, return_counts=True)[1].tolist() == [50] * 10
+
+
+def test_choices_of_data_are_the_studies(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["demo", "--data", "iris"])
+    shown = capsys.readouterr().err
+    assert all(repr(name) in shown or name in shown for name in SOURCES)
+    for name in SOURCES:
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(["demo", "--data", name, "--cv", "1"])
+        assert "--cv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "COMMAND"),
+        (["dance"], "'dance'"),
+        (["demo", "--data", "iris"], "'iris'"),
+        (["demo", "--cv", "1"], "at least 2, got '1'"),
+        (["demo", "--cv", "many"], "at least 2, got 'many'"),
+        (["demo", "--cv", "21"], "at most 20 folds"),
+        (["demo", "--seed", "-1"], "--seed"),
+        (["demo", "--seed", str(2**32)], "between 0 and 4294967295"),
+        (["demo", "--samples", "7"], "takes 20 to 80 samples, got 7"),
+        (["demo", "--samples", "81"], "takes 20 to 80 samples, got 81"),
+        (["demo", "-C", "0"], "a positive number, got '0'"),
+        (["demo", "-C", "inf"], "a positive number, got 'inf'"),
+        (["demo", "--output", "weights.jpg"], "ends in .png, got 'weights.jpg'"),
+        (["demo", "--output", "no/such/folder/w.png"], "no such folder: 'no/such/folder'"),
+        (["demo", "--frobnicate"], "--frobnicate"),
+    ],
+    ids=" ".join,
+)
+def test_bad_option_is_one_line_and_code_2(arguments, said, capsys):
+    try:
+        code = cli.main(arguments)
+    except SystemExit as stopped:
+        code = stopped.code
+    shown = capsys.readouterr()
+    assert code == 2
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert said in shown.err
+
+
+def test_folder_as_output_is_refused(tmp_path, capsys):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["demo", "--output", str(tmp_path / "folder.png")])
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_without_matplotlib_the_way_out_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["demo"]) == 2
+    shown = capsys.readouterr().err
+    assert "mkfusion[plot]" in shown
+    assert "--no-plot" in shown
+
+
+def test_interruption_is_one_line(monkeypatch, capsys):
+    def interrupt(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_demo", interrupt)
+    assert cli.main(["demo"]) == 130
+    assert capsys.readouterr().err == "mkfusion: interrupted\n"
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"mkfusion {version('mkfusion')}\n"
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from mkfusion import cli\n"
+        "try: cli.main(['demo', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print('heavy:', [m for m in ('numba', 'matplotlib', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("heavy: []\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", SOURCES)
+def test_ends_within_a_minute_from_a_cold_numba_cache(data, tmp_path):
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "mkfusion.cli", "demo", "--data", data],
+        cwd=tmp_path,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+        check=True,
+        timeout=300,
+    )
+    assert time.perf_counter() - start < 60
+    assert (tmp_path / "mkfusion_weights.png").exists()
