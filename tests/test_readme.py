@@ -1,0 +1,68 @@
+"""The README and the guide: every Python example runs and prints what it says it prints."""
+
+import contextlib
+import io
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
+
+
+def blocks(page, language):
+    """Fenced code blocks of one language, each with the line that it begins on."""
+    text = page.read_text(encoding="utf-8")
+    for match in re.finditer(rf"^```{language}\n(.*?)^```$", text, flags=re.M | re.S):
+        yield text[: match.start()].count("\n") + 2, match[1]
+
+
+EXAMPLES = [
+    pytest.param(page, line, code, id=f"{page.name}:{line}")
+    for page in PAGES
+    for line, code in blocks(page, "python")
+]
+
+
+@pytest.mark.parametrize(("page", "line", "code"), EXAMPLES)
+def test_example_prints_what_it_says(page, line, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = re.findall(r"^ *print\(.*\)  # (.*)$", code, flags=re.M)
+    assert said or "print(" not in code, "every print states its output"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile("\n" * (line - 1) + code, page.name, "exec"), {"__name__": "example"})
+    assert printed.getvalue().splitlines() == said
+
+
+def test_three_examples_of_about_ten_lines():
+    lines = [code.strip().splitlines() for _, code in blocks(README, "python")]
+    assert len(lines) == 3
+    # Imports do not count: they say what is used, not how much there is to do.
+    bodies = [[line for line in code if not line.startswith(("from", "import"))] for code in lines]
+    assert all(len([line for line in body if line]) <= 11 for body in bodies)
+
+
+def test_two_commands_install_from_any_folder_and_name_extras_that_exist():
+    commands = [code for _, code in blocks(README, "sh")]
+    assert len(commands) == 2
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for command, extra in zip(commands, ("plot", "test"), strict=True):
+        assert command.count("\n") == 1, "one line to type"
+        words = shlex.split(command)
+        assert f"$(dirname ../*/mkfusion/)[{extra}]" in words
+        assert extra in extras
+    assert commands[0].strip().endswith("env/bin/mkfusion demo")
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
