@@ -28,7 +28,6 @@ class RowSource(Protocol):
         self,
         weights: Floats,
         rows: Indices | None = None,
-        cols: Indices | None = None,
         out: Floats | None = None,
     ) -> Floats:
         """Return ``sum_k weights_k K_k`` on some of the rows."""

@@ -23,6 +23,7 @@ _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 MAX_MODEL_ITER = 100
 _MAX_SIMPLEX_ITER = 100_000
 _LARGEST_GROWTH = 2.0
+_ROUNDING = 1e-14
 
 
 def norm(x: Floats, q: float) -> float:
@@ -131,7 +132,9 @@ def ball_step(d: Floats, c: Floats, H: Floats, p: float, tol: float) -> Floats:
         zeros, ones = np.zeros(m), np.ones(m)
         slot = np.arange(m)
         smo(d, gradient, zeros, ones, np.diag(H).copy(), H, slot, tol, _MAX_SIMPLEX_ITER)
-        return d
+        # SMO adds and subtracts: rounding is all that such a weight is made of.
+        d[d < _ROUNDING] = 0.0
+        return d / d.sum()
     return _newton_on_ball(d.copy(), c, H, p, tol, MAX_MODEL_ITER)
 
 

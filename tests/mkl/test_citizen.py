@@ -256,7 +256,7 @@ def test_sample_weight_is_routed_through_a_pipeline() -> None:
             pipeline()[0],
             MKLClassifier()
             .set_fit_request(sample_weight=True)
-            .set_score_request(sample_weight=False),
+            .set_score_request(sample_weight=True),
         )
         model.fit(x, y, sample_weight=weight)
         np.testing.assert_array_equal(model.decision_function(x), direct.decision_function(x))

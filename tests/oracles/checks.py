@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 
 RELATIVE = 1e-9
 """Agreement asked of two computations of the same number, beyond rounding."""
+UNIT = 4 * np.finfo(float).eps
+"""Rounding error of a dot product, as a share of the sum of absolute values, by sqrt(terms)."""
 
 
 class Examination(NamedTuple):
@@ -52,7 +54,7 @@ def rounding_bound(
     (the square root of n of them in practice, n in the worst case).
     """
     n = beta.shape[1]
-    unit = 4 * np.sqrt(n) * np.finfo(float).eps
+    unit = UNIT * np.sqrt(n)
     absolute = np.abs(kernels)
     combined = np.tensordot(weights, absolute, axes=1)
     scores = np.abs(beta) @ combined
@@ -79,9 +81,11 @@ def fit(problem: problems.Problem, tol: float, **parameters: Any) -> tuple[Any, 
     return model, not caught
 
 
-def intercept_fault(scores: Floats, y: Floats, cost: Floats, b: float) -> str | None:
-    """Say so if the hinge sum still falls to one side of `b`."""
-    reach = 1e-9 * (1 + np.max(np.abs(scores)) + abs(b))
+def intercept_fault(
+    scores: Floats, y: Floats, cost: Floats, b: float, error: float
+) -> str | None:
+    """Say so if the hinge sum still falls to one side of `b`, given the rounding of `scores`."""
+    reach = 1e-9 * (1 + np.max(np.abs(scores)) + abs(b)) + error
     slack = 1e-9 * cost.sum()
     left = mkl.hinge_slopes(scores, y, cost, b - reach)[0]
     right = mkl.hinge_slopes(scores, y, cost, b + reach)[1]
@@ -136,7 +140,9 @@ def examine(model: Any, converged: bool, problem: problems.Problem, tol: float) 
         if box > 1e-12 or balance > RELATIVE:
             faults.append(f"dual infeasible: box {box:.2g}, equality {balance:.2g}")
         scores = beta[rows] @ np.tensordot(weights, kernels, axes=1)
-        found = [intercept_fault(*row) for row in zip(scores, y, cost, b, strict=True)]
+        sizes = np.abs(beta[rows]) @ np.tensordot(weights, np.abs(kernels), axes=1)
+        errors = UNIT * np.sqrt(sizes.shape[1]) * sizes.max(axis=1)
+        found = [intercept_fault(*row) for row in zip(scores, y, cost, b, errors, strict=True)]
         faults += [fault for fault in found if fault]
         primal += mkl.primal_value(kernels, y, cost, weights, beta[rows], b, p, lam)
         dual += mkl.dual_value(kernels, y, beta[rows], p, lam)
