@@ -24,6 +24,8 @@ MAX_MODEL_ITER = 100
 _MAX_SIMPLEX_ITER = 100_000
 _LARGEST_GROWTH = 2.0
 _ROUNDING = 1e-14
+_BOUNDARY_SHARE = 0.9
+_MAX_ATTEMPTS = 8
 
 
 def norm(x: Floats, q: float) -> float:
@@ -156,9 +158,9 @@ def penalty_step(d: Floats, c: Floats, H: Floats, p: float, lam: float, tol: flo
 def _newton_on_ball(d: Floats, c: Floats, H: Floats, p: float, tol: float, max_iter: int) -> Floats:
     """Newton's method on ``c - Hd = nu d**(p-1)``, ``norm(d, p) = 1``, for 1 < p < inf.
 
-    Small weights move in the variable ``x = d**(p-1)``, in which their equation is linear; a
-    candidate that does not gain is replaced by a Frank-Wolfe step, whose gap is also the stopping
-    rule.
+    Small weights move in the variable ``x = d**(p-1)``, in which their equation is linear. Where
+    that does not gain, the step is shortened, and at last replaced by a Frank-Wolfe step, whose
+    gap is also the stopping rule.
     """
     m = d.size
     q = p / (p - 1.0)
@@ -198,23 +200,35 @@ def _newton_on_ball(d: Floats, c: Floats, H: Floats, p: float, tol: float, max_i
             A[m, m] = 0.0
             rhs[m] = 0.0
             relative = np.linalg.solve(A, rhs)
-            total = 0.0
+            largest_fall = 0.0
             for k in range(m):
-                if d[k] == 0.0:
-                    candidate[k] = vertex[k] if r[k] > 0.0 else 0.0
-                elif d[k] < share:
-                    x = d[k] ** (p - 1.0) * (1.0 + (p - 1.0) * relative[k])
-                    new = x ** (q - 1.0) if x > 0.0 else 0.1 * d[k]
-                    candidate[k] = min(new, max(share, d[k] * (1.0 + relative[k])))
-                else:
-                    candidate[k] = d[k] * max(1.0 + relative[k], 0.1)
-                total += candidate[k] ** p
-            scale = total ** (-1.0 / p)
-            if np.isfinite(scale) and scale > 0.0:
+                largest_fall = max(largest_fall, -relative[k])
+            t = 1.0 if largest_fall <= _BOUNDARY_SHARE else _BOUNDARY_SHARE / largest_fall
+            for attempt in range(_MAX_ATTEMPTS):
+                total = 0.0
                 for k in range(m):
-                    candidate[k] *= scale
-                gain = np.dot(c, candidate) - 0.5 * np.dot(candidate, H @ candidate) - value
-                moved = gain > 0.0
+                    if attempt > 0:
+                        # Along the Newton direction itself, which ascends, short of any zero.
+                        candidate[k] = d[k] * (1.0 + t * relative[k])
+                    elif d[k] == 0.0:
+                        candidate[k] = vertex[k]
+                    elif d[k] < share:
+                        x = d[k] ** (p - 1.0) * (1.0 + (p - 1.0) * relative[k])
+                        new = x ** (q - 1.0) if x > 0.0 else 0.1 * d[k]
+                        candidate[k] = min(new, max(share, d[k] * (1.0 + relative[k])))
+                    else:
+                        candidate[k] = d[k] * max(1.0 + relative[k], 0.1)
+                    total += candidate[k] ** p
+                scale = total ** (-1.0 / p)
+                if np.isfinite(scale) and scale > 0.0:
+                    for k in range(m):
+                        candidate[k] *= scale
+                    gain = np.dot(c, candidate) - 0.5 * np.dot(candidate, H @ candidate) - value
+                    moved = gain > 0.0
+                if moved:
+                    break
+                if attempt > 0:
+                    t *= 0.5
         if not moved:
             slope, Hs = size - nu, H @ (vertex - d)
             curvature = np.dot(vertex - d, Hs)

@@ -81,9 +81,7 @@ def fit(problem: problems.Problem, tol: float, **parameters: Any) -> tuple[Any, 
     return model, not caught
 
 
-def intercept_fault(
-    scores: Floats, y: Floats, cost: Floats, b: float, error: float
-) -> str | None:
+def intercept_fault(scores: Floats, y: Floats, cost: Floats, b: float, error: float) -> str | None:
     """Say so if the hinge sum still falls to one side of `b`, given the rounding of `scores`."""
     reach = 1e-9 * (1 + np.max(np.abs(scores)) + abs(b)) + error
     slack = 1e-9 * cost.sum()
