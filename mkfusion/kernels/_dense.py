@@ -18,46 +18,108 @@ Floats = NDArray[np.float64]
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 _BLOCK = 64
+# Numbers that fit in a core's own cache beside what streams through it.
+_CACHED = 2**15
 
 FINE, NOT_FINITE, ASYMMETRIC, NEGATIVE_DIAGONAL, NEGATIVE_MINOR = range(5)
 
 
 @njit(**_JIT, fastmath={"contract"})
-def combine_rows(K: FloatArray, weights: Floats, rows: IndexArray, out: Floats) -> None:
-    """Write ``out[r] = sum_k weights[k] * K[k, rows[r]]``; kernels of weight 0 are not read.
+def combine_rows(
+    K: FloatArray, weights: Floats, kernels: IndexArray, rows: IndexArray, out: Floats
+) -> None:
+    """Write ``out[r] = sum_{k in kernels} weights[k] * K[k, rows[r]]``.
 
     Parameters
     ----------
     K : ndarray of shape (n_kernels, n_rows, n_cols)
-    weights : ndarray of shape (n_kernels,)
+    weights : ndarray of shape (n_kernels,), float64
+    kernels : ndarray of shape (s,), integer
+        The kernels to read.
     rows : ndarray of shape (r,), integer
+        Fastest in ascending order.
     out : ndarray of shape (r, n_cols), float64
         Modified in place.
     """
-    used = np.flatnonzero(weights)
-    m = used.size
+    m = kernels.size
     n = K.shape[2]
-    for r in range(rows.size):
-        i = rows[r]
-        acc = out[r]
-        acc[:] = 0.0
-        # Four kernels at a time: the accumulator is loaded and stored a quarter as often.
+    # Several rows of a kernel in turn, as long as their sums stay in the cache.
+    batch = max(1, _CACHED // max(n, 1))
+    for start in range(0, rows.size, batch):
+        stop = min(start + batch, rows.size)
+        out[start:stop] = 0.0
+        # Four kernels at a time: the sums are loaded and stored a quarter as often.
         for s in range(0, m - 3, 4):
-            w0, w1 = weights[used[s]], weights[used[s + 1]]
-            w2, w3 = weights[used[s + 2]], weights[used[s + 3]]
-            k0, k1 = K[used[s], i], K[used[s + 1], i]
-            k2, k3 = K[used[s + 2], i], K[used[s + 3], i]
-            for j in range(n):
-                acc[j] += w0 * k0[j] + w1 * k1[j] + w2 * k2[j] + w3 * k3[j]
+            a, b, c, d = kernels[s], kernels[s + 1], kernels[s + 2], kernels[s + 3]
+            wa, wb, wc, wd = weights[a], weights[b], weights[c], weights[d]
+            for r in range(start, stop):
+                i = rows[r]
+                acc = out[r]
+                ka, kb, kc, kd = K[a, i], K[b, i], K[c, i], K[d, i]
+                for j in range(n):
+                    acc[j] += wa * ka[j] + wb * kb[j] + wc * kc[j] + wd * kd[j]
         for s in range(m - m % 4, m):
-            w0 = weights[used[s]]
-            k0 = K[used[s], i]
-            for j in range(n):
-                acc[j] += w0 * k0[j]
+            w = weights[kernels[s]]
+            for r in range(start, stop):
+                acc = out[r]
+                row = K[kernels[s], rows[r]]
+                for j in range(n):
+                    acc[j] += w * row[j]
 
 
 @njit(**_JIT, fastmath={"contract"})
-def dot_rows(K: FloatArray, beta: Floats, rows: IndexArray, out: Floats) -> None:
+def combine_block(
+    K: FloatArray,
+    weights: Floats,
+    kernels: IndexArray,
+    rows: IndexArray,
+    cols: IndexArray,
+    out: Floats,
+) -> None:
+    """Write ``out[r, c] = sum_{k in kernels} weights[k] * K[k, rows[r], cols[c]]``.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n_kernels, n_rows, n_cols)
+    weights : ndarray of shape (n_kernels,), float64
+    kernels, rows, cols : ndarray of shape (s,), (r,) and (c,), integer
+        What to read.
+    out : ndarray of shape (r, c), float64
+        Modified in place.
+    """
+    out[:] = 0.0
+    for r in range(rows.size):
+        acc = out[r]
+        for k in kernels:
+            w = weights[k]
+            row = K[k, rows[r]]
+            for c in range(cols.size):
+                acc[c] += w * row[cols[c]]
+
+
+@njit(**_JIT)
+def take_block(K: FloatArray, rows: IndexArray, cols: IndexArray, out: FloatArray) -> None:
+    """Write ``out[k, r, c] = K[k, rows[r], cols[c]]``.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n_kernels, n_rows, n_cols)
+    rows, cols : ndarray of shape (r,) and (c,), integer
+    out : ndarray of shape (n_kernels, r, c), of the same type as K
+        Modified in place.
+    """
+    for k in range(K.shape[0]):
+        for r in range(rows.size):
+            row = K[k, rows[r]]
+            target = out[k, r]
+            for c in range(cols.size):
+                target[c] = row[cols[c]]
+
+
+@njit(**_JIT, fastmath={"contract"})
+def add_dot_rows(
+    K: FloatArray, beta: Floats, kernels: IndexArray, rows: IndexArray, out: Floats
+) -> None:
     """Add ``sum_{i in rows} beta[u, i] * K[k, i]`` to ``out[u, k]``, for symmetric kernels.
 
     Parameters
@@ -65,14 +127,16 @@ def dot_rows(K: FloatArray, beta: Floats, rows: IndexArray, out: Floats) -> None
     K : ndarray of shape (n_kernels, n, n)
         Symmetric Gram matrices, read along rows.
     beta : ndarray of shape (u, n), float64
+    kernels : ndarray of shape (s,), integer
+        The kernels k to read.
     rows : ndarray of shape (r,), integer
         Where some ``beta[:, i]`` differs from 0.
     out : ndarray of shape (u, n_kernels, n), float64
         Modified in place.
     """
-    m, _, n = K.shape
+    n = K.shape[2]
     r = rows.size
-    for k in range(m):
+    for k in kernels:
         for s in range(0, r - 3, 4):
             i0, i1, i2, i3 = rows[s], rows[s + 1], rows[s + 2], rows[s + 3]
             k0, k1, k2, k3 = K[k, i0], K[k, i1], K[k, i2], K[k, i3]

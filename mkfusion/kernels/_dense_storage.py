@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mkfusion.kernels._storage import FloatArray, IndexArray
+from mkfusion.kernels._threads import in_threads, split_for_threads
 
 __all__ = ["DenseStorage", "dense_storage_from"]
 
@@ -38,6 +39,8 @@ class DenseStorage:
     def take(self, rows: IndexArray | None, cols: IndexArray | None) -> DenseStorage:
         if rows is None and cols is None:
             return self
+        from mkfusion.kernels import _dense
+
         n_rows, n_cols, n_kernels = self.shape
         shape = (
             n_kernels,
@@ -45,10 +48,12 @@ class DenseStorage:
             n_cols if cols is None else len(cols),
         )
         block = np.empty(shape, dtype=self.dtype)
-        # Kernel by kernel: indexing all kernels at once would order the result differently
-        # and need a second copy to become contiguous again.
-        for source, target in zip(self.array, block, strict=True):
-            target[...] = _block(source, rows, cols)
+        all_rows, all_cols = _everything(rows, n_rows), _everything(cols, n_cols)
+
+        def copy(piece: slice) -> None:
+            _dense.take_block(self.array[piece], all_rows, all_cols, block[piece])
+
+        in_threads(copy, split_for_threads(n_kernels, block.size))
         return DenseStorage(block)
 
     def select(self, which: IndexArray) -> DenseStorage:
@@ -65,19 +70,21 @@ class DenseStorage:
         *,
         cols: IndexArray | None = None,
     ) -> NDArray[np.float64]:
+        from mkfusion.kernels import _dense
+
         n_rows, n_cols, _ = self.shape
-        rows = np.arange(n_rows) if rows is None else rows
+        rows = _everything(rows, n_rows)
         if out is None:
             out = np.empty((len(rows), n_cols if cols is None else len(cols)))
-        if cols is None:
-            from mkfusion.kernels._dense import combine_rows
+        kernels = np.flatnonzero(weights)
 
-            combine_rows(self.array, weights, rows, out)
-            return out
-        out[...] = 0.0
-        block_index = np.ix_(rows, cols)
-        for k in np.flatnonzero(weights):
-            out += weights[k] * self.array[k][block_index]
+        def combine(piece: slice) -> None:
+            if cols is None:
+                _dense.combine_rows(self.array, weights, kernels, rows[piece], out[piece])
+            else:
+                _dense.combine_block(self.array, weights, kernels, rows[piece], cols, out[piece])
+
+        in_threads(combine, split_for_threads(len(rows), out.size * len(kernels)))
         return out
 
     def dot(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,14 +96,22 @@ class DenseStorage:
         dot_columns(self.array, columns, np.flatnonzero(columns.any(axis=0)), out)
         return out.reshape(beta.shape[:-1] + (n_kernels, n_rows))
 
-    def dot_symmetric(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
-        from mkfusion.kernels._dense import dot_rows
+    def add_dot(
+        self,
+        beta: NDArray[np.float64],
+        out: NDArray[np.float64],
+        kernels: IndexArray | None = None,
+    ) -> None:
+        from mkfusion.kernels import _dense
 
         _, n, n_kernels = self.shape
-        vectors = np.ascontiguousarray(beta.reshape(-1, n))
-        out = np.zeros((len(vectors), n_kernels, n))
-        dot_rows(self.array, vectors, np.flatnonzero(vectors.any(axis=0)), out)
-        return out.reshape(beta.shape[:-1] + (n_kernels, n))
+        kernels = _everything(kernels, n_kernels)
+        rows = np.flatnonzero(beta.any(axis=0))
+
+        def add(piece: slice) -> None:
+            _dense.add_dot_rows(self.array, beta, kernels[piece], rows, out)
+
+        in_threads(add, split_for_threads(len(kernels), len(kernels) * len(rows) * n))
 
     def diagonal(self) -> NDArray[np.float64]:
         return np.diagonal(self.array, axis1=1, axis2=2).astype(np.float64)
@@ -108,12 +123,8 @@ class DenseStorage:
         return self
 
 
-def _block(gram: FloatArray, rows: IndexArray | None, cols: IndexArray | None) -> FloatArray:
-    if rows is None:
-        return gram[:, cols]
-    if cols is None:
-        return gram[rows]
-    return gram[np.ix_(rows, cols)]
+def _everything(index: IndexArray | None, size: int) -> IndexArray:
+    return np.arange(size) if index is None else index
 
 
 def dense_storage_from(

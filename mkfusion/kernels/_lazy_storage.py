@@ -92,8 +92,14 @@ class LazyStorage:
                 out[:, k, batch] = columns[:, support] @ values.T
         return out.reshape(beta.shape[:-1] + (n_kernels, n_rows))
 
-    def dot_symmetric(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self.dot(beta)
+    def add_dot(
+        self,
+        beta: NDArray[np.float64],
+        out: NDArray[np.float64],
+        kernels: IndexArray | None = None,
+    ) -> None:
+        which = np.arange(self.shape[2]) if kernels is None else kernels
+        out[:, which] += self.select(which).dot(beta)
 
     def diagonal(self) -> NDArray[np.float64]:
         n_rows, _, n_kernels = self.shape

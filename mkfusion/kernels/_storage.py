@@ -66,10 +66,16 @@ class Storage(Protocol):
         """
         ...
 
-    def dot_symmetric(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the same as :meth:`dot` for kernels that are known to be symmetric.
+    def add_dot(
+        self,
+        beta: NDArray[np.float64],
+        out: NDArray[np.float64],
+        kernels: IndexArray | None = None,
+    ) -> None:
+        """Add ``K_k beta_u`` to ``out[u, k]``, for some of the kernels, known to be symmetric.
 
-        Rows may be read for columns: rows where every beta is 0 are not touched.
+        beta is (u, n), out (u, m, n). Rows may be read for columns: those where every beta is 0
+        are not touched.
         """
         ...
 

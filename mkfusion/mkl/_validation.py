@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -116,7 +117,7 @@ def is_several(X: Any) -> bool:
     """Whether X holds several kernels (or one in a list), not one matrix."""
     if isinstance(X, KernelStack):
         return True
-    if isinstance(X, dict):
+    if isinstance(X, dict) and not issparse(X):  # a sparse matrix may be a dict
         raise TypeError(
             f"X is a {type(X).__name__}; expected a list of Gram matrices, or "
             "KernelStack(list(kernels.values()), names=list(kernels))."

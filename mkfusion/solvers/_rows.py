@@ -78,7 +78,7 @@ class CompositeRows:
         priority[row] = np.inf
         count = min(self._batch, self.slot.size - self._used)
         chosen = np.argpartition(-priority, count - 1)[:count]
-        self.require(chosen[priority[chosen] > 0.0])
+        self.require(np.sort(chosen[priority[chosen] > 0.0]))
         self._batch = min(2 * self._batch, _LARGEST_BATCH)
 
     def require(self, rows: Indices) -> None:

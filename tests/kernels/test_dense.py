@@ -21,23 +21,38 @@ def test_combine_rows(dtype: type, m: int) -> None:
     weights = rng.uniform(size=m) * (np.arange(m) != 1)
     rows = np.array([4, 0, 4])
     out = np.full((3, 5), np.nan)
-    _dense.combine_rows(array, weights, rows, out)
+    _dense.combine_rows(array, weights, np.flatnonzero(weights), rows, out)
     expected = np.einsum("k,kij->ij", weights, array[:, rows].astype(float))
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("used", [0, 1, 4, 7])
-def test_dot_rows_adds(dtype: type, used: int) -> None:
+def test_add_dot_rows(dtype: type, used: int) -> None:
     array = rng.normal(size=(3, 7, 7)).astype(dtype)
     array = array + array.transpose(0, 2, 1)
     rows = np.sort(rng.permutation(7)[:used])
     beta = np.zeros((2, 7))
     beta[:, rows] = rng.normal(size=(2, used))
     out = np.ones((2, 3, 7))
-    _dense.dot_rows(array, beta, rows, out)
+    _dense.add_dot_rows(array, beta, np.arange(3), rows, out)
     expected = 1 + np.einsum("kij,uj->uki", array.astype(float), beta)
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_blocks(dtype: type) -> None:
+    array = rng.normal(size=(4, 6, 5)).astype(dtype)
+    weights = np.array([0.5, 0.0, 2.0, 1.0])
+    rows, cols = np.array([5, 0]), np.array([1, 4, 2])
+    block = array[np.ix_(np.arange(4), rows, cols)]
+    out = np.full((2, 3), np.nan)
+    _dense.combine_block(array, weights, np.flatnonzero(weights), rows, cols, out)
+    expected = np.einsum("k,kij->ij", weights, block.astype(float))
+    np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
+    taken = np.empty((4, 2, 3), dtype=dtype)
+    _dense.take_block(array, rows, cols, taken)
+    np.testing.assert_array_equal(taken, block)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -83,10 +83,10 @@ def test_take_makes_no_second_copy() -> None:
 def test_passes_copy_no_kernel() -> None:
     square = np.ascontiguousarray(kernels(np.float32)[:, :150])
     storage = DenseStorage(square)
-    beta = np.ones((1, 150))
+    beta, out = np.ones((1, 150)), np.zeros((1, 8, 150))
     for act in (
         lambda: storage.dot(beta),
-        lambda: storage.dot_symmetric(beta),
+        lambda: storage.add_dot(beta, out),
         lambda: storage.combine(np.ones(8), np.arange(3)),
         storage.diagonal,
     ):
@@ -120,7 +120,9 @@ def test_rows_without_beta_are_not_read() -> None:
     array[:, 7] = np.nan
     beta = np.ones((2, 150))
     beta[:, 7] = 0
-    assert np.isfinite(DenseStorage(array).dot_symmetric(beta)).all()
+    out = np.zeros((2, 8, 150))
+    DenseStorage(array).add_dot(beta, out)
+    assert np.isfinite(out).all()
 
 
 # --------------------------------------------------------------------------- what is taken

@@ -96,10 +96,16 @@ def test_dot(case) -> None:
     close(storage.dot(0 * BETA), 0 * np.einsum("kij,uj->uki", expected, BETA))
 
 
-def test_dot_symmetric(make) -> None:
+def test_add_dot(make) -> None:
     storage, expected = make(TRAIN, TRAIN), grams(TRAIN, TRAIN)
-    close(storage.dot_symmetric(BETA), np.einsum("kij,uj->uki", expected, BETA))
-    close(storage.dot_symmetric(BETA[0]), np.einsum("kij,j->ki", expected, BETA[0]))
+    products = np.einsum("kij,uj->uki", expected, BETA)
+    out = np.ones_like(products)
+    storage.add_dot(BETA, out)
+    close(out, 1 + products)
+    out = np.ones_like(products)
+    storage.add_dot(BETA, out, np.array([1]))
+    close(out[:, 1], 1 + products[:, 1])
+    np.testing.assert_array_equal(np.delete(out, 1, axis=1), 1.0)
 
 
 def test_diagonal(make) -> None:
@@ -133,7 +139,7 @@ def test_single_precision_stays(make, rows) -> None:
     assert storage.gram(0).dtype == np.float32
     assert storage.take(np.array([1]), None).materialize().array.dtype == np.float32
     # What is computed from it is accumulated in double precision.
-    for found in (storage.combine(WEIGHTS), storage.dot(BETA), storage.dot_symmetric(BETA[0])):
+    for found in (storage.combine(WEIGHTS), storage.dot(BETA)):
         assert found.dtype == np.float64
     np.testing.assert_allclose(
         storage.combine(WEIGHTS), np.einsum("k,kij->ij", WEIGHTS, expected), rtol=1e-5, atol=1e-5

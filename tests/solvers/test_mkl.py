@@ -68,8 +68,9 @@ def test_only_needed_rows_are_combined() -> None:
 
     class Counting:
         shape = storage.shape
-        dot_symmetric = staticmethod(storage.dot_symmetric)
+        add_dot = staticmethod(storage.add_dot)
         diagonal = staticmethod(storage.diagonal)
+        take = staticmethod(storage.take)
 
         @staticmethod
         def combine(weights: np.ndarray, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
