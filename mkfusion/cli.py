@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -37,17 +36,6 @@ def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"expected an integer {wanted}, got {text!r}")
 
     return parse
-
-
-def _positive(text: str) -> float:
-    """Argument type: a positive finite number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
-    return value
 
 
 def _png(text: str) -> Path:
@@ -94,20 +82,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_integer(0, _LARGEST_SEED),
         default=0,
         metavar="SEED",
-        help="seed of the folds and of the drawn samples (default: %(default)s)",
+        help="seed of all folds and of the drawn samples (default: %(default)s)",
     )
     demo.add_argument(
         "--samples",
         type=_integer(1),
         metavar="N",
-        help="how many samples to draw (default: all 80 of basic_motions, 500 of mfeat's 2000)",
-    )
-    demo.add_argument(
-        "-C",
-        type=_positive,
-        default=10.0,
-        metavar="C",
-        help="cost of a margin violation, the same for every method, not tuned (default: %(default)s)",
+        help="how many samples to draw (default: all 80 of basic_motions, 400 of mfeat's 2000)",
     )
     demo.add_argument(
         "--output",
@@ -135,7 +116,6 @@ def _demo(options: argparse.Namespace) -> int:
             cv=options.cv,
             seed=options.seed,
             samples=options.samples,
-            C=options.C,
             progress=Progress(),
         )
     except UsageError as error:

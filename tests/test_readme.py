@@ -21,17 +21,26 @@ def blocks(page, language):
         yield text[: match.start()].count("\n") + 2, match[1]
 
 
-EXAMPLES = [
-    pytest.param(page, line, code, id=f"{page.name}:{line}")
-    for page in PAGES
-    for line, code in blocks(page, "python")
-]
+def examples():
+    """Every Python block with the lines that it says it prints.
+
+    They stand in a comment after each print, or in a text block below.
+    """
+    for page in PAGES:
+        below = dict(blocks(page, "text"))
+        for line, code in blocks(page, "python"):
+            after = below.pop(line + code.count("\n") + 3, None)
+            said = re.findall(r"^ *print\(.*\)  # (.*)$", code, flags=re.M)
+            if after is not None:
+                assert not said, f"{page.name}:{line}: two ways to say what is printed"
+                said = after.splitlines()
+            yield pytest.param(page, line, code, said, id=f"{page.name}:{line}")
+        assert not below, f"{page.name}: lines {list(below)} belong to no example"
 
 
-@pytest.mark.parametrize(("page", "line", "code"), EXAMPLES)
-def test_example_prints_what_it_says(page, line, code, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("page", "line", "code", "said"), list(examples()))
+def test_example_prints_what_it_says(page, line, code, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = re.findall(r"^ *print\(.*\)  # (.*)$", code, flags=re.M)
     assert said or "print(" not in code, "every print states its output"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -47,7 +56,7 @@ def test_three_examples_of_about_ten_lines():
     assert all(len([line for line in body if line]) <= 11 for body in bodies)
 
 
-def test_two_commands_install_from_any_folder_and_name_extras_that_exist():
+def test_two_commands_install_whatever_the_checkout_is_called():
     commands = [code for _, code in blocks(README, "sh")]
     assert len(commands) == 2
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
@@ -56,7 +65,7 @@ def test_two_commands_install_from_any_folder_and_name_extras_that_exist():
     for command, extra in zip(commands, ("plot", "test"), strict=True):
         assert command.count("\n") == 1, "one line to type"
         words = shlex.split(command)
-        assert f"$(dirname ../*/mkfusion/)[{extra}]" in words
+        assert f"$(dirname ../*/mkfusion/ | head -n 1)[{extra}]" in words
         assert extra in extras
     assert commands[0].strip().endswith("env/bin/mkfusion demo")
 

@@ -56,7 +56,7 @@ class ColumnKernelizer(BaseKernelizer):
         The names in the stacks, such as ``"accel:rbf(gamma=0.1)"``.
     n_features_in_ : int
         Number of columns or modalities seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if they have any that are strings. New samples then need those that the
         kernels see, in any order.
 

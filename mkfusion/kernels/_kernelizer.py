@@ -45,7 +45,7 @@ class Kernelizer(BaseKernelizer):
         The names in the stacks, such as ``"rbf(gamma=0.1)"``, or ``"name:rbf(gamma=0.1)"``.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if they have any that are strings.
 
     See Also

@@ -90,7 +90,7 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         `per_class_weights`).
     n_features_in_ : int
         Number of training samples: the columns that kernels must have to predict.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Column names, if the kernel was a DataFrame with string columns.
 
     Warns

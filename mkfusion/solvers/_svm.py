@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 _FIRST_VIOLATION = 0.5
 _LARGEST_CUT, _SMALLEST_CUT = 0.1, 0.5
 # KKT violations below this share of the decision values are rounding noise.
-_VIOLATION_FLOOR = 1e-14
+_VIOLATION_FLOOR = 2e-15
 # An SMO iteration touches each sample about this often; in a factorisation an operation is this
 # much cheaper (BLAS 3). A Newton step is tried once SMO has cost as much as it would.
 _SMO_FLOPS, _BLAS_GAIN = 10.0, 8.0
