@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MKLClassifier"]
 
+# Kernels on demand are computed once and kept if they are not larger than this.
+IN_MEMORY_BYTES = 2**31
+
 
 class MKLClassifier(ClassifierMixin, BaseEstimator):
     """Support vector machine on a weighted sum of kernels whose weights are learned.
@@ -205,8 +208,9 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         stack = training_stack(self, X)
         classes, codes = check_labels(stack, y)
         cost = sample_costs(self.C, self.class_weight, sample_weight, stack, classes, codes)
-        # Kernels on demand are computed here, once: the solver reads their rows many times.
-        stack = stack.materialize()
+        if stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES:
+            # The solver reads rows of kernels many times.
+            stack = stack.materialize()
         stack.check_gram("X")
         positive = (
             codes == (np.arange(len(classes)) if len(classes) > 2 else np.array([1]))[:, None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ _SAMPLE_TOL, _SAMPLE_ITER = 1e-2, 20
 _RUN = 16
 _MAX_SHARPENINGS = 20
 _MAX_RETREATS = 5
+# How much of a step that went too far is kept at least and at most.
+_LEAST_KEPT, _MOST_KEPT = 0.05, 0.7
 
 
 class Stack(RowSource, Protocol):
@@ -66,8 +68,11 @@ class Stack(RowSource, Protocol):
     def diagonal(self) -> Floats:
         """Return the diagonals (n_kernels, n)."""
 
-    def take(self, rows: Indices | None, cols: Indices | None) -> Any:
+    def take(self, rows: Indices | None, cols: Indices | None) -> Stack:
         """Return the same kernels between some of the samples."""
+
+    def materialize(self) -> Stack:
+        """Return the same kernels in memory."""
 
 
 class MKLResult(NamedTuple):
@@ -308,11 +313,11 @@ def _first_weights(
         return reg.start(usable)
     # The loss keeps its size against the regulariser.
     scaled = cost[:, sample] * (cost.sum() / cost[:, sample].sum())
-    few = stack.take(sample, sample)
+    few = stack.take(sample, sample).materialize()
     d = _solve(few, y[:, sample], scaled, reg, _SAMPLE_TOL, _SAMPLE_ITER, None).weights
     if reg.p > 1.0 and not d[usable].all():
         # A kernel that is zero on these samples only must not stay without weight.
-        d = reg.between(d, reg.start(usable))
+        d = reg.between(d, reg.start(usable), 0.5)
     return d
 
 
@@ -330,6 +335,19 @@ def _sample(y: Floats, cost: Floats) -> Indices | None:
     positive = (y[:, sample] > 0) & (cost[:, sample] > 0)
     negative = (y[:, sample] < 0) & (cost[:, sample] > 0)
     return sample if positive.any(axis=1).all() and negative.any(axis=1).all() else None
+
+
+def _share_to_keep(start: _Certificate, end: _Certificate) -> float:
+    """Return where between two choices of weights the objective is smallest, as far as one sees.
+
+    The minimiser of the cubic with its values and slopes (the gradient is -g/2) at both ends.
+    """
+    step = end.d - start.d
+    slope_0, slope_1 = -0.5 * float(start.g @ step), -0.5 * float(end.g @ step)
+    rise = 3.0 * (start.primal - end.primal) + slope_0 + slope_1
+    root = np.sqrt(max(rise * rise - slope_0 * slope_1, 0.0))
+    share = 1.0 - (slope_1 + root - rise) / (slope_1 - slope_0 + 2.0 * root)
+    return float(np.clip(share, _LEAST_KEPT, _MOST_KEPT)) if np.isfinite(share) else _MOST_KEPT
 
 
 def _solve(
@@ -380,7 +398,10 @@ def _solve(
             # objective has a kink at the anchor (dual variables that are not unique) no step along
             # the model's direction may help; from here, contraction still descends.
             retreats += 1
-            d = reg.between(anchor.d, d) if retreats <= _MAX_RETREATS else reg.contract(d, now.g)
+            if retreats <= _MAX_RETREATS:
+                d = reg.between(anchor.d, d, _share_to_keep(anchor, now))
+            else:
+                d = reg.contract(d, now.g)
             continue
         anchor, retreats = now, 0
         d = machines.better_weights(d, now.g, _MODEL_RATIO * now.weights_gap)

@@ -71,10 +71,10 @@ class Regulariser(NamedTuple):
         """Whether the weights do not depend on the data: the unweighted sum."""
         return np.isinf(self.p) and not self.lam
 
-    def between(self, a: Floats, b: Floats) -> Floats:
-        """Return the midpoint of two choices of weights; scaled to norm 1 in the ball."""
-        middle = 0.5 * (a + b)
-        return middle if self.lam else middle / norm(middle, self.p)
+    def between(self, a: Floats, b: Floats, share: float) -> Floats:
+        """Return ``a + share * (b - a)``; scaled to norm 1 in the ball."""
+        point = (1.0 - share) * a + share * b
+        return point if self.lam else point / norm(point, self.p)
 
     def start(self, usable: Floats) -> Floats:
         """Return equal weights on the usable kernels, of norm 1."""
