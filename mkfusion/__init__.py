@@ -9,6 +9,7 @@ from mkfusion.kernels import (
     LaplacianKernel,
     LinearKernel,
     PolynomialKernel,
+    RBFBank,
     RBFKernel,
 )
 from mkfusion.mkl import MKLClassifier
@@ -25,6 +26,7 @@ __all__ = [
     "MKLClassifier",
     "Modalities",
     "PolynomialKernel",
+    "RBFBank",
     "RBFKernel",
 ]
 

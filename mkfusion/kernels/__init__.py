@@ -1,5 +1,6 @@
 """Similarities between samples, and the stack that several of them make."""
 
+from mkfusion.kernels._bank import RBFBank
 from mkfusion.kernels._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels._feature_kernels import (
     ChiSquaredKernel,
@@ -21,5 +22,6 @@ __all__ = [
     "LaplacianKernel",
     "LinearKernel",
     "PolynomialKernel",
+    "RBFBank",
     "RBFKernel",
 ]

@@ -179,6 +179,69 @@ def dot_columns(K: FloatArray, beta: Floats, cols: IndexArray, out: Floats) -> N
                 out[u, k, i] = total
 
 
+@njit(**_JIT, fastmath={"contract", "reassoc"})
+def quadratic_forms(
+    K: FloatArray, beta: Floats, kernels: IndexArray, support: IndexArray, out: Floats
+) -> None:
+    """Write ``out[k] = sum_u beta_u' K_k beta_u`` for some kernels.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n_kernels, n, n)
+    beta : ndarray of shape (u, n), float64
+    kernels : ndarray of shape (s,), integer
+    support : ndarray of shape (r,), integer
+        Where some ``beta[:, i]`` differs from 0.
+    out : ndarray of shape (n_kernels,), float64
+        Modified in place.
+    """
+    for k in kernels:
+        total = 0.0
+        for i in support:
+            row = K[k, i]
+            for u in range(beta.shape[0]):
+                product = 0.0
+                for j in support:
+                    product += beta[u, j] * row[j]
+                total += beta[u, i] * product
+        out[k] = total
+
+
+@njit(**_JIT, fastmath={"contract"})
+def sum_features(
+    squares: Floats,
+    start: NDArray[np.int64],
+    features: NDArray[np.int32],
+    gamma: Floats,
+    kernels: IndexArray,
+    out: Floats,
+) -> None:
+    """Write ``out[s] = -gamma[k] * sum_f squares[f]`` over the features f of kernel k.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n_features, n_pairs), float64
+    start : ndarray of shape (n_kernels + 1,), integer
+    features : ndarray of shape (start[-1],), integer
+        Those of kernel k are ``features[start[k] : start[k + 1]]``.
+    gamma : ndarray of shape (n_kernels,), float64
+    kernels : ndarray of shape (s,), integer
+    out : ndarray of shape (s, n_pairs), float64
+        Modified in place.
+    """
+    for s in range(kernels.size):
+        k = kernels[s]
+        target = out[s]
+        first, stop = start[k], start[k + 1]
+        square = squares[features[first]]
+        for t in range(target.size):
+            target[t] = -gamma[k] * square[t]
+        for position in range(first + 1, stop):
+            square = squares[features[position]]
+            for t in range(target.size):
+                target[t] -= gamma[k] * square[t]
+
+
 @njit(**_JIT)
 def gram_defects(K: FloatArray, rtol: float) -> tuple[int, int, int, int, float]:
     """Find the first reason why some ``K[k]`` cannot be a Gram matrix, in one pass.

@@ -113,6 +113,20 @@ class DenseStorage:
 
         in_threads(add, split_for_threads(len(kernels), len(kernels) * len(rows) * n))
 
+    def quadratic(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
+        from mkfusion.kernels import _dense
+
+        n_kernels = len(self.array)
+        out = np.empty(n_kernels)
+        support = np.flatnonzero(beta.any(axis=0))
+        kernels = np.arange(n_kernels)
+
+        def evaluate(piece: slice) -> None:
+            _dense.quadratic_forms(self.array, beta, kernels[piece], support, out)
+
+        in_threads(evaluate, split_for_threads(n_kernels, n_kernels * len(support) ** 2))
+        return out
+
     def diagonal(self) -> NDArray[np.float64]:
         return np.diagonal(self.array, axis1=1, axis2=2).astype(np.float64)
 

@@ -101,6 +101,12 @@ class LazyStorage:
         which = np.arange(self.shape[2]) if kernels is None else kernels
         out[:, which] += self.select(which).dot(beta)
 
+    def quadratic(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
+        support = np.flatnonzero(beta.any(axis=0))
+        vectors = beta[:, support]
+        products = self.take(support, support).dot(vectors)
+        return np.einsum("ukn,un->k", products, vectors)
+
     def diagonal(self) -> NDArray[np.float64]:
         n_rows, _, n_kernels = self.shape
         if self.is_training:

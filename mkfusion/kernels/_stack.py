@@ -289,7 +289,8 @@ class KernelStack:
         ndarray of shape (m,), float64
         """
         self._check_square("quadratic")
-        return self.dot(beta) @ np.asarray(beta, dtype=np.float64)
+        vector = _check_vector(beta, self.shape[1], "beta", "one for each sample")
+        return self._storage.quadratic(vector[np.newaxis])
 
     def diagonal(self) -> NDArray[np.float64]:
         """Return the diagonals of square kernels.

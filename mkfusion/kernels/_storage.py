@@ -79,6 +79,13 @@ class Storage(Protocol):
         """
         ...
 
+    def quadratic(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ``sum_u beta_u' K_k beta_u`` (m,) of square kernels, for beta (u, n).
+
+        Rows and columns where every beta is 0 are not touched.
+        """
+        ...
+
     def diagonal(self) -> NDArray[np.float64]:
         """Return the diagonals (m, n) of square kernels."""
         ...

@@ -3,6 +3,7 @@
 Importing this package imports Numba; nothing is compiled before the first solve.
 """
 
-from mkfusion.solvers._mkl import MKLResult, solve_mkl
+from mkfusion.solvers._mkl import solve_mkl
+from mkfusion.solvers._types import MKLResult
 
 __all__ = ["MKLResult", "solve_mkl"]

@@ -9,9 +9,8 @@ other weights cost O(n_kernels n) instead of a pass over the stack.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,11 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
 from ._certificate import intercept_and_loss
-from ._rows import CompositeRows, RowSource
+from ._many import Report, solve_by_columns, solve_by_passes
+from ._rows import CompositeRows
 from ._svm import RIDGE, Task
+from ._types import Floats, Indices, MKLResult, Stack
 from ._weights import Regulariser
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 # Share of the tolerance that the support vector machines may use up; the rest is for the weights.
 _SVM_SHARE = 0.4
@@ -50,57 +48,11 @@ _SAMPLE_TOL, _SAMPLE_ITER = 1e-2, 20
 # Neighbours in memory that are chosen together: two cache lines.
 _RUN = 16
 _MAX_SHARPENINGS = 20
+# More kernels than these are not multiplied one by one, nor is a matrix of their number kept.
+_MANY = 1000
 _MAX_RETREATS = 5
 # How much of a step that went too far is kept at least and at most.
 _LEAST_KEPT, _MOST_KEPT = 0.05, 0.7
-
-
-class Stack(RowSource, Protocol):
-    """What the solver asks of m symmetric kernels (n, n)."""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """``(n, n, n_kernels)``."""
-
-    def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
-        """Add ``K_k beta_u`` to ``out[u, k]`` (u, n_kernels, n) for some kernels."""
-
-    def diagonal(self) -> Floats:
-        """Return the diagonals (n_kernels, n)."""
-
-    def take(self, rows: Indices | None, cols: Indices | None) -> Stack:
-        """Return the same kernels between some of the samples."""
-
-    def materialize(self) -> Stack:
-        """Return the same kernels in memory."""
-
-
-class MKLResult(NamedTuple):
-    """What `solve_mkl` found.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (n_kernels,)
-    beta : ndarray of shape (n_tasks, n)
-        Signed dual variables.
-    intercept : ndarray of shape (n_tasks,)
-    primal, dual : float
-        Objective values; the optimum lies between them.
-    gap : float
-        ``(primal - dual) / primal``.
-    n_iter : int
-        Choices of weights that were tried.
-    converged : bool
-    """
-
-    weights: Floats
-    beta: Floats
-    intercept: Floats
-    primal: float
-    dual: float
-    gap: float
-    n_iter: int
-    converged: bool
 
 
 class _Certificate(NamedTuple):
@@ -262,7 +214,7 @@ def solve_mkl(
     lam: float = 0.0,
     tol: float = 1e-3,
     max_iter: int = 200,
-    report: Callable[[int, float, Floats], None] | None = None,
+    report: Report = None,
 ) -> MKLResult:
     """Learn kernel weights shared by one or several binary hinge-loss tasks.
 
@@ -294,8 +246,13 @@ def solve_mkl(
     """
     # Threads of BLAS gain nothing on matrices of this size, and where processors are shared they
     # wait for each other a hundred times longer than they compute.
+    reg = Regulariser(float(p), float(lam))
     with _blas().limit(limits=1, user_api="blas"):
-        return _solve(stack, y, cost, Regulariser(float(p), float(lam)), tol, max_iter, report)
+        if stack.shape[2] <= _MANY:
+            return _solve(stack, y, cost, reg, tol, max_iter, report)
+        if reg.p == 1.0:
+            return solve_by_columns(stack, y, cost, reg, tol, max_iter, report, _solve)
+        return solve_by_passes(stack, y, cost, reg, tol, max_iter, report)
 
 
 @cache
@@ -357,7 +314,7 @@ def _solve(
     reg: Regulariser,
     tol: float,
     max_iter: int,
-    report: Callable[[int, float, Floats], None] | None,
+    report: Report,
 ) -> MKLResult:
     machines = _Machines(stack, y, cost, reg)
     d = _first_weights(stack, y, cost, reg, machines.diagonal)

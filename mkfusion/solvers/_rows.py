@@ -33,6 +33,32 @@ class RowSource(Protocol):
         """Return ``sum_k weights_k K_k`` on some of the rows."""
 
 
+class WholeRows:
+    """A composite kernel that is all there.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n, n)
+
+    Attributes
+    ----------
+    buffer, slot, diag : ndarray
+        As those of `CompositeRows`.
+    """
+
+    def __init__(self, K: Floats) -> None:
+        self.buffer = K
+        self.slot = np.arange(len(K))
+        self.diag = np.diagonal(K).copy()
+
+    def fetch(self, row: int, priority: Floats) -> None:
+        """Do nothing: no row is missing."""
+
+    def block(self, samples: Indices) -> Floats:
+        """Return the composite kernel between `samples`, shape (len(samples), len(samples))."""
+        return self.buffer[np.ix_(samples, samples)]
+
+
 class CompositeRows:
     """Rows of ``sum_k d_k K_k``, shared by all tasks that use the weights d.
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ._certificate import intercept_and_loss
-from ._rows import CompositeRows
+from ._rows import CompositeRows, WholeRows
 from ._smo import NEEDS_ROW, smo
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,9 @@ class Task:
         _, loss = intercept_and_loss(self.e, self.y, self.cost)
         return quadratic + loss - float(self.y @ self.beta), 0.5 * quadratic + loss
 
-    def solve(self, rows: CompositeRows, share: float, allowance: float, ceiling: float) -> None:
+    def solve(
+        self, rows: CompositeRows | WholeRows, share: float, allowance: float, ceiling: float
+    ) -> None:
         """Improve the dual variables until the gap is at most ``max(share * primal, allowance)``.
 
         Also stops when the dual value shows the optimum to lie above `ceiling`, or at rounding
@@ -85,7 +87,7 @@ class Task:
                 return
             self._violation *= max(_LARGEST_CUT, min(_SMALLEST_CUT, 0.7 * allowed / gap))
 
-    def _sharpen(self, rows: CompositeRows, stop: int) -> None:
+    def _sharpen(self, rows: CompositeRows | WholeRows, stop: int) -> None:
         """Run SMO to the present KKT tolerance, with Newton steps where it would take long."""
         burst = max(_MIN_BURST, self.y.size // 2)
         while self._n_iter < stop:
@@ -120,7 +122,7 @@ class Task:
         middle = 0.5 * (above.max() + below.min())
         return np.maximum(above - middle, middle - below)
 
-    def _newton(self, rows: CompositeRows, free: NDArray[np.intp]) -> None:
+    def _newton(self, rows: CompositeRows | WholeRows, free: NDArray[np.intp]) -> None:
         """Move the free dual variables towards their optimum with the others fixed.
 
         A variable that stops the move is fixed at its bound and the rest moves on. SMO needs very

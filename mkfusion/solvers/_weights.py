@@ -24,6 +24,7 @@ MAX_MODEL_ITER = 100
 _MAX_SIMPLEX_ITER = 100_000
 _LARGEST_GROWTH = 2.0
 _ROUNDING = 1e-14
+_LOG_TINY = -300.0
 _BOUNDARY_SHARE = 0.9
 _MAX_ATTEMPTS = 8
 
@@ -100,6 +101,25 @@ class Regulariser(NamedTuple):
         if not size / _LARGEST_GROWTH <= goal <= size * _LARGEST_GROWTH:
             return safe
         return penalty_step(d, c, H, self.p, self.lam, tol)
+
+    def follow(self, d: Floats, g: Floats, share: float) -> Floats:
+        """Go a share of the way, in logarithms, from `d` to the best weights for the forms `g`.
+
+        ``contract`` is the share (p - 1) / (p + 1) of it; p > 1.
+        """
+        q = dual_exponent(self.p)
+        size = norm(g, q)
+        if size == 0.0:
+            return d
+        with np.errstate(divide="ignore"):
+            target = (q - 1.0) * np.log(g / size) if q > 1.0 else np.where(g > 0.0, 0.0, -np.inf)
+            start = np.log(d)
+        if self.lam:
+            target += np.log(size / (2.0 * self.lam * norm(np.exp(target), self.p)))
+        # Weights that vanish may be wanted again, those of kernels of zeros are not.
+        mixed = (1.0 - share) * np.maximum(start, _LOG_TINY) + share * np.maximum(target, _LOG_TINY)
+        found = np.where(g > 0.0, np.exp(mixed), 0.0)
+        return found if self.lam else found / norm(found, self.p)
 
     def contract(self, d: Floats, g: Floats) -> Floats:
         """Return the minimiser over d' of ``sum_k d_k**2 g_k / (2 d'_k) + regulariser(d')``.

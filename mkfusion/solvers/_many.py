@@ -1,0 +1,168 @@
+"""So many kernels that nothing of size n_kernels times n can be kept.
+
+Kernels are seen in whole passes only: one that sums them, and one that returns their quadratic
+forms, from which weights, gradient and certificate follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ._certificate import intercept_and_loss
+from ._rows import WholeRows
+from ._svm import Task
+from ._types import Floats, Indices, MKLResult, Stack
+from ._weights import Regulariser
+
+# Kernels that the first restricted problem has, and that later ones get in addition: the most
+# violating ones, and some of a larger number of violating ones, which are more different.
+_FIRST_ACTIVE = 100
+_MOST_VIOLATING, _DIFFERENT = 50, 50
+# Kernels without weight whose form is below this share of the largest are dropped again.
+_DROPPED_FORM = 0.7
+# A restricted problem is solved to this share of the tolerance, a machine to the other.
+_RESTRICTED_SHARE, _SVM_SHARE = 0.3, 0.3
+# How much of the way to the weights that the present forms suggest is gone first, and how this
+# changes when the objective fell or rose.
+_FIRST_SHARE, _BOLDER, _TIMID = 0.5, 1.5, 0.4
+
+Report = Callable[[int, float, Floats], None] | None
+Solver = Callable[[Stack, Floats, Floats, Regulariser, float, int, Report], MKLResult]
+
+
+def solve_by_columns(
+    stack: Stack,
+    y: Floats,
+    cost: Floats,
+    reg: Regulariser,
+    tol: float,
+    max_iter: int,
+    report: Report,
+    solve: Solver,
+) -> MKLResult:
+    """Learn sparse weights (p = 1): solve for some kernels, look at all, add what violates.
+
+    Parameters
+    ----------
+    stack, y, cost, tol, max_iter, report
+        As for `solve_mkl`.
+    reg : Regulariser
+    solve : callable
+        Solves the problem of a few kernels in memory.
+
+    Returns
+    -------
+    MKLResult
+    """
+    m = stack.shape[2]
+    rng = np.random.default_rng(0)
+    forms = stack.quadratic(_class_means(y, cost))
+    active = np.sort(np.argsort(-forms)[:_FIRST_ACTIVE])
+    best: MKLResult | None = None
+    for n_iter in range(1, max_iter + 1):
+        few = stack.select(active).materialize()
+        result = solve(few, y, cost, reg, _RESTRICTED_SHARE * tol, max_iter, None)
+        forms = stack.quadratic(result.beta)
+        dual = float(np.sum(y * result.beta)) - reg.conjugate(forms)
+        gap = max(result.primal - dual, 0.0) / result.primal if result.primal > 0.0 else 0.0
+        weights = np.zeros(m)
+        weights[active] = result.weights
+        if best is None or gap < best.gap:
+            best = result._replace(
+                weights=weights, dual=dual, gap=gap, n_iter=n_iter, converged=gap <= tol
+            )
+        if report is not None:
+            report(n_iter, best.gap, weights)
+        if gap <= tol:
+            break
+        active = _next_active(active, result.weights, forms, rng)
+    assert best is not None
+    return best._replace(n_iter=n_iter)
+
+
+def _class_means(y: Floats, cost: Floats) -> Floats:
+    """Return dual variables (u, n) that compare the classes' means."""
+    positive, negative = cost * (y > 0), cost * (y < 0)
+    return positive / positive.sum(axis=1, keepdims=True) - negative / negative.sum(
+        axis=1, keepdims=True
+    )
+
+
+def _next_active(
+    active: Indices, weights: Floats, forms: Floats, rng: np.random.Generator
+) -> Indices:
+    top = forms[active].max()
+    kept = active[(weights > 0.0) | (forms[active] > _DROPPED_FORM * top)]
+    outside = np.ones(forms.size, dtype=bool)
+    outside[active] = False
+    violating = np.flatnonzero(outside & (forms > top))
+    violating = violating[np.argsort(-forms[violating])]
+    first, rest = violating[:_MOST_VIOLATING], violating[_MOST_VIOLATING:]
+    rest = rest[: max(len(rest) // 4, _DIFFERENT)]
+    some = rng.choice(rest, size=min(_DIFFERENT, len(rest)), replace=False)
+    return np.unique(np.concatenate([kept, first, some]))
+
+
+def solve_by_passes(
+    stack: Stack,
+    y: Floats,
+    cost: Floats,
+    reg: Regulariser,
+    tol: float,
+    max_iter: int,
+    report: Report,
+) -> MKLResult:
+    """Learn smooth weights (p > 1): weights follow the forms, as far as the objective falls.
+
+    Parameters
+    ----------
+    stack, y, cost, tol, max_iter, report
+        As for `solve_mkl`.
+    reg : Regulariser
+
+    Returns
+    -------
+    MKLResult
+    """
+    tasks = [Task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+    beta = np.zeros_like(y)
+    d = anchor_d = reg.start(stack.diagonal().max(axis=1) > 0.0)
+    anchor_forms, reached = np.zeros_like(d), np.inf
+    share = _FIRST_SHARE
+    best: MKLResult | None = None
+    for n_iter in range(1, max_iter + 1):
+        K = stack.combine(d)
+        rows = WholeRows(K)
+        for task in tasks:
+            task.e = task.y - K @ task.beta
+            task.solve(rows, _SVM_SHARE * tol, 0.0, np.inf)
+        beta = np.array([task.beta for task in tasks])
+        forms = np.maximum(stack.quadratic(beta), 0.0)
+        decisions = beta @ K
+        found = [
+            intercept_and_loss(task.y - f, task.y, task.cost)
+            for task, f in zip(tasks, decisions, strict=True)
+        ]
+        own = 0.5 * float(np.sum(decisions * beta))
+        primal = own + sum(loss for _, loss in found) + reg.primal(d)
+        dual = float(np.sum(y * beta)) - reg.conjugate(forms)
+        gap = max(primal - dual, 0.0) / primal if primal > 0.0 else 0.0
+        if best is None or gap < best.gap:
+            intercept = np.array([b for b, _ in found])
+            best = MKLResult(d, beta, intercept, primal, dual, gap, n_iter, gap <= tol)
+        if report is not None:
+            report(n_iter, best.gap, d)
+        if gap <= tol or reg.fixed:
+            break
+        # The machines' optimum at d, which their dual values bound from below.
+        optimum = float(np.sum(y * beta)) - own + reg.primal(d)
+        if optimum <= reached:
+            share = min(1.0, _BOLDER * share) if np.isfinite(reached) else share
+            anchor_d, anchor_forms, reached = d, forms, primal
+        else:
+            share *= _TIMID
+        d = reg.follow(anchor_d, anchor_forms, share)
+    assert best is not None
+    return best._replace(n_iter=n_iter)
