@@ -23,7 +23,7 @@ __all__ = ["BankStorage", "RBFBank"]
 
 Floats = NDArray[np.float64]
 
-# Values that are computed at a time: half of a core's own cache.
+# Values that are computed at a time: a quarter of a core's own cache.
 _BLOCK = 2**16
 
 
@@ -34,12 +34,12 @@ class Bank(NamedTuple):
     ----------
     start : ndarray of shape (n_kernels + 1,)
     features : ndarray of shape (start[-1],)
-    gamma : ndarray of shape (n_kernels,)
+    gamma : ndarray of shape (n_kernels,), float32
     """
 
     start: NDArray[np.int64]
     features: NDArray[np.int32]
-    gamma: Floats
+    gamma: NDArray[np.float32]
 
     def select(self, which: IndexArray) -> Bank:
         """Return some of the kernels."""
@@ -54,8 +54,9 @@ class Bank(NamedTuple):
 class BankStorage:
     """Kernels of a bank between row samples and column samples.
 
-    What is kept are the squared differences in each feature, (n_features, n_rows, n_cols), from
-    which every kernel is a few additions and an exponential.
+    What is kept during a pass are the squared differences in each feature, from which every kernel
+    is a few additions and an exponential, in single precision; sums over kernels or samples are in
+    double precision.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ class BankStorage:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.float64)
+        return np.dtype(np.float32)
 
     def take(self, rows: IndexArray | None, cols: IndexArray | None) -> BankStorage:
         row_samples = self.rows if rows is None else self.rows[rows]
@@ -95,6 +96,8 @@ class BankStorage:
         *,
         cols: IndexArray | None = None,
     ) -> Floats:
+        from mkfusion.kernels import _dense
+
         block = self.take(rows, cols)
         pairs = block._pairs()
         used = np.flatnonzero(weights)
@@ -102,16 +105,18 @@ class BankStorage:
 
         def add(kernels: IndexArray) -> None:
             total = np.zeros(pairs.count)
-            pairs.evaluate(
-                self.bank,
-                kernels,
-                lambda ks, values: np.add(total, weights[ks] @ values, out=total),
-            )
+
+            def add_some(some: IndexArray, values: FloatArray) -> None:
+                _dense.add_weighted(values, weights[some], total)
+
+            pairs.evaluate(self.bank, kernels, add_some)
             parts.append(total)
 
         _for_kernels(used, pairs.count, add)
         total = np.sum(parts, axis=0) if parts else np.zeros(pairs.count)
-        return pairs.fill(total, float(weights.sum()), out)
+        out = np.empty(pairs.shape) if out is None else out
+        pairs.fill(total, float(weights.sum()), out)
+        return out
 
     def dot(self, beta: Floats) -> Floats:
         n_rows, n_cols, m = self.shape
@@ -121,7 +126,7 @@ class BankStorage:
         for i in range(n_rows):
             pairs = self.take(np.array([i]), support)._pairs()
 
-            def store(kernels: IndexArray, values: Floats, i: int = i) -> None:
+            def store(kernels: IndexArray, values: FloatArray, i: int = i) -> None:
                 out[:, kernels, i] = columns[:, support] @ values.T
 
             pairs.evaluate(self.bank, np.arange(m), store)
@@ -132,16 +137,19 @@ class BankStorage:
         out[:, which] += self.select(which).dot(beta)
 
     def quadratic(self, beta: Floats) -> Floats:
+        from mkfusion.kernels import _dense
+
         support = np.flatnonzero(beta.any(axis=0))
-        block = self.take(support, support)
-        pairs = block._pairs()
+        pairs = self.take(support, support)._pairs()
         forms = np.empty(self.shape[2])
         active = beta[:, support]
         weights = pairs.of_outer(active.T @ active)
         diagonal = float(np.sum(active * active))
 
-        def store(kernels: IndexArray, values: Floats) -> None:
-            forms[kernels] = values @ weights + diagonal
+        def store(some: IndexArray, values: FloatArray) -> None:
+            found = np.empty(len(some))
+            _dense.dot_weighted(values, weights, found)
+            forms[some] = found + diagonal
 
         def add(kernels: IndexArray) -> None:
             pairs.evaluate(self.bank, kernels, store)
@@ -158,14 +166,14 @@ class BankStorage:
         return np.concatenate(pairs, axis=1)
 
     def gram(self, k: int) -> FloatArray:
-        return self.select(np.array([k])).combine(np.ones(1))
+        return self.select(np.array([k])).materialize().array[0]
 
     def materialize(self) -> DenseStorage:
         n_rows, n_cols, m = self.shape
-        array = np.empty((m, n_rows, n_cols))
+        array = np.empty((m, n_rows, n_cols), dtype=self.dtype)
         pairs = self._pairs()
 
-        def store(kernels: IndexArray, values: Floats) -> None:
+        def store(kernels: IndexArray, values: FloatArray) -> None:
             for k, one in zip(kernels, values, strict=True):
                 pairs.fill(one, 1.0, array[k])
 
@@ -181,7 +189,7 @@ class _Pairs:
 
     Attributes
     ----------
-    squares : ndarray of shape (n_features, count)
+    squares : ndarray of shape (n_features, count), float32
     count : int
     """
 
@@ -190,20 +198,21 @@ class _Pairs:
         self._symmetric = rows is cols
         if self._symmetric:
             self._i, self._j = np.triu_indices(len(rows), k=1)
-            self.squares = np.stack([(x[self._i] - x[self._j]) ** 2 for x in rows.T])
+            squares = [(x[self._i] - x[self._j]) ** 2 for x in rows.T]
         else:
             differences = [x[:, np.newaxis] - z for x, z in zip(rows.T, cols.T, strict=True)]
-            self.squares = np.stack([difference.ravel() ** 2 for difference in differences])
+            squares = [difference.ravel() ** 2 for difference in differences]
+        self.squares = np.stack(squares, dtype=np.float32)
         self.count = self.squares.shape[1]
 
     def evaluate(
-        self, bank: Bank, kernels: IndexArray, use: Callable[[IndexArray, Floats], Any]
+        self, bank: Bank, kernels: IndexArray, use: Callable[[IndexArray, FloatArray], Any]
     ) -> None:
         """Call ``use(kernels, values)`` with values (s, count), for a few kernels at a time."""
         from mkfusion.kernels._dense import sum_features
 
         size = max(1, _BLOCK // max(self.count, 1))
-        buffer = np.empty((size, self.count))
+        buffer = np.empty((size, self.count), dtype=np.float32)
         for first in range(0, len(kernels), size):
             some = kernels[first : first + size]
             values = buffer[: len(some)]
@@ -215,16 +224,13 @@ class _Pairs:
         """Return what multiplies each pair's value in ``sum_ij products_ij K_ij``."""
         return 2.0 * products[self._i, self._j]
 
-    def fill(self, values: Floats, diagonal: float, out: Floats | None) -> Floats:
+    def fill(self, values: FloatArray, diagonal: float, out: FloatArray) -> None:
         """Write the values of the pairs into a matrix (n_rows, n_cols)."""
-        if out is None:
-            out = np.empty(self.shape)
         if self._symmetric:
             out[self._i, self._j] = out[self._j, self._i] = values
             np.fill_diagonal(out, diagonal)
         else:
             out[...] = values.reshape(self.shape)
-        return out
 
 
 def _for_kernels(kernels: IndexArray, count: int, work: Callable[[IndexArray], None]) -> None:
@@ -338,7 +344,7 @@ class RBFBank(TransformerMixin, BaseEstimator):
         scale = X.std(axis=0)
         self._scale = 1.0 / np.where(scale > 0.0, np.sqrt(2.0) * scale, 1.0)
         start = np.concatenate([[0], np.cumsum(sizes)])
-        self._bank = Bank(start, groups, gammas[widths] / sizes)
+        self._bank = Bank(start, groups, (gammas[widths] / sizes).astype(np.float32))
         self._train = X * self._scale
         names = getattr(self, "feature_names_in_", [f"x{f}" for f in range(n_features)])
         self.kernel_names_ = _names(list(names), self._bank, gammas[widths])

@@ -209,24 +209,24 @@ def quadratic_forms(
 
 @njit(**_JIT, fastmath={"contract"})
 def sum_features(
-    squares: Floats,
+    squares: FloatArray,
     start: NDArray[np.int64],
     features: NDArray[np.int32],
-    gamma: Floats,
+    gamma: FloatArray,
     kernels: IndexArray,
-    out: Floats,
+    out: FloatArray,
 ) -> None:
     """Write ``out[s] = -gamma[k] * sum_f squares[f]`` over the features f of kernel k.
 
     Parameters
     ----------
-    squares : ndarray of shape (n_features, n_pairs), float64
+    squares : ndarray of shape (n_features, n_pairs), float32
     start : ndarray of shape (n_kernels + 1,), integer
     features : ndarray of shape (start[-1],), integer
         Those of kernel k are ``features[start[k] : start[k + 1]]``.
-    gamma : ndarray of shape (n_kernels,), float64
+    gamma : ndarray of shape (n_kernels,), float32
     kernels : ndarray of shape (s,), integer
-    out : ndarray of shape (s, n_pairs), float64
+    out : ndarray of shape (s, n_pairs), float32
         Modified in place.
     """
     for s in range(kernels.size):
@@ -240,6 +240,26 @@ def sum_features(
             square = squares[features[position]]
             for t in range(target.size):
                 target[t] -= gamma[k] * square[t]
+
+
+@njit(**_JIT, fastmath={"contract"})
+def add_weighted(values: FloatArray, weights: Floats, out: Floats) -> None:
+    """Do ``out += weights @ values`` in double precision, for values (s, n_pairs)."""
+    for s in range(weights.size):
+        w, row = weights[s], values[s]
+        for t in range(out.size):
+            out[t] += w * row[t]
+
+
+@njit(**_JIT, fastmath={"contract", "reassoc"})
+def dot_weighted(values: FloatArray, weights: Floats, out: Floats) -> None:
+    """Write ``out = values @ weights`` in double precision, for values (s, n_pairs)."""
+    for s in range(out.size):
+        row = values[s]
+        total = 0.0
+        for t in range(weights.size):
+            total += weights[t] * row[t]
+        out[s] = total
 
 
 @njit(**_JIT)

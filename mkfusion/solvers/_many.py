@@ -16,10 +16,10 @@ from ._svm import Task
 from ._types import Floats, Indices, MKLResult, Stack
 from ._weights import Regulariser
 
-# Kernels that the first restricted problem has, and that later ones get in addition: the most
-# violating ones, and some of a larger number of violating ones, which are more different.
-_FIRST_ACTIVE = 100
-_MOST_VIOLATING, _DIFFERENT = 50, 50
+# Kernels that a restricted problem gets in addition, as long as they are not more numbers: half of
+# them the most violating ones, half some of a larger number of violating ones, which are more
+# different. A pass over all kernels costs more than a restricted problem with all of these.
+_MOST_ADDED, _LEAST_ADDED, _ADDED_NUMBERS = 400, 20, 2**25
 # Kernels without weight whose form is below this share of the largest are dropped again.
 _DROPPED_FORM = 0.7
 # A restricted problem is solved to this share of the tolerance, a machine to the other.
@@ -59,7 +59,8 @@ def solve_by_columns(
     m = stack.shape[2]
     rng = np.random.default_rng(0)
     forms = stack.quadratic(_class_means(y, cost))
-    active = np.sort(np.argsort(-forms)[:_FIRST_ACTIVE])
+    added = min(_MOST_ADDED, max(_LEAST_ADDED, _ADDED_NUMBERS // stack.shape[0] ** 2))
+    active = np.sort(np.argsort(-forms)[:added])
     best: MKLResult | None = None
     for n_iter in range(1, max_iter + 1):
         few = stack.select(active).materialize()
@@ -77,7 +78,7 @@ def solve_by_columns(
             report(n_iter, best.gap, weights)
         if gap <= tol:
             break
-        active = _next_active(active, result.weights, forms, rng)
+        active = _next_active(active, result.weights, forms, added // 2, rng)
     assert best is not None
     return best._replace(n_iter=n_iter)
 
@@ -91,17 +92,18 @@ def _class_means(y: Floats, cost: Floats) -> Floats:
 
 
 def _next_active(
-    active: Indices, weights: Floats, forms: Floats, rng: np.random.Generator
+    active: Indices, weights: Floats, forms: Floats, half: int, rng: np.random.Generator
 ) -> Indices:
+    """Drop kernels that seem useless, and add `half` of the worst and `half` of other violators."""
     top = forms[active].max()
     kept = active[(weights > 0.0) | (forms[active] > _DROPPED_FORM * top)]
     outside = np.ones(forms.size, dtype=bool)
     outside[active] = False
     violating = np.flatnonzero(outside & (forms > top))
     violating = violating[np.argsort(-forms[violating])]
-    first, rest = violating[:_MOST_VIOLATING], violating[_MOST_VIOLATING:]
-    rest = rest[: max(len(rest) // 4, _DIFFERENT)]
-    some = rng.choice(rest, size=min(_DIFFERENT, len(rest)), replace=False)
+    first, rest = violating[:half], violating[half:]
+    rest = rest[: max(len(rest) // 4, half)]
+    some = rng.choice(rest, size=min(half, len(rest)), replace=False)
     return np.unique(np.concatenate([kept, first, some]))
 
 

