@@ -13,6 +13,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import (
     GridSearchCV,
@@ -262,16 +263,21 @@ def test_sample_weight_is_routed_through_a_pipeline() -> None:
         np.testing.assert_array_equal(model.decision_function(x), direct.decision_function(x))
         plain = pipeline().fit(x, y)
         assert np.any(plain.decision_function(x) != direct.decision_function(x))
+        # scikit-learn 1.6 does not pass the weights on to the pipeline's own `score`.
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=True)
         done = cross_validate(
             model,
             x,
             y,
             cv=FOLDS,
+            scoring=scorer,
             params={"sample_weight": weight},
             return_estimator=True,
             error_score="raise",
         )
-        search = GridSearchCV(model, {"mklclassifier__C": [1.0]}, cv=FOLDS, error_score="raise")
+        search = GridSearchCV(
+            model, {"mklclassifier__C": [1.0]}, cv=FOLDS, scoring=scorer, error_score="raise"
+        )
         search.fit(x, y, sample_weight=weight)
         np.testing.assert_array_equal(search.decision_function(x), direct.decision_function(x))
     for (train, _), one in zip(FOLDS.split(x, y), done["estimator"], strict=True):

@@ -128,7 +128,7 @@ def _norm_at_most(forms: cp.Expression, q: float, top: cp.Variable) -> list[cp.C
     m = forms.shape[0]
     if np.isinf(q):
         return [forms <= top]
-    if q == 1:
+    if q == 1 or m == 1:
         return [cp.sum(forms) <= top]
     if q == 2:
         return [cp.norm2(forms) <= top]
