@@ -28,9 +28,9 @@ class RBFBank(TransformerMixin, BaseEstimator):
     """Very many RBF kernels on single features and on random groups of features.
 
     For choosing features by multiple kernel learning: up to millions of kernels, computed when
-    asked for and never stored. Kernel k compares the features of its group G,
+    asked for and never stored. Each compares the features f of its group, size of them, by
 
-        k(x, z) = exp(-gamma / |G| * sum_{f in G} (x_f - z_f)^2 / (2 var_f))
+        k(x, z) = exp(-gamma / size * sum_f (x_f - z_f)^2 / (2 var_f))
 
     with the variances of the training samples. The first kernels are on single features, one for
     every feature and width, the others on random groups of two or more with a random width.
@@ -52,7 +52,7 @@ class RBFBank(TransformerMixin, BaseEstimator):
         Such as ``"rbf(x3+x17, gamma=1.0)"``.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if they have any that are strings.
 
     See Also
@@ -96,6 +96,11 @@ class RBFBank(TransformerMixin, BaseEstimator):
         self.gammas = gammas
         self.max_features = max_features
         self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # kernels are computed in single precision
+        return tags
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the variances of the features, and draw the groups.

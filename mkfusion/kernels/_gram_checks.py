@@ -16,10 +16,12 @@ __all__ = ["GRAM_RTOL", "check_gram_matrix"]
 # kernel computed in that precision, and little enough to leave the training problem convex.
 GRAM_RTOL = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-4}
 
-# A Cholesky factorisation costs n^3 / 3 operations. Kernels whose share of this budget (under a
-# second) does not suffice are tested on an evenly spaced principal block: a negative eigenvalue
-# of a block is one of the whole matrix (Cauchy's interlacing), though not the other way round.
-PSD_FLOPS = 1e10
+# A Cholesky factorisation costs n^3 / 3 operations. Kernels whose share of this budget (some tens
+# of milliseconds, as much as a fit) does not suffice are tested on an evenly spaced principal block
+# of at least this many samples: a negative eigenvalue of a block is one of the whole matrix
+# (Cauchy's interlacing), though not the other way round.
+PSD_FLOPS = 1e9
+LEAST_BLOCK = 256
 
 _POWER_ITERATIONS = 3
 
@@ -52,7 +54,7 @@ def check_gram_matrix(gram: FloatArray, label: str, budget: float = PSD_FLOPS) -
             f"{gram[j, i]:.6g}; expected the Gram matrix of the training samples with themselves."
         )
     n = len(gram)
-    size = min(n, max(2, int((3.0 * budget) ** (1 / 3))))
+    size = min(n, max(LEAST_BLOCK, int((3.0 * budget) ** (1 / 3))))
     block = np.unique(np.linspace(0, n - 1, size).astype(np.intp))
     suspicious = status != _dense.FINE
     if suspicious:

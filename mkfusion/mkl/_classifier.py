@@ -204,6 +204,9 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
             If a parameter is out of its range, or the kernels are not finite symmetric positive
             semi-definite matrices between the samples that y labels, or there is one class only.
         """
+        # Imported where it is needed: it brings Numba with it.
+        from mkfusion.solvers import one_blas_thread
+
         self._validate_params()
         stack = training_stack(self, X)
         classes, codes = check_labels(stack, y)
@@ -211,11 +214,11 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         if stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES:
             # The solver reads rows of kernels many times.
             stack = stack.materialize()
-        stack.check_gram("X")
-        positive = (
-            codes == (np.arange(len(classes)) if len(classes) > 2 else np.array([1]))[:, None]
-        )
-        results = self._solve(stack, np.where(positive, 1.0, -1.0), cost)
+        positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
+        signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
+        with one_blas_thread():
+            stack.check_gram("X")
+            results = self._solve(stack, signs, cost)
 
         beta = np.concatenate([result.beta for result in results])
         primal = sum(result.primal for result in results)
@@ -246,7 +249,6 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         self, stack: KernelStack, y: NDArray[np.float64], cost: NDArray[np.float64]
     ) -> list[MKLResult]:
         """Solve the problems of which y (n_problems, n) holds the labels: together, or each."""
-        # Imported where it is needed: it brings Numba with it.
         from mkfusion.solvers import solve_mkl
 
         together = [y] if not self.per_class_weights else [row[np.newaxis] for row in y]

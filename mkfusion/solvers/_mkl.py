@@ -9,14 +9,13 @@ other weights cost O(n_kernels n) instead of a pass over the stack.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from threadpoolctl import ThreadpoolController
 
+from ._blas import one_blas_thread
 from ._certificate import intercept_and_loss
 from ._many import Report, solve_by_columns, solve_by_passes
 from ._rows import CompositeRows
@@ -244,20 +243,13 @@ def solve_mkl(
     MKLResult
         The best certified point; its gap is above `tol` only if `converged` is False.
     """
-    # Threads of BLAS gain nothing on matrices of this size, and where processors are shared they
-    # wait for each other a hundred times longer than they compute.
     reg = Regulariser(float(p), float(lam))
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         if stack.shape[2] <= _MANY:
             return _solve(stack, y, cost, reg, tol, max_iter, report)
         if reg.p == 1.0:
             return solve_by_columns(stack, y, cost, reg, tol, max_iter, report, _solve)
         return solve_by_passes(stack, y, cost, reg, tol, max_iter, report)
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _first_weights(

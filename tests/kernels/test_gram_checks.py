@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from mkfusion.kernels import KernelStack
+from mkfusion.kernels import KernelStack, _gram_checks
 from mkfusion.kernels._gram_checks import GRAM_RTOL, check_gram_matrix
 
 N = 30
@@ -96,7 +96,8 @@ def test_a_negative_minor_alone() -> None:
         check_gram_matrix(gram, "gram", budget=10.0)
 
 
-def test_large_kernels_are_tested_on_a_block() -> None:
+def test_large_kernels_are_tested_on_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_gram_checks, "LEAST_BLOCK", 2)
     gram = -np.ones((N, N)) / (N - 2) + np.eye(N) * (1 + 1 / (N - 2))  # one eigenvalue below 0
     assert np.linalg.eigvalsh(gram)[0] < -0.01
     with pytest.raises(ValueError, match="semi-definite"):

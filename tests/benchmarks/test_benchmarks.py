@@ -1,0 +1,171 @@
+"""The benchmarks run, and the gaps that they print are those of an independent computation."""
+
+import csv
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oracles import values
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "benchmarks" / "__init__.py").exists(), reason="without a checkout"
+)
+
+
+@pytest.fixture
+def module(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: import_module(f"benchmarks.{name}")
+
+
+@pytest.fixture
+def run(module, tmp_path):
+    """Run a section on a grid of its own and return its rows and its text."""
+
+    def run_section(name, *grid):
+        section = module(name)
+        report = module("_report").Report(tmp_path, quick=True)
+        report.section(name, section.__doc__)
+        section.run(report, section.Grid(*grid))
+        with (tmp_path / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return rows, (tmp_path / f"{name}.txt").read_text(encoding="utf-8")
+
+    return run_section
+
+
+@pytest.fixture(autouse=True)
+def hardly_any_time(module, monkeypatch):
+    monkeypatch.setattr(module("_timing"), "MAX_ROUNDS", 1)
+    for name in ("smo", "mkl", "predict"):
+        monkeypatch.setattr(module(name), "bandwidth", lambda threads: 1e10)
+
+
+def gap_by_definition(bank, y, beta, weights, C, p, lam=None):
+    """Return the relative gap as the oracles compute it."""
+    y, beta, cost = y[np.newaxis], beta[np.newaxis], np.full((1, len(y)), C)
+    scores = beta @ np.tensordot(weights, bank, axes=1)
+    b = np.array([values.best_intercept(scores[0], y[0], cost[0])])
+    primal = values.primal_value(bank, y, cost, weights, beta, b, p, lam)
+    return (primal - values.dual_value(bank, y, beta, p, lam)) / primal
+
+
+@pytest.mark.parametrize("p, lam", [(1.0, None), (1.2, None), (2.0, None), (1.5, 0.7)])
+def test_certificate_agrees_with_the_oracles(module, p, lam):
+    problem = module("_problems").load("cancer", 50)
+    bank = module("_problems").kernel_bank(problem.X, 4)
+    rng = np.random.default_rng(0)
+    C, y = 3.0, problem.y
+    beta = y * rng.uniform(0, C, len(y))
+    beta[y == np.sign(beta.sum())] *= 1 - beta.sum() / beta[y == np.sign(beta.sum())].sum()
+    weights = rng.random(4)
+    weights /= np.sum(weights**p) ** (1 / p)
+    found = module("_certificate").mkl_gap(bank, y, beta, weights, C, p, lam or 0.0)
+    assert found == pytest.approx(gap_by_definition(bank, y, beta, weights, C, p, lam), rel=1e-9)
+
+
+def test_infeasible_points_certify_nothing(module):
+    gap = module("_certificate").svm_gap
+    y = np.array([1.0, -1.0])
+    assert gap(np.eye(2), y, np.array([1.0, -0.5]), 2.0) == np.inf
+    assert gap(np.eye(2), y, np.array([3.0, -3.0]), 2.0) == np.inf
+    assert gap(np.eye(2), y, np.array([1.0, -1.0]), 2.0) == pytest.approx(0.0)
+
+
+def test_smo_prints_the_gap_that_was_reached(module, run):
+    rows, text = run("smo", ("synthetic",), (80,), (1.0,))
+    (row,) = rows
+    problem = module("_problems").load("synthetic", 80)
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    K = rbf_kernel(problem.X, gamma=1.0 / problem.X.shape[1])
+    beta, _ = module("smo").fit_smo(K, problem.y, 1.0)
+    expected = gap_by_definition(K[np.newaxis], problem.y, beta, np.ones(1), 1.0, 1.0)
+    assert float(row["gap"]) == pytest.approx(expected, rel=1e-6)
+    assert float(row["svc_gap"]) == pytest.approx(float(row["gap"]), abs=1e-3)
+    assert float(row["ratio"]) == pytest.approx(float(row["ours_s"]) / float(row["svc_s"]))
+    assert "reached: measured" in text
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_mkl_prints_the_gap_that_was_reached(module, run, p):
+    rows, text = run("mkl", ("cancer",), (5,), (60,), (10.0,), (p,))
+    (row,) = rows
+    problem = module("_problems").load("cancer", 60)
+    bank = module("_problems").kernel_bank(problem.X, 5)
+    storage = module("mkl").memory_stack(bank)._storage
+    for column, tol in (("gap", 1e-3), ("tight_gap", 1e-6)):
+        found = module("mkl").learn_weights(storage, problem.y, 10.0, p, tol)
+        expected = gap_by_definition(bank, problem.y, found.beta[0], found.weights, 10.0, p)
+        assert float(row[column]) == pytest.approx(expected, rel=1e-3, abs=1e-9)
+        assert float(row[column]) <= tol
+    assert float(row["passes"]) > 0.5
+    assert "MKL at p" in text
+
+
+def test_predict_compares_the_same_machine(run):
+    rows, _ = run("predict", ("cancer",), (4,), (120,), (1.0, 2.0))
+    for row in rows:
+        assert float(row["differ"]) < 0.05
+        assert float(row["gap"]) <= 1e-3
+        assert 0.0 < float(row["passes"]) <= 1.0
+
+
+def test_counting_sees_every_number(module):
+    problem = module("_problems").load("cancer", 30)
+    storage = module("mkl").memory_stack(module("_problems").kernel_bank(problem.X, 3))._storage
+    counted = module("_counting").CountingStorage(storage)
+    weights = np.array([1.0, 0.0, 2.0])
+    np.testing.assert_array_equal(
+        counted.combine(weights, np.array([4, 7])), storage.combine(weights, np.array([4, 7]))
+    )
+    assert counted.numbers == 2 * 30 * 2
+    counted.add_dot(np.eye(1, 30, 5), np.zeros((1, 3, 30)), np.array([0, 2]))
+    assert counted.numbers == 2 * 30 * 2 + 30 * 2
+    part = counted.take(np.arange(10), np.arange(10))
+    part.combine(np.ones(3))
+    assert counted.numbers == 2 * 30 * 2 + 30 * 2 + 2 * 300
+    assert counted.materialize().numbers == counted.numbers
+
+
+def test_kernels_between_other_samples_are_blocks_of_the_bank(module):
+    X = module("_problems").load("mfeat", 40).X
+    bank = module("_problems").kernel_bank
+    np.testing.assert_allclose(bank(X, 7, train=25), bank(X, 7)[:, 25:, :25], rtol=1e-10)
+    np.testing.assert_allclose(np.einsum("kii->ki", bank(X, 7)), 1.0)
+
+
+def test_sides_take_turns_and_slow_ones_run_once(module, monkeypatch):
+    monkeypatch.setattr(module("_timing"), "MAX_ROUNDS", 3)
+    calls = []
+    sides = {name: lambda name=name: calls.append(name) for name in "abc"}
+    module("_timing").interleave(sides, once=frozenset("c"), budget=0.0)
+    assert "".join(calls) == "abcbaab"
+
+
+def test_targets_are_stated_plainly(module, capsys):
+    report = module("_report").Report()
+    report.target("a", 2.1, 1.5)
+    report.target("b", 1.2, 1.5, " s")
+    assert capsys.readouterr().out.splitlines() == [
+        "a: not reached: measured 2.1, wanted 1.5",
+        "b: reached: measured 1.2 s, wanted 1.5 s",
+    ]
+
+
+def test_unknown_sections_are_named(module, capsys):
+    with pytest.raises(SystemExit):
+        module("__main__").main(["smo", "nosuch"])
+    assert "nosuch" in capsys.readouterr().err
+
+
+def test_figure_draws_what_peers_left(module, tmp_path):
+    rows = ["sweep,n,m,fit_s,side", "n,60,5,0.01,mkfusion p=1", "n,120,5,0.1,mkfusion p=1"]
+    rows += ["m,60,5,0.01,mkfusion p=1", "m,60,10,0.02,other"]
+    (tmp_path / "peers.csv").write_text("\n".join(rows), encoding="utf-8")
+    image = module("figure").draw(tmp_path, tmp_path / "deep" / "figure.svg")
+    text = image.read_text(encoding="utf-8")
+    assert "mkfusion p=1" in text and "other" in text
