@@ -12,7 +12,7 @@ from mkfusion.kernels import (
     RBFBank,
     RBFKernel,
 )
-from mkfusion.mkl import MKLClassifier
+from mkfusion.mkl import MKLClassifier, mkl_path
 from mkfusion.modalities import Modalities
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "PolynomialKernel",
     "RBFBank",
     "RBFKernel",
+    "mkl_path",
 ]
 
 __version__ = "0.1.0"

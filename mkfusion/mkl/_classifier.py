@@ -14,22 +14,12 @@ from sklearn.utils._param_validation import Interval, Options
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mkfusion.kernels import KernelStack
-from mkfusion.mkl._validation import (
-    check_labels,
-    is_several,
-    prediction_stack,
-    sample_costs,
-    training_stack,
-)
+from mkfusion.mkl._validation import Training, is_several, prediction_stack, prepare
 
 if TYPE_CHECKING:
     from mkfusion.solvers import MKLResult
 
 __all__ = ["MKLClassifier"]
-
-# Kernels on demand are computed once and kept if they are not larger than this.
-IN_MEMORY_BYTES = 2**31
 
 
 class MKLClassifier(ClassifierMixin, BaseEstimator):
@@ -204,27 +194,39 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
             If a parameter is out of its range, or the kernels are not finite symmetric positive
             semi-definite matrices between the samples that y labels, or there is one class only.
         """
-        # Imported where it is needed: it brings Numba with it.
-        from mkfusion.solvers import one_blas_thread
-
         self._validate_params()
-        stack = training_stack(self, X)
-        classes, codes = check_labels(stack, y)
-        cost = sample_costs(self.C, self.class_weight, sample_weight, stack, classes, codes)
-        if stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES:
-            # The solver reads rows of kernels many times.
-            stack = stack.materialize()
-        positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
-        signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
-        with one_blas_thread():
-            stack.check_gram("X")
-            results = self._solve(stack, signs, cost)
+        training = prepare(self, X, y, sample_weight)
+        return self._keep(X, training, self._solve(training))
 
+    def _solve(self, training: Training) -> list[MKLResult]:
+        """Solve the one-versus-rest problems: together, or each on its own."""
+        # Imported where it is needed: it brings Numba with it.
+        from mkfusion.solvers import one_blas_thread, solve_mkl
+
+        with one_blas_thread():
+            return list(
+                Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                    delayed(solve_mkl)(
+                        training.stack._storage,
+                        signs,
+                        np.tile(self.C * training.weights, (len(signs), 1)),
+                        p=self.p,
+                        lam=self.lam or 0.0,
+                        tol=self.tol,
+                        max_iter=self.max_iter,
+                        report=_print_progress if self.verbose else None,
+                    )
+                    for signs in training.groups
+                )
+            )
+
+    def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> Self:
+        """Set the fitted attributes."""
         beta = np.concatenate([result.beta for result in results])
         primal = sum(result.primal for result in results)
         gap = max(primal - sum(result.dual for result in results), 0.0)
-        self.classes_ = classes
-        self.kernel_names_ = stack.names
+        self.classes_ = training.classes
+        self.kernel_names_ = training.stack.names
         self.weights_ = results[0].weights
         if len(results) > 1:
             self.weights_ = np.stack([result.weights for result in results])
@@ -234,39 +236,16 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         self.objective_ = primal
         self.duality_gap_ = gap / primal if primal > 0.0 else 0.0
         self.n_iter_ = max(result.n_iter for result in results)
-        self._remember_input(X, stack.shape[0])
+        self._remember_input(X, training.stack.shape[0])
         if not all(result.converged for result in results):
             warnings.warn(
                 f"MKLClassifier reached the relative duality gap {self.duality_gap_:.2g} after "
                 f"max_iter={self.max_iter} choices of kernel weights; expected tol={self.tol:g}. "
                 "Raise max_iter or tol, or bring the kernels to one scale.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self
-
-    def _solve(
-        self, stack: KernelStack, y: NDArray[np.float64], cost: NDArray[np.float64]
-    ) -> list[MKLResult]:
-        """Solve the problems of which y (n_problems, n) holds the labels: together, or each."""
-        from mkfusion.solvers import solve_mkl
-
-        together = [y] if not self.per_class_weights else [row[np.newaxis] for row in y]
-        return list(
-            Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(solve_mkl)(
-                    stack._storage,
-                    signs,
-                    np.tile(cost, (len(signs), 1)),
-                    p=self.p,
-                    lam=self.lam or 0.0,
-                    tol=self.tol,
-                    max_iter=self.max_iter,
-                    report=_print_progress if self.verbose else None,
-                )
-                for signs in together
-            )
-        )
 
     def _remember_input(self, X: Any, n_train: int) -> None:
         if is_several(X):
@@ -296,17 +275,13 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         stack = prediction_stack(self, X, self.n_features_in_, self.kernel_names_)
         weights = np.atleast_2d(self.weights_)
-        used = np.flatnonzero(weights.any(axis=0))
         decision = np.tile(self.intercept_, (stack.shape[0], 1))
-        if len(used) and len(self.support_):
-            active = stack.select(used)
-            if len(weights) == 1:
-                decision += active.combine(weights[0, used], cols=self.support_) @ self.dual_coef_.T
-            else:
-                for u, (d, beta) in enumerate(zip(weights, self.dual_coef_, strict=True)):
-                    support = self.support_[beta != 0.0]
-                    composite = active.combine(d[used], cols=support)
-                    decision[:, u] += composite @ beta[beta != 0.0]
+        if len(weights) == 1:
+            decision += stack.combine(weights[0], cols=self.support_) @ self.dual_coef_.T
+        else:
+            for u, (d, beta) in enumerate(zip(weights, self.dual_coef_, strict=True)):
+                used = np.flatnonzero(beta)
+                decision[:, u] += stack.combine(d, cols=self.support_[used]) @ beta[used]
         return decision[:, 0] if len(self.classes_) == 2 else decision
 
     def predict(self, X: Any) -> NDArray[Any]:

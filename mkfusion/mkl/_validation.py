@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,47 @@ from sklearn.utils.validation import (
 from mkfusion.kernels import KernelStack
 
 _MATRIX = (np.float64, np.float32)
+
+# Kernels on demand are computed once and kept if they are not larger than this.
+IN_MEMORY_BYTES = 2**31
+
+
+class Training(NamedTuple):
+    """What a classifier learns from.
+
+    Attributes
+    ----------
+    stack : KernelStack
+        Checked Gram matrices, in memory unless they are very large.
+    classes : ndarray of shape (n_classes,)
+    groups : list of ndarray of shape (n_tasks, n)
+        Signs of the one-versus-rest problems that share kernel weights.
+    weights : ndarray of shape (n,)
+        Factors of C.
+    """
+
+    stack: KernelStack
+    classes: NDArray[Any]
+    groups: list[NDArray[np.float64]]
+    weights: NDArray[np.float64]
+
+
+def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Training:
+    """Check the training samples of a classifier, and leave it as it is."""
+    from mkfusion.solvers import one_blas_thread
+
+    stack = training_stack(estimator, X)
+    classes, codes = check_labels(stack, y)
+    weights = sample_weights(estimator.class_weight, sample_weight, stack, classes, codes)
+    positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
+    signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
+    if stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES:
+        # The solver reads rows of kernels many times.
+        stack = stack.materialize()
+    with one_blas_thread():
+        stack.check_gram("X")
+    groups = [row[np.newaxis] for row in signs] if estimator.per_class_weights else [signs]
+    return Training(stack, classes, groups, weights)
 
 
 def training_stack(estimator: Any, X: Any) -> KernelStack:
@@ -79,15 +120,14 @@ def check_labels(X: KernelStack, y: Any) -> tuple[NDArray[Any], NDArray[np.intp]
     return classes, codes
 
 
-def sample_costs(
-    C: float,
+def sample_weights(
     class_weight: Any,
     sample_weight: Any,
     X: KernelStack,
     classes: NDArray[Any],
     codes: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Return the price (n,) of each sample's loss: C times its weights."""
+    """Return the factor (n,) of C for each sample."""
     per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     if not np.all(np.isfinite(per_class) & (per_class >= 0)):
         raise ValueError(
@@ -102,15 +142,15 @@ def sample_costs(
         raise ValueError(
             f"sample_weight contains {weights.min():.6g}; expected non-negative numbers."
         )
-    cost: NDArray[np.float64] = C * per_class[codes] * weights
-    counted = np.unique(codes[cost > 0])
+    product: NDArray[np.float64] = per_class[codes] * weights
+    counted = np.unique(codes[product > 0])
     if len(counted) < len(classes):
         missing = [c for k, c in enumerate(classes.tolist()) if k not in counted]
         raise ValueError(
             f"sample_weight and class_weight leave no sample of the class(es) {missing}; expected "
             "at least one sample with positive weight in each class."
         )
-    return cost
+    return product
 
 
 def is_several(X: Any) -> bool:

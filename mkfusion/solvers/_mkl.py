@@ -9,17 +9,14 @@ other weights cost O(n_kernels n) instead of a pass over the stack.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from ._blas import one_blas_thread
-from ._certificate import intercept_and_loss
+from ._machines import Certificate, Machines
 from ._many import Report, solve_by_columns, solve_by_passes
-from ._rows import CompositeRows
-from ._svm import RIDGE, Task
 from ._types import Floats, Indices, MKLResult, Stack
 from ._weights import Regulariser
 
@@ -47,161 +44,20 @@ _SAMPLE_TOL, _SAMPLE_ITER = 1e-2, 20
 # Neighbours in memory that are chosen together: two cache lines.
 _RUN = 16
 _MAX_SHARPENINGS = 20
+# Where the gap that the weights leave does not fall below this share of the one before, the
+# machines are solved so much more accurately, down to this share of what would do otherwise.
+_STALL, _SHARPER, _SHARPEST = 0.5, 0.1, 1e-6
 # More kernels than these are not multiplied one by one, nor is a matrix of their number kept.
 _MANY = 1000
-_MAX_RETREATS = 5
+# A step that went too far is either a lesson for the model, which shows how the objective bends
+# where support vectors come and go, or shortened by interpolation, which copes with objectives that
+# rise like a barrier. Each way fails on some problems, so they take turns of so many iterations;
+# lessons count only up to so many times the best objective, and after so many retreats the model is
+# given up.
+_TERM, _COMPARABLE = 10, 1.2
+_MAX_LESSONS, _MAX_RETREATS = 5, 10
 # How much of a step that went too far is kept at least and at most.
 _LEAST_KEPT, _MOST_KEPT = 0.05, 0.7
-
-
-class _Certificate(NamedTuple):
-    """A feasible point with its primal and dual value, and what is left of the gap to whom.
-
-    Where `complete` is False idle kernels were left out, and `dual` may be too large.
-    """
-
-    d: Floats
-    beta: Floats
-    g: Floats
-    intercept: Floats
-    primal: float
-    dual: float
-    weights_gap: float
-    complete: bool
-
-    @property
-    def gap(self) -> float:
-        return max(self.primal - self.dual, 0.0) / self.primal if self.primal > 0.0 else 0.0
-
-    @property
-    def machines_gap(self) -> float:
-        return self.primal - self.dual - self.weights_gap
-
-
-class _Machines:
-    """The support vector machines of all tasks, and their products with every kernel.
-
-    Kernels without weight that seem to get none can be set idle: their products are then left
-    behind until somebody asks.
-
-    Attributes
-    ----------
-    beta : ndarray of shape (n_tasks, n)
-    g : ndarray of shape (n_kernels,)
-        ``sum_u beta_u' K_k beta_u``, as of the last `refresh` for idle kernels.
-    """
-
-    def __init__(self, stack: Stack, y: Floats, cost: Floats, reg: Regulariser) -> None:
-        n, _, m = stack.shape
-        self._stack = stack
-        self._reg = reg
-        self.diagonal = stack.diagonal()
-        self._rows = CompositeRows(stack, self.diagonal)
-        self._tasks = [Task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
-        self.beta = np.zeros((len(y), n))
-        self._F = np.zeros((len(y), m, n))
-        self.g = np.zeros(m)
-        self._active = np.arange(m)
-        self._idle = np.arange(0)
-        self._idle_beta = self.beta
-
-    def focus(self, active: NDArray[np.bool_]) -> None:
-        """Let the other kernels idle."""
-        self.refresh()
-        self._active, self._idle = np.flatnonzero(active), np.flatnonzero(~active)
-
-    def refresh(self) -> None:
-        """Bring the products with idle kernels up to date."""
-        if self._idle_beta is not self.beta:
-            self._multiply(self._idle, self._idle_beta)
-            self._idle_beta = self.beta
-
-    def _multiply(self, kernels: Indices, old_beta: Floats) -> None:
-        if kernels.size:
-            self._stack.add_dot(self.beta - old_beta, self._F, kernels)
-            forms = np.einsum("ukn,un->k", self._F[:, kernels], self.beta)
-            self.g[kernels] = np.maximum(forms, 0.0)
-
-    def set_weights(self, d: Floats) -> None:
-        """Go on from the present dual variables on another composite kernel."""
-        if d[self._idle].any():
-            self.focus(np.ones(d.size, dtype=bool))
-        self._d = d
-        self._rows.set_weights(d)
-        for task, f in zip(self._tasks, self._decisions(d), strict=True):
-            task.e = task.y - f
-        # Nearly all of them will move.
-        self._rows.require(np.unique(np.concatenate([task.free for task in self._tasks])))
-
-    def solve(self, share: float, allowance: float, ceiling: float) -> None:
-        """Bring the machines' gap at the present weights to ``max(share * primal, allowance)``.
-
-        Stops early once their optimum is seen to lie above `ceiling`.
-        """
-        for task in self._tasks:
-            task.solve(self._rows, share, allowance / len(self._tasks), ceiling)
-        old, self.beta = self.beta, np.array([task.beta for task in self._tasks])
-        self.g = self.g.copy()
-        self._multiply(self._active, old)
-        for task, f in zip(self._tasks, self._decisions(self._d), strict=True):
-            task.e = task.y - f
-
-    def _decisions(self, d: Floats) -> Floats:
-        """Return the decision values without intercept (n_tasks, n) at any weights."""
-        used = np.flatnonzero(d)
-        return d[used] @ self._F[:, used] if 2 * used.size < d.size else d @ self._F
-
-    def certify(self, d: Floats) -> _Certificate:
-        """Evaluate both objectives at the present dual variables and any weights."""
-        complete = not self._idle.size or self._idle_beta is self.beta
-        g = self.g if complete else self.g[self._active]
-        quadratic = float(d @ self.g)
-        conjugate = self._reg.conjugate(g)
-        dual, loss = -conjugate, 0.0
-        intercept = np.empty(len(self._tasks))
-        for u, (task, f) in enumerate(zip(self._tasks, self._decisions(d), strict=True)):
-            dual += float(task.y @ task.beta)
-            intercept[u], task_loss = intercept_and_loss(task.y - f, task.y, task.cost)
-            loss += task_loss
-        penalty = self._reg.primal(d)
-        primal = 0.5 * quadratic + loss + penalty
-        weights_gap = max(penalty + conjugate - 0.5 * quadratic, 0.0)
-        return _Certificate(d, self.beta, self.g, intercept, primal, dual, weights_gap, complete)
-
-    def better_weights(self, d: Floats, g: Floats, tol: float) -> Floats:
-        """Return the weights that minimise a quadratic model of the objective around `d`."""
-        active = self._active
-        found = np.zeros_like(d)
-        found[active] = self._reg.step(d[active], g[active], self._hessian(), tol)
-        return found
-
-    def _hessian(self) -> Floats:
-        """Return the Hessian of the machines' optimum in the weights of the active kernels.
-
-        It is the sum of V M V' over the tasks, where V (n_active, n_free) holds the products of
-        the free support vectors, and M the inverse of the composite kernel between them, bordered
-        by the equality constraint.
-        """
-        m = self._active.size
-        H = np.zeros((m, m))
-        for task, F in zip(self._tasks, self._F, strict=True):
-            free = task.free
-            if free.size < 2:
-                continue
-            K = self._rows.block(free)
-            K.flat[:: free.size + 1] += RIDGE * K.trace() / free.size + np.finfo(float).tiny
-            try:
-                factor = cho_factor(K, lower=True, overwrite_a=True, check_finite=False)
-            except LinAlgError:  # a flat model only costs iterations
-                continue
-            right = np.ones((free.size, m + 1), order="F")
-            right[:, :m] = F[np.ix_(self._active, free)].T
-            V = right[:, :m].T.copy()
-            Z = cho_solve(factor, right, overwrite_b=True, check_finite=False)
-            ones = Z[:, m]
-            border = V @ ones
-            H += V @ Z[:, :m] - np.outer(border, border) / ones.sum()
-        return 0.5 * (H + H.T)
 
 
 def solve_mkl(
@@ -252,6 +108,63 @@ def solve_mkl(
         return solve_by_passes(stack, y, cost, reg, tol, max_iter, report)
 
 
+class Setting(NamedTuple):
+    """One problem of a path.
+
+    Attributes
+    ----------
+    cost : ndarray of shape (n_tasks, n)
+    p, lam : float
+    """
+
+    cost: Floats
+    p: float
+    lam: float
+
+
+def solve_path(
+    stack: Stack, y: Floats, settings: Iterable[Setting], *, tol: float = 1e-3, max_iter: int = 200
+) -> Iterator[MKLResult]:
+    """Solve problems on the same kernels and labels, each from the solution of the one before.
+
+    Parameters
+    ----------
+    stack : Stack
+        Symmetric positive semi-definite kernels of shape (n, n, n_kernels).
+    y : ndarray of shape (n_tasks, n)
+        Labels -1 and 1.
+    settings : iterable of Setting
+        Best in an order in which neighbours have similar solutions.
+    tol : float, default=1e-3
+        Relative duality gap to reach for each.
+    max_iter : int, default=200
+        Most choices of weights to try for each.
+
+    Yields
+    ------
+    MKLResult
+    """
+    machines: Machines | None = None
+    d, last = np.empty(0), Regulariser(1.0, 0.0)
+    for cost, p, lam in settings:
+        reg = Regulariser(float(p), float(lam))
+        with one_blas_thread():
+            if stack.shape[2] > _MANY:
+                result = solve_mkl(stack, y, cost, p=p, lam=lam, tol=tol, max_iter=max_iter)
+            elif machines is None:
+                machines = Machines(stack, y, cost, reg)
+                d = _first_weights(stack, y, cost, reg, machines.diagonal)
+                first = max(_SVM_SHARE * tol, _FIRST_INNER)
+                result = _improve(machines, d, reg, tol, max_iter, None, first)
+            else:
+                machines.restart(cost, reg)
+                if reg != last:
+                    d = reg.adopt(d, machines.g, machines.diagonal.max(axis=1) > 0.0)
+                result = _improve(machines, d, reg, tol, max_iter, None, _SVM_SHARE * tol)
+            d, last = result.weights, reg
+        yield result
+
+
 def _first_weights(
     stack: Stack, y: Floats, cost: Floats, reg: Regulariser, diagonal: Floats
 ) -> Floats:
@@ -286,7 +199,7 @@ def _sample(y: Floats, cost: Floats) -> Indices | None:
     return sample if positive.any(axis=1).all() and negative.any(axis=1).all() else None
 
 
-def _share_to_keep(start: _Certificate, end: _Certificate) -> float:
+def _share_to_keep(start: Certificate, end: Certificate) -> float:
     """Return where between two choices of weights the objective is smallest, as far as one sees.
 
     The minimiser of the cubic with its values and slopes (the gradient is -g/2) at both ends.
@@ -308,13 +221,31 @@ def _solve(
     max_iter: int,
     report: Report,
 ) -> MKLResult:
-    machines = _Machines(stack, y, cost, reg)
+    machines = Machines(stack, y, cost, reg)
     d = _first_weights(stack, y, cost, reg, machines.diagonal)
-    best: _Certificate | None = None
-    anchor: _Certificate | None = None
-    share, allowance = _SVM_SHARE * tol if reg.fixed else max(_SVM_SHARE * tol, _FIRST_INNER), 0.0
+    first = max(_SVM_SHARE * tol, _FIRST_INNER)
+    return _improve(machines, d, reg, tol, max_iter, report, first)
+
+
+def _improve(
+    machines: Machines,
+    d: Floats,
+    reg: Regulariser,
+    tol: float,
+    max_iter: int,
+    report: Report,
+    first: float,
+) -> MKLResult:
+    """Improve weights d and the machines by turns until their gap is at most `tol`.
+
+    The first machines are solved to a relative gap of `first`.
+    """
+    best: Certificate | None = None
+    anchor: Certificate | None = None
+    share, allowance = _SVM_SHARE * tol if reg.fixed else first, 0.0
     may_idle = reg.p == 1.0
     n_iter = retreats = 0
+    sharpness = 1.0
     while True:
         n_iter += 1
         machines.set_weights(d)
@@ -331,7 +262,7 @@ def _solve(
                 machines.focus(np.ones(d.size, dtype=bool))
             if now.complete and (best is None or now.gap < best.gap):
                 best = now
-            wanted = max(_INNER_RATIO * now.weights_gap, _SVM_SHARE * tol * now.primal)
+            wanted = sharpness * max(_INNER_RATIO * now.weights_gap, _SVM_SHARE * tol * now.primal)
             if report is not None:
                 report(n_iter, now.gap if best is None else best.gap, d)
             worse = anchor is not None and now.primal - now.machines_gap > anchor.primal
@@ -341,19 +272,28 @@ def _solve(
             share, allowance = 0.0, min(wanted, 0.5 * now.machines_gap)
         if converged or n_iter >= max_iter or reg.fixed:
             break
-        share, allowance = 0.0, max(_NEXT_RATIO * now.weights_gap, _SVM_SHARE * tol * now.primal)
+        # Forms are only as right as the machines are: to the square root of their gap.
+        stalls = anchor is not None and now.weights_gap > _STALL * anchor.weights_gap
+        sharpness = max(_SHARPER * sharpness, _SHARPEST) if stalls else 1.0
+        share, allowance = 0.0, _NEXT_RATIO * now.weights_gap
+        allowance = sharpness * max(allowance, _SVM_SHARE * tol * now.primal)
         if anchor is not None and worse:
-            # The optimum at d lies above a value already reached: the step went too far. Where the
-            # objective has a kink at the anchor (dual variables that are not unique) no step along
-            # the model's direction may help; from here, contraction still descends.
+            # The optimum at d lies above a value already reached: the step went too far.
             retreats += 1
-            if retreats <= _MAX_RETREATS:
+            teaches = now.primal <= _COMPARABLE * anchor.primal and n_iter // _TERM % 2 == 0
+            if retreats <= _MAX_LESSONS and teaches:
+                machines.learn(anchor, now)
+                d = machines.better_weights(anchor, _MODEL_RATIO * anchor.weights_gap, renew=False)
+            elif retreats <= _MAX_RETREATS:
                 d = reg.between(anchor.d, d, _share_to_keep(anchor, now))
             else:
+                # Where the objective has a kink (dual variables that are not unique) no step along
+                # the model's directions need help; from here, contraction still descends.
                 d = reg.contract(d, now.g)
             continue
+        machines.forget()
         anchor, retreats = now, 0
-        d = machines.better_weights(d, now.g, _MODEL_RATIO * now.weights_gap)
+        d = machines.better_weights(now, _MODEL_RATIO * now.weights_gap, renew=True)
         # The new weights may close the gap with the dual variables as they are.
         ahead = machines.certify(d)
         if ahead.complete and (best is None or ahead.gap < best.gap):
@@ -362,9 +302,10 @@ def _solve(
                 break
         if may_idle and now.complete and now.gap <= _IDLE_GAP:
             machines.focus((d > 0.0) | (now.g > _IDLE_FORM * now.g.max()))
-    if best is None:
+    if best is None or not now.complete:
         machines.refresh()
-        best = machines.certify(d)
+        last = machines.certify(now.d)
+        best = last if best is None or last.gap < best.gap else best
     return MKLResult(
         best.d,
         best.beta,

@@ -86,9 +86,12 @@ class CompositeRows:
         self.slot = np.full(n, -1, dtype=np.intp)
         self._used = 0
         self._batch = _FIRST_BATCH
+        self._weights = np.empty(0)
 
     def set_weights(self, weights: Floats) -> None:
-        """Start anew with other weights."""
+        """Start anew, unless the weights are the same."""
+        if np.array_equal(weights, self._weights):
+            return
         self._weights = weights
         self.diag = weights @ self._diagonal
         self.slot[:] = -1

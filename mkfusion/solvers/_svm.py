@@ -22,6 +22,8 @@ _VIOLATION_FLOOR = 2e-15
 _SMO_FLOPS, _BLAS_GAIN = 10.0, 8.0
 _MIN_BURST = 500
 _NEWTON_ROUNDS = 10
+# Prices that differ by less than this share are the same after rounding.
+_SAME_COST = 1e-12
 # Share of the mean diagonal entry added to kernels that are inverted: duplicated samples and
 # kernels of low rank make them singular.
 RIDGE = 1e-10
@@ -49,14 +51,29 @@ class Task:
 
     def __init__(self, y: Floats, cost: Floats) -> None:
         self.y = y
-        self.cost = cost
-        self.lower = np.minimum(y * cost, 0.0)
-        self.upper = np.maximum(y * cost, 0.0)
+        self._set_cost(cost)
         self.beta = np.zeros(y.size)
         self.e = y.astype(float)
         self._violation = _FIRST_VIOLATION
         self._n_iter = 0
         self._since_newton = 0
+
+    def _set_cost(self, cost: Floats) -> None:
+        self.cost = cost
+        self.lower = np.minimum(self.y * cost, 0.0)
+        self.upper = np.maximum(self.y * cost, 0.0)
+
+    def restart(self, cost: Floats, scale: float) -> None:
+        """Scale the dual variables and take other bounds, within which they then lie."""
+        at_lower, at_upper = self.beta == self.lower, self.beta == self.upper
+        whole = np.allclose(scale * self.cost, cost, rtol=_SAME_COST, atol=0.0)
+        self.beta = scale * self.beta
+        self._set_cost(cost)
+        if whole:
+            # Variables at a bound must lie on it exactly.
+            self.beta[at_lower] = self.lower[at_lower]
+            self.beta[at_upper] = self.upper[at_upper]
+        self.beta = np.clip(self.beta, self.lower, self.upper)
 
     @property
     def free(self) -> NDArray[np.intp]:

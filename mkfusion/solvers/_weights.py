@@ -77,10 +77,19 @@ class Regulariser(NamedTuple):
         point = (1.0 - share) * a + share * b
         return point if self.lam else point / norm(point, self.p)
 
-    def start(self, usable: Floats) -> Floats:
+    def start(self, usable: NDArray[np.bool_]) -> Floats:
         """Return equal weights on the usable kernels, of norm 1."""
         count = max(int(usable.sum()), 1)
         return usable / (1.0 if np.isinf(self.p) else count ** (1.0 / self.p))
+
+    def adopt(self, d: Floats, g: Floats, usable: NDArray[np.bool_]) -> Floats:
+        """Return weights to start from, given those of another regulariser and their forms."""
+        if self.fixed:
+            return self.start(usable)
+        if self.p == 1.0:
+            size = norm(d, 1.0)
+            return d if self.lam or not size else d / size
+        return self.follow(np.where(usable, d, 0.0), g, 1.0)
 
     def step(self, d: Floats, g: Floats, H: Floats, tol: float) -> Floats:
         """Return the weights that minimise the quadratic model of J at `d` plus the regulariser.

@@ -1,0 +1,100 @@
+"""Fits for many values of a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from mkfusion.mkl._classifier import MKLClassifier
+from mkfusion.mkl._validation import prepare
+
+__all__ = ["mkl_path"]
+
+
+def mkl_path(
+    X: Any,
+    y: Any,
+    *,
+    C: Sequence[float] | None = None,
+    p: Sequence[float] | None = None,
+    estimator: MKLClassifier | None = None,
+    sample_weight: Any = None,
+) -> list[MKLClassifier]:
+    """Fit a classifier for every value of C or of p, each from the solution of the one before.
+
+    Much faster than fitting them one by one; each is certified to the estimator's `tol` all the
+    same. Values are fitted in the order given, best ascending or descending.
+
+    Parameters
+    ----------
+    X : list of n_kernels arrays of shape (n, n), ndarray of shape (n, n, n_kernels) or (n, n), \
+            or KernelStack
+        Gram matrices of the training samples.
+    y : array-like of shape (n,)
+        Class labels.
+    C, p : sequence of float, default=None
+        Values of the parameter; exactly one of the two.
+    estimator : MKLClassifier, default=None
+        The other parameters; the default ones if None.
+    sample_weight : array-like of shape (n,), default=None
+        Non-negative factor of C for each sample.
+
+    Returns
+    -------
+    list of MKLClassifier
+        Fitted, one for each value.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If not exactly one of C and p is given, or as :meth:`MKLClassifier.fit` raises.
+
+    Examples
+    --------
+    >>> from sklearn.metrics.pairwise import rbf_kernel
+    >>> from mkfusion import mkl_path
+    >>> from mkfusion.datasets import load_sonar
+    >>> X, y = load_sonar(return_X_y=True)
+    >>> grams = [rbf_kernel(X["bands"], gamma=gamma) for gamma in (0.1, 1.0, 10.0)]
+    >>> models = mkl_path(grams, y, C=[1, 10, 100])
+    >>> [model.duality_gap_ <= model.tol for model in models]
+    [True, True, True]
+    """
+    if (C is None) == (p is None):
+        given = "neither" if C is None else "both"
+        raise ValueError(f"{given} of C and p given; expected a sequence of values for one.")
+    name, values = ("C", C) if C is not None else ("p", p)
+    if values is None or np.ndim(values) != 1 or len(values) == 0:
+        raise ValueError(f"{name} is {values!r}; expected a sequence of at least one value.")
+    template = MKLClassifier() if estimator is None else estimator
+    if not isinstance(template, MKLClassifier):
+        raise TypeError(f"estimator is {template!r}; expected an MKLClassifier.")
+    models = [clone(template).set_params(**{name: value}) for value in values]
+    for model in models:
+        model._validate_params()
+    # Imported where it is needed: it brings Numba with it.
+    from mkfusion.solvers import Setting, solve_path
+
+    training = prepare(models[0], X, y, sample_weight)
+    paths = []
+    for signs in training.groups:
+        settings = [
+            Setting(np.tile(model.C * training.weights, (len(signs), 1)), model.p, model.lam or 0.0)
+            for model in models
+        ]
+        paths.append(
+            solve_path(
+                training.stack._storage,
+                signs,
+                settings,
+                tol=template.tol,
+                max_iter=template.max_iter,
+            )
+        )
+    return [
+        model._keep(X, training, list(results))
+        for model, results in zip(models, zip(*paths, strict=True), strict=True)
+    ]

@@ -1,0 +1,234 @@
+"""The support vector machines of all tasks, and what certifies them at any kernel weights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from ._certificate import intercept_and_loss
+from ._rows import CompositeRows
+from ._svm import RIDGE, Task
+from ._types import Floats, Indices, Stack
+from ._weights import Regulariser
+
+# Changes of the gradient that are remembered.
+_SECANTS = 10
+
+
+class Certificate(NamedTuple):
+    """A feasible point with its primal and dual value, and what is left of the gap to whom.
+
+    Where `complete` is False idle kernels were left out, and `dual` may be too large.
+    """
+
+    d: Floats
+    beta: Floats
+    g: Floats
+    intercept: Floats
+    primal: float
+    dual: float
+    weights_gap: float
+    complete: bool
+
+    @property
+    def gap(self) -> float:
+        return max(self.primal - self.dual, 0.0) / self.primal if self.primal > 0.0 else 0.0
+
+    @property
+    def machines_gap(self) -> float:
+        return self.primal - self.dual - self.weights_gap
+
+
+class Machines:
+    """The support vector machines of all tasks, and their products with every kernel.
+
+    Kernels without weight that seem to get none can be set idle: their products are then left
+    behind until somebody asks.
+
+    Attributes
+    ----------
+    beta : ndarray of shape (n_tasks, n)
+    g : ndarray of shape (n_kernels,)
+        ``sum_u beta_u' K_k beta_u``, as of the last `refresh` for idle kernels.
+    """
+
+    def __init__(self, stack: Stack, y: Floats, cost: Floats, reg: Regulariser) -> None:
+        n, _, m = stack.shape
+        self._stack = stack
+        self._reg = reg
+        self.diagonal = stack.diagonal()
+        self._rows = CompositeRows(stack, self.diagonal)
+        self._tasks = [Task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+        self.beta = np.zeros((len(y), n))
+        self._F = np.zeros((len(y), m, n))
+        self.g = np.zeros(m)
+        self._secants: list[tuple[Floats, Floats]] = []
+        self._active = np.arange(m)
+        self._idle = np.arange(0)
+        self._idle_beta = self.beta
+
+    def restart(self, cost: Floats, reg: Regulariser) -> None:
+        """Go on to other prices of the loss, or another regulariser.
+
+        The dual variables are scaled with the prices, or stay as they are where that is feasible
+        and better.
+        """
+        self.focus(np.ones(self.g.size, dtype=bool))
+        self._reg = reg
+        self._secants.clear()
+        old = np.array([task.cost for task in self._tasks])
+        counted = old > 0.0
+        ratio = float(np.min(cost[counted] / old[counted]))
+        linear = sum(float(task.y @ task.beta) for task in self._tasks)
+        gains = {t: t * linear - reg.conjugate(t * t * self.g) for t in (ratio, min(ratio, 1.0))}
+        scale = max(gains, key=gains.__getitem__)
+        self._F *= scale
+        self.g = scale * scale * self.g
+        for task, new in zip(self._tasks, cost, strict=True):
+            task.restart(new, scale)
+        self.beta = np.array([task.beta for task in self._tasks])
+        self._idle_beta = self.beta
+
+    def focus(self, active: NDArray[np.bool_]) -> None:
+        """Let the other kernels idle."""
+        self.refresh()
+        self._active, self._idle = np.flatnonzero(active), np.flatnonzero(~active)
+
+    def refresh(self) -> None:
+        """Bring the products with idle kernels up to date."""
+        if self._idle_beta is not self.beta:
+            self._multiply(self._idle, self._idle_beta)
+            self._idle_beta = self.beta
+
+    def _multiply(self, kernels: Indices, old_beta: Floats) -> None:
+        if kernels.size:
+            self._stack.add_dot(self.beta - old_beta, self._F, kernels)
+            forms = np.einsum("ukn,un->k", self._F[:, kernels], self.beta)
+            self.g[kernels] = np.maximum(forms, 0.0)
+
+    def set_weights(self, d: Floats) -> None:
+        """Go on from the present dual variables on another composite kernel."""
+        if d[self._idle].any():
+            self.focus(np.ones(d.size, dtype=bool))
+        self._d = d
+        self._rows.set_weights(d)
+        for task, f in zip(self._tasks, self._decisions(d), strict=True):
+            task.e = task.y - f
+        # Nearly all of them will move.
+        self._rows.require(np.unique(np.concatenate([task.free for task in self._tasks])))
+
+    def solve(self, share: float, allowance: float, ceiling: float) -> None:
+        """Bring the machines' gap at the present weights to ``max(share * primal, allowance)``.
+
+        Stops early once their optimum is seen to lie above `ceiling`.
+        """
+        for task in self._tasks:
+            task.solve(self._rows, share, allowance / len(self._tasks), ceiling)
+        old, self.beta = self.beta, np.array([task.beta for task in self._tasks])
+        self.g = self.g.copy()
+        self._multiply(self._active, old)
+        for task, f in zip(self._tasks, self._decisions(self._d), strict=True):
+            task.e = task.y - f
+
+    def _decisions(self, d: Floats) -> Floats:
+        """Return the decision values without intercept (n_tasks, n) at any weights."""
+        used = np.flatnonzero(d)
+        return d[used] @ self._F[:, used] if 2 * used.size < d.size else d @ self._F
+
+    def certify(self, d: Floats) -> Certificate:
+        """Evaluate both objectives at the present dual variables and any weights."""
+        complete = not self._idle.size or self._idle_beta is self.beta
+        g = self.g if complete else self.g[self._active]
+        quadratic = float(d @ self.g)
+        conjugate = self._reg.conjugate(g)
+        dual, loss = -conjugate, 0.0
+        intercept = np.empty(len(self._tasks))
+        for u, (task, f) in enumerate(zip(self._tasks, self._decisions(d), strict=True)):
+            dual += float(task.y @ task.beta)
+            intercept[u], task_loss = intercept_and_loss(task.y - f, task.y, task.cost)
+            loss += task_loss
+        penalty = self._reg.primal(d)
+        primal = 0.5 * quadratic + loss + penalty
+        weights_gap = max(penalty + conjugate - 0.5 * quadratic, 0.0)
+        return Certificate(d, self.beta, self.g, intercept, primal, dual, weights_gap, complete)
+
+    def better_weights(self, at: Certificate, tol: float, *, renew: bool) -> Floats:
+        """Return the weights that minimise a quadratic model of the objective.
+
+        Parameters
+        ----------
+        at : Certificate
+            Where the model is right: the present weights and forms if `renew`.
+        tol : float
+            Suboptimality of the model to stop at.
+        renew : bool
+            Whether to compute the Hessian there, or take the last one.
+        """
+        if at.d[self._idle].any():
+            self.focus(np.ones(at.d.size, dtype=bool))
+        active = self._active
+        if renew:
+            self._local = np.zeros((at.d.size, at.d.size))
+            self._local[np.ix_(active, active)] = self._hessian()
+        H = self._local[np.ix_(active, active)]
+        for step, change in self._secants:
+            _add_curvature(H, step[active], change[active])
+        found = np.zeros_like(at.d)
+        found[active] = self._reg.step(at.d[active], at.g[active], H, tol)
+        return found
+
+    def learn(self, start: Certificate, end: Certificate) -> None:
+        """Remember how the gradient, -g/2, changed between two choices of weights.
+
+        The Hessian knows nothing of support vectors that come and go; where most are at their
+        bounds it is nearly zero, and the objective bends all the same.
+        """
+        self._secants.append((end.d - start.d, 0.5 * (start.g - end.g)))
+        del self._secants[:-_SECANTS]
+
+    def forget(self) -> None:
+        """Trust the Hessian alone again."""
+        self._secants.clear()
+
+    def _hessian(self) -> Floats:
+        """Return the Hessian of the machines' optimum in the weights of the active kernels.
+
+        It is the sum of V M V' over the tasks, where V (n_active, n_free) holds the products of
+        the free support vectors, and M the inverse of the composite kernel between them, bordered
+        by the equality constraint.
+        """
+        m = self._active.size
+        H = np.zeros((m, m))
+        for task, F in zip(self._tasks, self._F, strict=True):
+            free = task.free
+            if free.size < 2:
+                continue
+            K = self._rows.block(free)
+            K.flat[:: free.size + 1] += RIDGE * K.trace() / free.size + np.finfo(float).tiny
+            try:
+                factor = cho_factor(K, lower=True, overwrite_a=True, check_finite=False)
+            except LinAlgError:  # a flat model only costs iterations
+                continue
+            right = np.ones((free.size, m + 1), order="F")
+            right[:, :m] = F[np.ix_(self._active, free)].T
+            V = right[:, :m].T.copy()
+            Z = cho_solve(factor, right, overwrite_b=True, check_finite=False)
+            ones = Z[:, m]
+            border = V @ ones
+            H += V @ Z[:, :m] - np.outer(border, border) / ones.sum()
+        return 0.5 * (H + H.T)
+
+
+def _add_curvature(H: Floats, step: Floats, change: Floats) -> None:
+    """Update H, as BFGS does, where the gradient changed more along a step than H says."""
+    seen = float(step @ change)
+    bend = H @ step
+    believed = float(step @ bend)
+    if seen <= 0.0 or believed >= seen:
+        return
+    if believed > 0.0:
+        H -= np.outer(bend, bend / believed)
+    H += np.outer(change, change / seen)
