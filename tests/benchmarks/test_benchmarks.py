@@ -76,12 +76,10 @@ def test_infeasible_points_certify_nothing(module):
 
 
 def test_smo_prints_the_gap_that_was_reached(module, run):
-    rows, text = run("smo", ("synthetic",), (80,), (1.0,))
+    rows, text = run("smo", ("synthetic",), ("wide",), (80,), (1.0,))
     (row,) = rows
     problem = module("_problems").load("synthetic", 80)
-    from sklearn.metrics.pairwise import rbf_kernel
-
-    K = rbf_kernel(problem.X, gamma=1.0 / problem.X.shape[1])
+    K = module("smo").gram_matrix(problem.X, "wide")
     beta, _ = module("smo").fit_smo(K, problem.y, 1.0)
     expected = gap_by_definition(K[np.newaxis], problem.y, beta, np.ones(1), 1.0, 1.0)
     assert float(row["gap"]) == pytest.approx(expected, rel=1e-6)
