@@ -281,6 +281,8 @@ def gram_defects(K: FloatArray, rtol: float) -> tuple[int, int, int, int, float]
         the offending number (the difference ``K_ij - K_ji`` for ASYMMETRIC).
     """
     m, n, _ = K.shape
+    mirror = np.empty((_BLOCK, _BLOCK))
+    limit = np.empty(n)
     for k in range(m):
         Kk = K[k]
         scale = 0.0
@@ -292,19 +294,28 @@ def gram_defects(K: FloatArray, rtol: float) -> tuple[int, int, int, int, float]
             if Kk[i, i] < -rtol * scale:
                 return NEGATIVE_DIAGONAL, k, i, i, np.float64(Kk[i, i])
         slack = rtol * scale
+        for i in range(n):
+            limit[i] = np.float64(Kk[i, i]) + slack
         for i0 in range(0, n, _BLOCK):
             i1 = min(i0 + _BLOCK, n)
             for j0 in range(i0, n, _BLOCK):
-                j1 = min(j0 + _BLOCK, n)
-                # Tiles keep both triangles in cache; only a tile with a defect is searched.
-                bad = False
+                width = min(_BLOCK, n - j0)
+                # A tile of the other triangle, turned round in cache, so that both are read along
+                # rows; only a tile with a defect is searched.
+                for j in range(width):
+                    other = Kk[j0 + j, i0:i1]
+                    for i in range(i1 - i0):
+                        mirror[i, j] = other[i]
+                good = 0
                 for i in range(i0, i1):
-                    kii = np.float64(Kk[i, i]) + slack
-                    for j in range(max(j0, i + 1), j1):
-                        a = np.float64(Kk[i, j])
-                        b = np.float64(Kk[j, i])
-                        ok = abs(a - b) <= slack and a * a <= kii * (np.float64(Kk[j, j]) + slack)
-                        bad |= not ok
+                    row, turned = Kk[i, j0 : j0 + width], mirror[i - i0, :width]
+                    bound, kii = limit[j0 : j0 + width], limit[i]
+                    for j in range(width):
+                        x = np.float64(row[j])
+                        fine = (abs(x - turned[j]) <= slack) & (x * x <= kii * bound[j])
+                        good += 1 if fine else 0
+                bad = good < width * (i1 - i0)
+                j1 = j0 + width
                 if bad:
                     for i in range(i0, i1):
                         kii = np.float64(Kk[i, i]) + slack

@@ -222,10 +222,25 @@ def _stack_list(grams: list[NDArray[Any]], label: Callable[[int], str]) -> Float
     dtype = _float_type(grams)
     if len(grams) == 1:
         return np.ascontiguousarray(grams[0], dtype=dtype)[np.newaxis]
+    if _lie_in_a_row(grams, dtype):
+        strides = (grams[0].nbytes, *grams[0].strides)
+        return np.lib.stride_tricks.as_strided(grams[0], (len(grams), *grams[0].shape), strides)
     array = np.empty((len(grams), *grams[0].shape), dtype=dtype)
     for target, gram in zip(array, grams, strict=True):
         target[...] = gram
     return array
+
+
+def _lie_in_a_row(grams: list[NDArray[Any]], dtype: type[np.floating[Any]]) -> bool:
+    """Whether these are the parts ``list(array)`` of one kernel-major array, in their order."""
+    first = grams[0]
+    return first.base is not None and all(
+        gram.base is first.base
+        and gram.dtype == dtype
+        and gram.flags.c_contiguous
+        and gram.ctypes.data == first.ctypes.data + k * first.nbytes
+        for k, gram in enumerate(grams)
+    )
 
 
 def _numbers(values: Any, label: str) -> NDArray[Any]:

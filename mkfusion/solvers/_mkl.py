@@ -208,8 +208,9 @@ def _share_to_keep(start: Certificate, end: Certificate) -> float:
     slope_0, slope_1 = -0.5 * float(start.g @ step), -0.5 * float(end.g @ step)
     rise = 3.0 * (start.primal - end.primal) + slope_0 + slope_1
     root = np.sqrt(max(rise * rise - slope_0 * slope_1, 0.0))
-    share = 1.0 - (slope_1 + root - rise) / (slope_1 - slope_0 + 2.0 * root)
-    return float(np.clip(share, _LEAST_KEPT, _MOST_KEPT)) if np.isfinite(share) else _MOST_KEPT
+    width = slope_1 - slope_0 + 2.0 * float(root)
+    share = 1.0 - (slope_1 + float(root) - rise) / width if width > 0.0 else _MOST_KEPT
+    return float(np.clip(share, _LEAST_KEPT, _MOST_KEPT))
 
 
 def _solve(

@@ -93,6 +93,24 @@ def test_passes_copy_no_kernel() -> None:
         assert peak(act) < BYTES / 16
 
 
+def test_parts_of_one_array_are_not_copied() -> None:
+    array = kernels()
+    storage = dense_storage_from(list(array))
+    assert np.shares_memory(storage.array, array)
+    np.testing.assert_array_equal(storage.array, array)
+    assert np.shares_memory(dense_storage_from(list(array[2:5])).array, array)
+    for parts in (
+        list(array[::-1]),
+        list(array[::2]),
+        [array[0], array[0]],
+        list(array[:, :, ::2]),
+        [array[0], array[1].copy()],
+    ):
+        copied = dense_storage_from(parts).array
+        assert not np.shares_memory(copied, array)
+        np.testing.assert_array_equal(copied, np.array(parts))
+
+
 # ------------------------------------------------------------------------ what is not read
 
 
