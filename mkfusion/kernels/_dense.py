@@ -87,14 +87,36 @@ def combine_block(
     out : ndarray of shape (r, c), float64
         Modified in place.
     """
-    out[:] = 0.0
+    m = kernels.size
+    n = K.shape[2]
+    if 2 * cols.size < n:
+        out[:] = 0.0
+        for r in range(rows.size):
+            acc = out[r]
+            for k in kernels:
+                w = weights[k]
+                row = K[k, rows[r]]
+                for c in range(cols.size):
+                    acc[c] += w * row[cols[c]]
+        return
+    # Most columns: memory is read whole anyway, and sums along rows are vectorised.
+    whole = np.empty(n)
     for r in range(rows.size):
-        acc = out[r]
-        for k in kernels:
-            w = weights[k]
-            row = K[k, rows[r]]
-            for c in range(cols.size):
-                acc[c] += w * row[cols[c]]
+        i = rows[r]
+        whole[:] = 0.0
+        for s in range(0, m - 3, 4):
+            a, b, c, d = kernels[s], kernels[s + 1], kernels[s + 2], kernels[s + 3]
+            wa, wb, wc, wd = weights[a], weights[b], weights[c], weights[d]
+            ka, kb, kc, kd = K[a, i], K[b, i], K[c, i], K[d, i]
+            for j in range(n):
+                whole[j] += wa * ka[j] + wb * kb[j] + wc * kc[j] + wd * kd[j]
+        for s in range(m - m % 4, m):
+            w = weights[kernels[s]]
+            row = K[kernels[s], i]
+            for j in range(n):
+                whole[j] += w * row[j]
+        for t in range(cols.size):
+            out[r, t] = whole[cols[t]]
 
 
 @njit(**_JIT)

@@ -41,16 +41,17 @@ def test_add_dot_rows(dtype: type, used: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_blocks(dtype: type) -> None:
+@pytest.mark.parametrize("n_cols", [1, 3])  # few columns are picked, most are read along rows
+def test_blocks(n_cols: int, dtype: type) -> None:
     array = rng.normal(size=(4, 6, 5)).astype(dtype)
     weights = np.array([0.5, 0.0, 2.0, 1.0])
-    rows, cols = np.array([5, 0]), np.array([1, 4, 2])
+    rows, cols = np.array([5, 0]), np.array([1, 4, 2][:n_cols])
     block = array[np.ix_(np.arange(4), rows, cols)]
-    out = np.full((2, 3), np.nan)
+    out = np.full((2, n_cols), np.nan)
     _dense.combine_block(array, weights, np.flatnonzero(weights), rows, cols, out)
     expected = np.einsum("k,kij->ij", weights, block.astype(float))
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
-    taken = np.empty((4, 2, 3), dtype=dtype)
+    taken = np.empty((4, 2, n_cols), dtype=dtype)
     _dense.take_block(array, rows, cols, taken)
     np.testing.assert_array_equal(taken, block)
 
