@@ -47,15 +47,16 @@ class Training(NamedTuple):
 
 def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Training:
     """Check the training samples of a classifier, and leave it as it is."""
-    from mkfusion.solvers import one_blas_thread
+    from mkfusion.solvers import MANY_KERNELS, one_blas_thread
 
     stack = training_stack(estimator, X)
     classes, codes = check_labels(stack, y)
     weights = sample_weights(estimator.class_weight, sample_weight, stack, classes, codes)
     positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
     signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
-    if stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES:
-        # The solver reads rows of kernels many times.
+    small = stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES
+    if small and stack.shape[2] <= MANY_KERNELS:
+        # The solver reads rows of these many times; of more kernels it sees a few whole passes.
         stack = stack.materialize()
     with one_blas_thread():
         stack.check_gram("X")

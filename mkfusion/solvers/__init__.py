@@ -4,7 +4,14 @@ Importing this package imports Numba; nothing is compiled before the first solve
 """
 
 from mkfusion.solvers._blas import one_blas_thread
-from mkfusion.solvers._mkl import Setting, solve_mkl, solve_path
+from mkfusion.solvers._mkl import MANY_KERNELS, Setting, solve_mkl, solve_path
 from mkfusion.solvers._types import MKLResult
 
-__all__ = ["MKLResult", "Setting", "one_blas_thread", "solve_mkl", "solve_path"]
+__all__ = [
+    "MANY_KERNELS",
+    "MKLResult",
+    "Setting",
+    "one_blas_thread",
+    "solve_mkl",
+    "solve_path",
+]

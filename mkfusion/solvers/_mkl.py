@@ -48,7 +48,7 @@ _MAX_SHARPENINGS = 20
 # machines are solved so much more accurately, down to this share of what would do otherwise.
 _STALL, _SHARPER, _SHARPEST = 0.5, 0.1, 1e-6
 # More kernels than these are not multiplied one by one, nor is a matrix of their number kept.
-_MANY = 1000
+MANY_KERNELS = 1000
 # A step that went too far is either a lesson for the model, which shows how the objective bends
 # where support vectors come and go, or shortened by interpolation, which copes with objectives that
 # rise like a barrier. Each way fails on some problems, so they take turns of so many iterations;
@@ -101,7 +101,7 @@ def solve_mkl(
     """
     reg = Regulariser(float(p), float(lam))
     with one_blas_thread():
-        if stack.shape[2] <= _MANY:
+        if stack.shape[2] <= MANY_KERNELS:
             return _solve(stack, y, cost, reg, tol, max_iter, report)
         if reg.p == 1.0:
             return solve_by_columns(stack, y, cost, reg, tol, max_iter, report, _solve)
@@ -149,7 +149,7 @@ def solve_path(
     for cost, p, lam in settings:
         reg = Regulariser(float(p), float(lam))
         with one_blas_thread():
-            if stack.shape[2] > _MANY:
+            if stack.shape[2] > MANY_KERNELS:
                 result = solve_mkl(stack, y, cost, p=p, lam=lam, tol=tol, max_iter=max_iter)
             elif machines is None:
                 machines = Machines(stack, y, cost, reg)

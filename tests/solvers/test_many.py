@@ -30,7 +30,7 @@ def test_same_optimum(p: float, lam: float, n_tasks: int, monkeypatch: pytest.Mo
     cost = np.full_like(y, 5.0)
     stack = KernelStack(list(grams))._storage
     reference = solve_mkl(stack, y, cost, p=p, lam=lam, tol=1e-6)
-    monkeypatch.setattr(_mkl, "_MANY", 10)
+    monkeypatch.setattr(_mkl, "MANY_KERNELS", 10)
     result = solve_mkl(stack, y, cost, p=p, lam=lam, tol=1e-4)
     assert result.converged
     assert reference.converged
@@ -49,7 +49,7 @@ def test_same_optimum(p: float, lam: float, n_tasks: int, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("p", [1.0, 1.33])
 def test_max_iter_stops_with_a_certified_gap(p: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_mkl, "_MANY", 10)
+    monkeypatch.setattr(_mkl, "MANY_KERNELS", 10)
     grams, y = problem(1)
     stack, cost = KernelStack(list(grams))._storage, np.full_like(y, 50.0)
     seen: list[float] = []
@@ -69,7 +69,7 @@ def test_max_iter_stops_with_a_certified_gap(p: float, monkeypatch: pytest.Monke
 
 
 def test_zero_kernels_get_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_mkl, "_MANY", 10)
+    monkeypatch.setattr(_mkl, "MANY_KERNELS", 10)
     grams, y = problem(1)
     grams[::3] = 0.0
     for p in (1.0, 2.0):
