@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from mkfusion.kernels._storage import FloatArray, IndexArray
 from mkfusion.kernels._threads import in_threads, split_for_threads
 
-__all__ = ["DenseStorage", "dense_storage_from"]
+__all__ = ["DenseStorage", "dense_storage_from", "is_matrix_of_lists"]
 
 
 class DenseStorage:
@@ -188,7 +188,7 @@ def _kernel_major(grams: Any, argument: str, label: Callable[[int], str]) -> Flo
     if isinstance(grams, list | tuple):
         if len(grams) == 0:
             raise ValueError(f"{argument} is empty; expected at least one kernel.")
-        if not _is_matrix_of_lists(grams):
+        if not is_matrix_of_lists(grams):
             return _stack_list([_numbers(g, label(k)) for k, g in enumerate(grams)], label)
     array = _numbers(grams, argument)
     if array.ndim == 2:
@@ -201,7 +201,7 @@ def _kernel_major(grams: Any, argument: str, label: Callable[[int], str]) -> Flo
     return np.ascontiguousarray(np.moveaxis(array, -1, 0), dtype=_float_type([array]))
 
 
-def _is_matrix_of_lists(rows: Sequence[Any]) -> bool:
+def is_matrix_of_lists(rows: Sequence[Any]) -> bool:
     """Whether this is one matrix written down as a list of rows."""
     return all(
         isinstance(row, list | tuple) and (len(row) == 0 or np.isscalar(row[0])) for row in rows

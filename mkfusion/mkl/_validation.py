@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from mkfusion.kernels import KernelStack
+from mkfusion.kernels._dense_storage import is_matrix_of_lists
 
 _MATRIX = (np.float64, np.float32)
 
@@ -164,9 +165,7 @@ def is_several(X: Any) -> bool:
             "KernelStack(list(kernels.values()), names=list(kernels))."
         )
     if isinstance(X, list | tuple):
-        return len(X) == 0 or not all(
-            isinstance(row, list | tuple) and (len(row) == 0 or np.isscalar(row[0])) for row in X
-        )
+        return len(X) == 0 or not is_matrix_of_lists(X)
     return isinstance(X, np.ndarray) and X.ndim == 3
 
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import cho_solve
 
 from ._certificate import intercept_and_loss
 from ._rows import CompositeRows
-from ._svm import RIDGE, Task
+from ._svm import Task, ridged_cholesky
 from ._types import Floats, Indices, Stack
 from ._weights import Regulariser
 
@@ -206,11 +206,8 @@ class Machines:
             free = task.free
             if free.size < 2:
                 continue
-            K = self._rows.block(free)
-            K.flat[:: free.size + 1] += RIDGE * K.trace() / free.size + np.finfo(float).tiny
-            try:
-                factor = cho_factor(K, lower=True, overwrite_a=True, check_finite=False)
-            except LinAlgError:  # a flat model only costs iterations
+            factor = ridged_cholesky(self._rows.block(free))
+            if factor is None:  # a flat model only costs iterations
                 continue
             right = np.ones((free.size, m + 1), order="F")
             right[:, :m] = F[np.ix_(self._active, free)].T

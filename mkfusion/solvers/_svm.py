@@ -181,14 +181,24 @@ class Task:
         self.e -= (self.beta[free] - start) @ rows.buffer[rows.slot[free]]
 
 
-def _equality_newton_step(K: Floats, e: Floats) -> Floats | None:
-    """Solve ``K move = e - nu`` with ``sum(move) = 0``; overwrites K. None if K is singular."""
-    n = e.size
+def ridged_cholesky(K: Floats) -> tuple[Floats, bool] | None:
+    """Factorise K with `RIDGE` on its diagonal, for `cho_solve`; overwrites K. None if singular."""
+    n = len(K)
     K.flat[:: n + 1] += RIDGE * K.trace() / n + np.finfo(float).tiny
     try:
-        factor = cho_factor(K, lower=True, overwrite_a=True, check_finite=False)
+        factor: tuple[Floats, bool] = cho_factor(
+            K, lower=True, overwrite_a=True, check_finite=False
+        )
     except LinAlgError:
         return None
-    Z = cho_solve(factor, np.column_stack([e - e.mean(), np.ones(n)]), check_finite=False)
+    return factor
+
+
+def _equality_newton_step(K: Floats, e: Floats) -> Floats | None:
+    """Solve ``K move = e - nu`` with ``sum(move) = 0``; overwrites K. None if K is singular."""
+    factor = ridged_cholesky(K)
+    if factor is None:
+        return None
+    Z = cho_solve(factor, np.column_stack([e - e.mean(), np.ones(e.size)]), check_finite=False)
     move = Z[:, 0] - Z[:, 1] * (Z[:, 0].sum() / Z[:, 1].sum())
     return move - move.mean()
