@@ -25,11 +25,21 @@ CONVERGED, NEEDS_ROW, OUT_OF_ITERATIONS = range(3)
 CURVATURE_FLOOR = 1e-15
 # Numba does not vectorise a running maximum, but it does elementwise maxima over this many lanes.
 _LANES = 128
+# How many iterations pass between looks for settled variables (the number of variables if that is
+# more), and the share of them that may be left for others to be set aside.
+_MIN_PERIOD = 500
+_SHRINK_SHARE = 0.7
 
 # No NaN arises: e is finite and the penalties are 0 or infinities of one sign. So maxima may be
 # vectorised.
 _FAST = {"nnan", "nsz", "reassoc", "contract"}
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+
+@njit(**_JIT, fastmath=_FAST)
+def _subtract(e: Floats, factor: float, row: Floats) -> None:
+    for t in range(e.size):
+        e[t] -= factor * row[t]
 
 
 @njit(**_JIT, fastmath=_FAST)
@@ -112,7 +122,7 @@ def _update_and_scan(
 
 
 @njit(**_JIT)
-def smo(
+def _descend(
     beta: Floats,
     e: Floats,
     lower: Floats,
@@ -120,44 +130,17 @@ def smo(
     diag: Floats,
     rows: Floats,
     slot: NDArray[np.intp],
+    floor: float,
     tol: float,
     max_iter: int,
 ) -> tuple[int, int, int, float]:
-    """Run SMO until the KKT violation is at most `tol`, a row is missing, or iterations run out.
-
-    Parameters
-    ----------
-    beta, e : ndarray of shape (n,), float64
-        Dual variables and ``linear - K beta``. Modified in place; a later call goes on from them.
-    lower, upper : ndarray of shape (n,), float64
-    diag : ndarray of shape (n,), float64
-        Diagonal of K.
-    rows : ndarray of shape (n_slots, >= n), float64
-        Row i of K stands in ``rows[slot[i]]``.
-    slot : ndarray of shape (n,), integer
-        -1 where a row is not there yet.
-    tol : float
-        Largest KKT violation ``max_{upper set} e - min_{lower set} e`` to stop at.
-    max_iter : int
-
-    Returns
-    -------
-    status : int
-        CONVERGED, NEEDS_ROW or OUT_OF_ITERATIONS.
-    row : int
-        The missing row for NEEDS_ROW, else -1.
-    n_iter : int
-    violation : float
-    """
+    """Run SMO on all variables given; arguments and results are those of `smo`."""
     n = beta.size
     up = np.empty(n)
     low = np.empty(n)
-    largest = 0.0
     for t in range(n):
         up[t] = 0.0 if beta[t] < upper[t] else -np.inf
         low[t] = 0.0 if beta[t] > lower[t] else np.inf
-        largest = max(largest, diag[t])
-    floor = max(CURVATURE_FLOOR * largest, 1e-300)
     lanes_1 = np.empty(_LANES)
     lanes_2 = np.empty(_LANES)
     i, e_i, bottom = _update_and_scan(e, up, low, e, e, 0.0, lanes_1, lanes_2)
@@ -187,3 +170,149 @@ def smo(
         low[j] = 0.0 if beta[j] > lower[j] else np.inf
         i, e_i, bottom = _update_and_scan(e, up, low, k_i, k_j, step, lanes_1, lanes_2)
     return OUT_OF_ITERATIONS, -1, max_iter, e_i - bottom
+
+
+@njit(**_JIT)
+def _undecided(beta: Floats, e: Floats, lower: Floats, upper: Floats) -> NDArray[np.intp]:
+    """Return the variables that are free, or at a bound that e may yet let them leave.
+
+    The others are those that LIBSVM shrinks: at a bound, and further beyond it than any pair
+    disagrees.
+    """
+    top, bottom = -np.inf, np.inf
+    for t in range(beta.size):
+        if beta[t] < upper[t]:
+            top = max(top, e[t])
+        if beta[t] > lower[t]:
+            bottom = min(bottom, e[t])
+    found = np.empty(beta.size, dtype=np.intp)
+    count = 0
+    for t in range(beta.size):
+        stays_up = beta[t] >= upper[t] and e[t] > top
+        stays_low = beta[t] <= lower[t] and e[t] < bottom
+        if not (stays_up or stays_low):
+            found[count] = t
+            count += 1
+    return found[:count]
+
+
+@njit(**_JIT)
+def _descend_among(
+    active: NDArray[np.intp],
+    beta: Floats,
+    e: Floats,
+    lower: Floats,
+    upper: Floats,
+    diag: Floats,
+    rows: Floats,
+    slot: NDArray[np.intp],
+    floor: float,
+    tol: float,
+    max_iter: int,
+) -> tuple[int, int, int, float, NDArray[np.intp]]:
+    """Run SMO on fewer and fewer variables, copied side by side.
+
+    Arguments and results are those of `smo`, and the variables left at the end: only their e is up
+    to date.
+    """
+    f = e[active]
+    done = 0
+    while True:
+        n = active.size
+        # Columns of the rows that are asked for, each gathered once.
+        near = np.empty((n, n))
+        place = np.full(n, -1, dtype=np.intp)
+        used = 0
+        b, lo, hi, d = beta[active], lower[active], upper[active], diag[active]
+        look = min(max_iter, done + max(n, _MIN_PERIOD))
+        while True:
+            status, row, n_iter, violation = _descend(
+                b, f, lo, hi, d, near, place, floor, tol, look - done
+            )
+            done += n_iter
+            if status == NEEDS_ROW and slot[active[row]] >= 0:
+                source = rows[slot[active[row]]]
+                for t in range(n):
+                    near[used, t] = source[active[t]]
+                place[row] = used
+                used += 1
+                continue
+            which = _undecided(b, f, lo, hi)
+            fewer = which.size <= _SHRINK_SHARE * n
+            if status != OUT_OF_ITERATIONS or done >= max_iter or fewer:
+                break
+            look = min(max_iter, done + max(n, _MIN_PERIOD))
+        beta[active] = b
+        if status != OUT_OF_ITERATIONS or done >= max_iter:
+            e[active] = f
+            return status, active[row] if row >= 0 else -1, done, violation, active
+        active, f = active[which], f[which]
+
+
+@njit(**_JIT)
+def smo(
+    beta: Floats,
+    e: Floats,
+    lower: Floats,
+    upper: Floats,
+    diag: Floats,
+    rows: Floats,
+    slot: NDArray[np.intp],
+    tol: float,
+    max_iter: int,
+) -> tuple[int, int, int, float]:
+    """Run SMO until the KKT violation is at most `tol`, a row is missing, or iterations run out.
+
+    Long runs leave out variables that seem settled at their bounds (Joachims, "Making large-scale
+    SVM learning practical", 1999), and look at all of them again before they end.
+
+    Parameters
+    ----------
+    beta, e : ndarray of shape (n,), float64
+        Dual variables and ``linear - K beta``. Modified in place; a later call goes on from them.
+    lower, upper : ndarray of shape (n,), float64
+    diag : ndarray of shape (n,), float64
+        Diagonal of K.
+    rows : ndarray of shape (n_slots, >= n), float64
+        Row i of K stands in ``rows[slot[i]]``.
+    slot : ndarray of shape (n,), integer
+        -1 where a row is not there yet.
+    tol : float
+        Largest KKT violation ``max_{upper set} e - min_{lower set} e`` to stop at.
+    max_iter : int
+
+    Returns
+    -------
+    status : int
+        CONVERGED, NEEDS_ROW or OUT_OF_ITERATIONS.
+    row : int
+        The missing row for NEEDS_ROW, else -1.
+    n_iter : int
+    violation : float
+    """
+    n = beta.size
+    floor = max(CURVATURE_FLOOR * diag.max(), 1e-300)
+    done = 0
+    while True:
+        period = min(max_iter - done, max(n, _MIN_PERIOD))
+        status, row, n_iter, violation = _descend(
+            beta, e, lower, upper, diag, rows, slot, floor, tol, period
+        )
+        done += n_iter
+        if status != OUT_OF_ITERATIONS or done >= max_iter:
+            return status, row, done, violation
+        active = _undecided(beta, e, lower, upper)
+        if active.size > _SHRINK_SHARE * n:
+            continue
+        before = beta.copy()
+        status, row, n_iter, violation, last = _descend_among(
+            active, beta, e, lower, upper, diag, rows, slot, floor, tol, max_iter - done
+        )
+        done += n_iter
+        exact = e[last]
+        for t in active:
+            if beta[t] != before[t]:
+                _subtract(e, beta[t] - before[t], rows[slot[t], :n])
+        e[last] = exact
+        if status == NEEDS_ROW:
+            return status, row, done, violation
