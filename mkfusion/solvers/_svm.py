@@ -106,8 +106,8 @@ class Task:
 
     def _sharpen(self, rows: CompositeRows | WholeRows, stop: int) -> None:
         """Run SMO to the present KKT tolerance, with Newton steps where it would take long."""
-        burst = max(_MIN_BURST, self.y.size // 2)
         while self._n_iter < stop:
+            burst = max(_MIN_BURST, int(self._newton_price() / _SMO_FLOPS / self.y.size))
             status, row, n_iter, violation = smo(
                 self.beta,
                 self.e,
@@ -126,11 +126,14 @@ class Task:
             elif violation <= self._violation:
                 return
             else:
-                free = self.free
-                price = free.size**3 / 3.0 / _BLAS_GAIN + _NEWTON_ROUNDS * self.y.size * free.size
-                if _SMO_FLOPS * self.y.size * self._since_newton >= price:
-                    self._newton(rows, free)
+                if _SMO_FLOPS * self.y.size * self._since_newton >= self._newton_price():
+                    self._newton(rows, self.free)
                     self._since_newton = 0
+
+    def _newton_price(self) -> float:
+        """Return about how many operations `_newton` takes."""
+        n_free = self.free.size
+        return n_free**3 / 3.0 / _BLAS_GAIN + _NEWTON_ROUNDS * self.y.size * n_free
 
     def _priority(self) -> Floats:
         """How much each sample violates optimality against the middle of the working sets."""
