@@ -26,7 +26,7 @@ _SVM_SHARE = 0.4
 # share of the gap that the last weights left, because SMO costs less than the products after it;
 # and at first, when nothing is known of the weights, to this share of the objective.
 _INNER_RATIO = 0.5
-_NEXT_RATIO = 0.005
+_NEXT_RATIO = 0.02
 _FIRST_INNER = 1e-3
 # At p = 1 kernels without weight whose form is below this share of the largest are left idle, until
 # the active ones reach this share of the tolerance among themselves; not before the relative gap is
