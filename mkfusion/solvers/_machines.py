@@ -180,6 +180,19 @@ class Machines:
         found[active] = self._reg.step(at.d[active], at.g[active], H, tol)
         return found
 
+    def foresee(self, tol: float) -> Floats:
+        """Return good weights for a new regulariser, from those that belong to the last one.
+
+        `tol` is the suboptimality to stop at, as a share of the weighted forms.
+        """
+        start = self._reg.adopt(self._d, self.g, self.diagonal.max(axis=1) > 0.0)
+        if self._reg.fixed:
+            return start
+        # The forms follow the weights: the quadratic model knows how, `adopt` does not.
+        H = self._hessian()
+        c = 0.5 * self.g + H @ self._d
+        return self._reg.maximise(start, c, H, tol * float(self._d @ self.g))
+
     def learn(self, start: Certificate, end: Certificate) -> None:
         """Remember how the gradient, -g/2, changed between two choices of weights.
 

@@ -159,7 +159,7 @@ def solve_path(
             else:
                 machines.restart(cost, reg)
                 if reg != last:
-                    d = reg.adopt(d, machines.g, machines.diagonal.max(axis=1) > 0.0)
+                    d = machines.foresee(tol)
                 result = _improve(machines, d, reg, tol, max_iter, None, _SVM_SHARE * tol)
             d, last = result.weights, reg
         yield result

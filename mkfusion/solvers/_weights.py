@@ -101,15 +101,19 @@ class Regulariser(NamedTuple):
         tol : float
             Suboptimality of the model to stop at.
         """
-        c = 0.5 * g + H @ d
-        if not self.lam:
-            return ball_step(d, c, H, self.p, tol)
-        safe = self.contract(d, g)
-        size, goal = norm(d, self.p), norm(safe, self.p)
-        # The quadratic model knows nothing of sizes far from the present one; the majoriser does.
-        if not size / _LARGEST_GROWTH <= goal <= size * _LARGEST_GROWTH:
-            return safe
-        return penalty_step(d, c, H, self.p, self.lam, tol)
+        if self.lam:
+            safe = self.contract(d, g)
+            size, goal = norm(d, self.p), norm(safe, self.p)
+            # The quadratic model knows nothing of sizes far from the present; the majoriser does.
+            if not size / _LARGEST_GROWTH <= goal <= size * _LARGEST_GROWTH:
+                return safe
+        return self.maximise(d, 0.5 * g + H @ d, H, tol)
+
+    def maximise(self, start: Floats, c: Floats, H: Floats, tol: float) -> Floats:
+        """Maximise ``c'd - d'Hd/2`` less the regulariser over d >= 0, from feasible weights."""
+        if self.lam:
+            return penalty_step(start, c, H, self.p, self.lam, tol)
+        return ball_step(start, c, H, self.p, tol)
 
     def follow(self, d: Floats, g: Floats, share: float) -> Floats:
         """Go a share of the way, in logarithms, from `d` to the best weights for the forms `g`.
