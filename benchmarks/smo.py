@@ -58,7 +58,7 @@ def fit_smo(K: Floats, y: Floats, C: float) -> tuple[Floats, int]:
     beta, e = np.zeros(y.size), y.copy()
     lower, upper = np.minimum(y * C, 0.0), np.maximum(y * C, 0.0)
     diag, slot = np.diagonal(K).copy(), np.arange(y.size)
-    status, _, n_iter, _ = smo(beta, e, lower, upper, diag, K, slot, TOL, _MAX_ITER)
+    status, _, n_iter, _ = smo(beta, e, lower, upper, diag, K, slot, 0.0, TOL, _MAX_ITER)
     if status != CONVERGED:
         raise RuntimeError(f"smo stopped with status {status}; expected {CONVERGED}.")
     return beta, n_iter

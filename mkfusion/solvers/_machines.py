@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 
-from ._certificate import intercept_and_loss
+from ._losses import Loss
 from ._rows import CompositeRows
-from ._svm import Task, ridged_cholesky
+from ._svm import ridged_cholesky
 from ._types import Floats, Indices, Stack
 from ._weights import Regulariser
 
 # Changes of the gradient that are remembered.
 _SECANTS = 10
+
+
+def relative_gap(primal: float, dual: float) -> float:
+    """Return the share of the primal value that the duality gap is."""
+    return max(primal - dual, 0.0) / abs(primal) if primal else 0.0
 
 
 class Certificate(NamedTuple):
@@ -35,7 +40,12 @@ class Certificate(NamedTuple):
 
     @property
     def gap(self) -> float:
-        return max(self.primal - self.dual, 0.0) / self.primal if self.primal > 0.0 else 0.0
+        return relative_gap(self.primal, self.dual)
+
+    @property
+    def size(self) -> float:
+        """What gaps are relative to."""
+        return abs(self.primal)
 
     @property
     def machines_gap(self) -> float:
@@ -55,20 +65,22 @@ class Machines:
         ``sum_u beta_u' K_k beta_u``, as of the last `refresh` for idle kernels.
     """
 
-    def __init__(self, stack: Stack, y: Floats, cost: Floats, reg: Regulariser) -> None:
+    def __init__(self, stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser) -> None:
         n, _, m = stack.shape
         self._stack = stack
         self._reg = reg
         self.diagonal = stack.diagonal()
         self._rows = CompositeRows(stack, self.diagonal)
-        self._tasks = [Task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
-        self.beta = np.zeros((len(y), n))
+        self._tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+        self.beta = np.array([task.beta for task in self._tasks])
         self._F = np.zeros((len(y), m, n))
         self.g = np.zeros(m)
         self._secants: list[tuple[Floats, Floats]] = []
         self._active = np.arange(m)
         self._idle = np.arange(0)
         self._idle_beta = self.beta
+        if self.beta.any():
+            self._multiply(self._active, np.zeros_like(self.beta))
 
     def restart(self, cost: Floats, reg: Regulariser) -> None:
         """Go on to other prices of the loss, or another regulariser.
@@ -82,7 +94,7 @@ class Machines:
         old = np.array([task.cost for task in self._tasks])
         counted = old > 0.0
         ratio = float(np.min(cost[counted] / old[counted]))
-        linear = sum(float(task.y @ task.beta) for task in self._tasks)
+        linear = sum(task.gain(task.beta) for task in self._tasks)
         gains = {t: t * linear - reg.conjugate(t * t * self.g) for t in (ratio, min(ratio, 1.0))}
         scale = max(gains, key=gains.__getitem__)
         self._F *= scale
@@ -147,8 +159,8 @@ class Machines:
         dual, loss = -conjugate, 0.0
         intercept = np.empty(len(self._tasks))
         for u, (task, f) in enumerate(zip(self._tasks, self._decisions(d), strict=True)):
-            dual += float(task.y @ task.beta)
-            intercept[u], task_loss = intercept_and_loss(task.y - f, task.y, task.cost)
+            dual += task.gain(task.beta)
+            intercept[u], task_loss = task.loss(task.y - f)
             loss += task_loss
         penalty = self._reg.primal(d)
         primal = 0.5 * quadratic + loss + penalty
@@ -219,7 +231,7 @@ class Machines:
             free = task.free
             if free.size < 2:
                 continue
-            factor = ridged_cholesky(self._rows.block(free))
+            factor = ridged_cholesky(task.curvature(self._rows.block(free), free))
             if factor is None:  # a flat model only costs iterations
                 continue
             right = np.ones((free.size, m + 1), order="F")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ._certificate import intercept_and_loss
+from ._losses import Loss
+from ._machines import relative_gap
 from ._rows import WholeRows
-from ._svm import Task
 from ._types import Floats, Indices, MKLResult, Stack
 from ._weights import Regulariser
 
@@ -29,13 +29,14 @@ _RESTRICTED_SHARE, _SVM_SHARE = 0.3, 0.3
 _FIRST_SHARE, _BOLDER, _TIMID = 0.5, 1.5, 0.4
 
 Report = Callable[[int, float, Floats], None] | None
-Solver = Callable[[Stack, Floats, Floats, Regulariser, float, int, Report], MKLResult]
+Solver = Callable[[Stack, Floats, Floats, Loss, Regulariser, float, int, Report], MKLResult]
 
 
 def solve_by_columns(
     stack: Stack,
     y: Floats,
     cost: Floats,
+    loss: Loss,
     reg: Regulariser,
     tol: float,
     max_iter: int,
@@ -46,7 +47,7 @@ def solve_by_columns(
 
     Parameters
     ----------
-    stack, y, cost, tol, max_iter, report
+    stack, y, cost, loss, tol, max_iter, report
         As for `solve_mkl`.
     reg : Regulariser
     solve : callable
@@ -58,16 +59,18 @@ def solve_by_columns(
     """
     m = stack.shape[2]
     rng = np.random.default_rng(0)
-    forms = stack.quadratic(_class_means(y, cost))
+    tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+    forms = stack.quadratic(np.array([task.probe() for task in tasks]))
     added = min(_MOST_ADDED, max(_LEAST_ADDED, _ADDED_NUMBERS // stack.shape[0] ** 2))
     active = np.sort(np.argsort(-forms)[:added])
     best: MKLResult | None = None
     for n_iter in range(1, max_iter + 1):
         few = stack.select(active).materialize()
-        result = solve(few, y, cost, reg, _RESTRICTED_SHARE * tol, max_iter, None)
+        result = solve(few, y, cost, loss, reg, _RESTRICTED_SHARE * tol, max_iter, None)
         forms = stack.quadratic(result.beta)
-        dual = float(np.sum(y * result.beta)) - reg.conjugate(forms)
-        gap = max(result.primal - dual, 0.0) / result.primal if result.primal > 0.0 else 0.0
+        gain = sum(task.gain(beta) for task, beta in zip(tasks, result.beta, strict=True))
+        dual = gain - reg.conjugate(forms)
+        gap = relative_gap(result.primal, dual)
         weights = np.zeros(m)
         weights[active] = result.weights
         if best is None or gap < best.gap:
@@ -81,14 +84,6 @@ def solve_by_columns(
         active = _next_active(active, result.weights, forms, added // 2, rng)
     assert best is not None
     return best._replace(n_iter=n_iter)
-
-
-def _class_means(y: Floats, cost: Floats) -> Floats:
-    """Return dual variables (u, n) that compare the classes' means."""
-    positive, negative = cost * (y > 0), cost * (y < 0)
-    return positive / positive.sum(axis=1, keepdims=True) - negative / negative.sum(
-        axis=1, keepdims=True
-    )
 
 
 def _next_active(
@@ -111,6 +106,7 @@ def solve_by_passes(
     stack: Stack,
     y: Floats,
     cost: Floats,
+    loss: Loss,
     reg: Regulariser,
     tol: float,
     max_iter: int,
@@ -120,7 +116,7 @@ def solve_by_passes(
 
     Parameters
     ----------
-    stack, y, cost, tol, max_iter, report
+    stack, y, cost, loss, tol, max_iter, report
         As for `solve_mkl`.
     reg : Regulariser
 
@@ -128,7 +124,7 @@ def solve_by_passes(
     -------
     MKLResult
     """
-    tasks = [Task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+    tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
     beta = np.zeros_like(y)
     d = anchor_d = reg.start(stack.diagonal().max(axis=1) > 0.0)
     anchor_forms, reached = np.zeros_like(d), np.inf
@@ -143,14 +139,12 @@ def solve_by_passes(
         beta = np.array([task.beta for task in tasks])
         forms = np.maximum(stack.quadratic(beta), 0.0)
         decisions = beta @ K
-        found = [
-            intercept_and_loss(task.y - f, task.y, task.cost)
-            for task, f in zip(tasks, decisions, strict=True)
-        ]
+        found = [task.loss(task.y - f) for task, f in zip(tasks, decisions, strict=True)]
         own = 0.5 * float(np.sum(decisions * beta))
-        primal = own + sum(loss for _, loss in found) + reg.primal(d)
-        dual = float(np.sum(y * beta)) - reg.conjugate(forms)
-        gap = max(primal - dual, 0.0) / primal if primal > 0.0 else 0.0
+        primal = own + sum(value for _, value in found) + reg.primal(d)
+        gain = sum(task.gain(task.beta) for task in tasks)
+        dual = gain - reg.conjugate(forms)
+        gap = relative_gap(primal, dual)
         if best is None or gap < best.gap:
             intercept = np.array([b for b, _ in found])
             best = MKLResult(d, beta, intercept, primal, dual, gap, n_iter, gap <= tol)
@@ -159,7 +153,7 @@ def solve_by_passes(
         if gap <= tol or reg.fixed:
             break
         # The machines' optimum at d, which their dual values bound from below.
-        optimum = float(np.sum(y * beta)) - own + reg.primal(d)
+        optimum = gain - own + reg.primal(d)
         if optimum <= reached:
             share = min(1.0, _BOLDER * share) if np.isfinite(reached) else share
             anchor_d, anchor_forms, reached = d, forms, primal

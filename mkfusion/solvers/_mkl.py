@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._blas import one_blas_thread
+from ._losses import Hinge, Loss
 from ._machines import Certificate, Machines
 from ._many import Report, solve_by_columns, solve_by_passes
 from ._types import Floats, Indices, MKLResult, Stack
@@ -52,12 +53,14 @@ MANY_KERNELS = 1000
 # A step that went too far is either a lesson for the model, which shows how the objective bends
 # where support vectors come and go, or shortened by interpolation, which copes with objectives that
 # rise like a barrier. Each way fails on some problems, so they take turns of so many iterations;
-# lessons count only up to so many times the best objective, and after so many retreats the model is
-# given up.
-_TERM, _COMPARABLE = 10, 1.2
+# lessons count only up to such a share above the best objective, and after so many retreats the
+# model is given up.
+_TERM, _COMPARABLE = 10, 0.2
 _MAX_LESSONS, _MAX_RETREATS = 5, 10
 # How much of a step that went too far is kept at least and at most.
 _LEAST_KEPT, _MOST_KEPT = 0.05, 0.7
+
+HINGE = Hinge()
 
 
 def solve_mkl(
@@ -65,26 +68,28 @@ def solve_mkl(
     y: Floats,
     cost: Floats,
     *,
+    loss: Loss = HINGE,
     p: float = 1.0,
     lam: float = 0.0,
     tol: float = 1e-3,
     max_iter: int = 200,
     report: Report = None,
 ) -> MKLResult:
-    """Learn kernel weights shared by one or several binary hinge-loss tasks.
+    """Learn kernel weights shared by one or several tasks of the same loss.
 
-    Solves ``max_beta sum_u y_u' beta_u - R*(g)`` over the tasks u, with the quadratic forms
-    ``g_k = sum_u beta_u' K_k beta_u``, subject to ``0 <= y beta <= cost`` and ``1' beta_u = 0``;
-    R* is the conjugate of the weights' regulariser.
+    Solves ``max_beta sum_u gain_u(beta_u) - R*(g)`` over the tasks u, with the quadratic forms
+    ``g_k = sum_u beta_u' K_k beta_u``; R* is the conjugate of the weights' regulariser. For the
+    hinge loss, gain is ``y_u' beta_u`` subject to ``0 <= y beta <= cost`` and ``1' beta_u = 0``.
 
     Parameters
     ----------
     stack : Stack
         Symmetric positive semi-definite kernels of shape (n, n, n_kernels).
     y : ndarray of shape (n_tasks, n)
-        Labels -1 and 1.
+        Targets: labels -1 and 1, or numbers.
     cost : ndarray of shape (n_tasks, n)
-        Non-negative price of each sample's hinge loss.
+        Non-negative price of each sample's loss.
+    loss : Loss, default=Hinge()
     p, lam : float, default=1.0 and 0.0
         The regulariser: see `Regulariser`.
     tol : float, default=1e-3
@@ -102,10 +107,10 @@ def solve_mkl(
     reg = Regulariser(float(p), float(lam))
     with one_blas_thread():
         if stack.shape[2] <= MANY_KERNELS:
-            return _solve(stack, y, cost, reg, tol, max_iter, report)
+            return _solve(stack, y, cost, loss, reg, tol, max_iter, report)
         if reg.p == 1.0:
-            return solve_by_columns(stack, y, cost, reg, tol, max_iter, report, _solve)
-        return solve_by_passes(stack, y, cost, reg, tol, max_iter, report)
+            return solve_by_columns(stack, y, cost, loss, reg, tol, max_iter, report, _solve)
+        return solve_by_passes(stack, y, cost, loss, reg, tol, max_iter, report)
 
 
 class Setting(NamedTuple):
@@ -123,18 +128,25 @@ class Setting(NamedTuple):
 
 
 def solve_path(
-    stack: Stack, y: Floats, settings: Iterable[Setting], *, tol: float = 1e-3, max_iter: int = 200
+    stack: Stack,
+    y: Floats,
+    settings: Iterable[Setting],
+    *,
+    loss: Loss = HINGE,
+    tol: float = 1e-3,
+    max_iter: int = 200,
 ) -> Iterator[MKLResult]:
-    """Solve problems on the same kernels and labels, each from the solution of the one before.
+    """Solve problems on the same kernels and targets, each from the solution of the one before.
 
     Parameters
     ----------
     stack : Stack
         Symmetric positive semi-definite kernels of shape (n, n, n_kernels).
     y : ndarray of shape (n_tasks, n)
-        Labels -1 and 1.
+        Targets: labels -1 and 1, or numbers.
     settings : iterable of Setting
         Best in an order in which neighbours have similar solutions.
+    loss : Loss, default=Hinge()
     tol : float, default=1e-3
         Relative duality gap to reach for each.
     max_iter : int, default=200
@@ -150,10 +162,12 @@ def solve_path(
         reg = Regulariser(float(p), float(lam))
         with one_blas_thread():
             if stack.shape[2] > MANY_KERNELS:
-                result = solve_mkl(stack, y, cost, p=p, lam=lam, tol=tol, max_iter=max_iter)
+                result = solve_mkl(
+                    stack, y, cost, loss=loss, p=p, lam=lam, tol=tol, max_iter=max_iter
+                )
             elif machines is None:
-                machines = Machines(stack, y, cost, reg)
-                d = _first_weights(stack, y, cost, reg, machines.diagonal)
+                machines = Machines(stack, y, cost, loss, reg)
+                d = _first_weights(stack, y, cost, loss, reg, machines.diagonal)
                 first = max(_SVM_SHARE * tol, _FIRST_INNER)
                 result = _improve(machines, d, reg, tol, max_iter, None, first)
             else:
@@ -166,24 +180,24 @@ def solve_path(
 
 
 def _first_weights(
-    stack: Stack, y: Floats, cost: Floats, reg: Regulariser, diagonal: Floats
+    stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser, diagonal: Floats
 ) -> Floats:
     """Return weights to start from: those of some of the samples, or equal ones."""
     usable = diagonal.max(axis=1) > 0.0
-    sample = None if reg.fixed else _sample(y, cost)
+    sample = None if reg.fixed else _sample(y, cost, loss)
     if sample is None:
         return reg.start(usable)
     # The loss keeps its size against the regulariser.
     scaled = cost[:, sample] * (cost.sum() / cost[:, sample].sum())
     few = stack.take(sample, sample).materialize()
-    d = _solve(few, y[:, sample], scaled, reg, _SAMPLE_TOL, _SAMPLE_ITER, None).weights
+    d = _solve(few, y[:, sample], scaled, loss, reg, _SAMPLE_TOL, _SAMPLE_ITER, None).weights
     if reg.p > 1.0 and not d[usable].all():
         # A kernel that is zero on these samples only must not stay without weight.
         d = reg.between(d, reg.start(usable), 0.5)
     return d
 
 
-def _sample(y: Floats, cost: Floats) -> Indices | None:
+def _sample(y: Floats, cost: Floats, loss: Loss) -> Indices | None:
     """Choose samples on which good weights are found for a small part of the work; None if few.
 
     Runs of neighbours, because memory is read by the line.
@@ -194,9 +208,8 @@ def _sample(y: Floats, cost: Floats) -> Indices | None:
     size = max(min(n // _SAMPLE_SHARE, _ENOUGH_SAMPLES), n // _LEAST_SHARE)
     starts = np.linspace(0, n - _RUN, size // _RUN).astype(np.intp)
     sample = np.unique(starts[:, np.newaxis] + np.arange(_RUN))
-    positive = (y[:, sample] > 0) & (cost[:, sample] > 0)
-    negative = (y[:, sample] < 0) & (cost[:, sample] > 0)
-    return sample if positive.any(axis=1).all() and negative.any(axis=1).all() else None
+    tasks = zip(y[:, sample], cost[:, sample], strict=True)
+    return sample if all(loss.usable(yu, cu) for yu, cu in tasks) else None
 
 
 def _share_to_keep(start: Certificate, end: Certificate) -> float:
@@ -217,13 +230,14 @@ def _solve(
     stack: Stack,
     y: Floats,
     cost: Floats,
+    loss: Loss,
     reg: Regulariser,
     tol: float,
     max_iter: int,
     report: Report,
 ) -> MKLResult:
-    machines = Machines(stack, y, cost, reg)
-    d = _first_weights(stack, y, cost, reg, machines.diagonal)
+    machines = Machines(stack, y, cost, loss, reg)
+    d = _first_weights(stack, y, cost, loss, reg, machines.diagonal)
     first = max(_SVM_SHARE * tol, _FIRST_INNER)
     return _improve(machines, d, reg, tol, max_iter, report, first)
 
@@ -254,7 +268,7 @@ def _improve(
         for _ in range(_MAX_SHARPENINGS):
             machines.solve(share, allowance, ceiling)
             now = machines.certify(d)
-            if not now.complete and now.weights_gap <= _IDLE_SHARE * tol * now.primal:
+            if not now.complete and now.weights_gap <= _IDLE_SHARE * tol * now.size:
                 machines.refresh()
                 now = machines.certify(d)
                 # Forms of rank-one kernels jump when another one gets weight: once they proved
@@ -263,7 +277,7 @@ def _improve(
                 machines.focus(np.ones(d.size, dtype=bool))
             if now.complete and (best is None or now.gap < best.gap):
                 best = now
-            wanted = sharpness * max(_INNER_RATIO * now.weights_gap, _SVM_SHARE * tol * now.primal)
+            wanted = sharpness * max(_INNER_RATIO * now.weights_gap, _SVM_SHARE * tol * now.size)
             if report is not None:
                 report(n_iter, now.gap if best is None else best.gap, d)
             worse = anchor is not None and now.primal - now.machines_gap > anchor.primal
@@ -277,11 +291,12 @@ def _improve(
         stalls = anchor is not None and now.weights_gap > _STALL * anchor.weights_gap
         sharpness = max(_SHARPER * sharpness, _SHARPEST) if stalls else 1.0
         share, allowance = 0.0, _NEXT_RATIO * now.weights_gap
-        allowance = sharpness * max(allowance, _SVM_SHARE * tol * now.primal)
+        allowance = sharpness * max(allowance, _SVM_SHARE * tol * now.size)
         if anchor is not None and worse:
             # The optimum at d lies above a value already reached: the step went too far.
             retreats += 1
-            teaches = now.primal <= _COMPARABLE * anchor.primal and n_iter // _TERM % 2 == 0
+            comparable = now.primal - anchor.primal <= _COMPARABLE * anchor.size
+            teaches = comparable and n_iter // _TERM % 2 == 0
             if retreats <= _MAX_LESSONS and teaches:
                 machines.learn(anchor, now)
                 d = machines.better_weights(anchor, _MODEL_RATIO * anchor.weights_gap, renew=False)

@@ -2,11 +2,17 @@
 
 The problem, in signed dual variables, with ``e = linear - K beta`` kept up to date::
 
-    min_beta  1/2 beta' K beta - linear' beta      s.t.  lower <= beta <= upper,  1' beta = const
+    min_beta  1/2 beta' K beta - linear' beta + epsilon ||beta||_1
+    s.t.      lower <= beta <= upper,  1' beta = const,  lower <= 0 <= upper
 
-serves the SVM (``linear = y``, box between 0 and ``y C``) and the choice of weights on the simplex
-(``K`` a Hessian, box [0, 1]). Second-order working-set selection follows Fan, Chen and Lin,
-"Working set selection using second order information for training SVM", JMLR 6 (2005).
+serves the SVM (``linear = y``, box between 0 and ``y C``), regression with a tube (``epsilon`` its
+half-width, box [-C, C]), the one-class SVM (``linear = 0``, box [0, C]) and the choice of weights
+on the simplex (``K`` a Hessian, box [0, 1]). Second-order working-set selection follows Fan, Chen
+and Lin, "Working set selection using second order information for training SVM", JMLR 6 (2005).
+
+Where a variable may grow, ``e`` plus an offset is the slope of doing so, and likewise where it may
+fall: the offset is 0, plus or minus epsilon by the side of zero, or infinite at a bound. So the
+loops over the samples have no branches.
 """
 
 from __future__ import annotations
@@ -34,6 +40,20 @@ _SHRINK_SHARE = 0.7
 # vectorised.
 _FAST = {"nnan", "nsz", "reassoc", "contract"}
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+
+@njit(**_JIT)
+def _offset_up(beta: float, upper: float, epsilon: float) -> float:
+    if beta >= upper:
+        return -np.inf
+    return epsilon if beta < 0.0 else -epsilon
+
+
+@njit(**_JIT)
+def _offset_low(beta: float, lower: float, epsilon: float) -> float:
+    if beta <= lower:
+        return np.inf
+    return -epsilon if beta > 0.0 else epsilon
 
 
 @njit(**_JIT, fastmath=_FAST)
@@ -130,6 +150,7 @@ def _descend(
     diag: Floats,
     rows: Floats,
     slot: NDArray[np.intp],
+    epsilon: float,
     floor: float,
     tol: float,
     max_iter: int,
@@ -139,8 +160,8 @@ def _descend(
     up = np.empty(n)
     low = np.empty(n)
     for t in range(n):
-        up[t] = 0.0 if beta[t] < upper[t] else -np.inf
-        low[t] = 0.0 if beta[t] > lower[t] else np.inf
+        up[t] = _offset_up(beta[t], upper[t], epsilon)
+        low[t] = _offset_low(beta[t], lower[t], epsilon)
     lanes_1 = np.empty(_LANES)
     lanes_2 = np.empty(_LANES)
     i, e_i, bottom = _update_and_scan(e, up, low, e, e, 0.0, lanes_1, lanes_2)
@@ -156,44 +177,43 @@ def _descend(
         if slot[j] < 0:
             return NEEDS_ROW, j, it, e_i - bottom
         k_j = rows[slot[j], :n]
-        room_i = upper[i] - beta[i]
-        room_j = beta[j] - lower[j]
-        step = (e_i - e[j]) / max(diag[i] + diag[j] - 2.0 * k_i[j], floor)
-        # Land on the bounds exactly: membership of the working sets is decided by equality.
+        # At zero the slopes jump: a step ends there at the latest.
+        end_i = 0.0 if beta[i] < 0.0 else upper[i]
+        end_j = 0.0 if beta[j] > 0.0 else lower[j]
+        room_i = end_i - beta[i]
+        room_j = beta[j] - end_j
+        step = (e_i - e[j] - low[j]) / max(diag[i] + diag[j] - 2.0 * k_i[j], floor)
+        # Land on the ends exactly: membership of the working sets is decided by equality.
         if step >= min(room_i, room_j):
             step = min(room_i, room_j)
-        beta[i] = upper[i] if step == room_i else beta[i] + step
-        beta[j] = lower[j] if step == room_j else beta[j] - step
-        up[i] = 0.0 if beta[i] < upper[i] else -np.inf
-        low[i] = 0.0 if beta[i] > lower[i] else np.inf
-        up[j] = 0.0 if beta[j] < upper[j] else -np.inf
-        low[j] = 0.0 if beta[j] > lower[j] else np.inf
+        beta[i] = end_i if step == room_i else beta[i] + step
+        beta[j] = end_j if step == room_j else beta[j] - step
+        up[i] = _offset_up(beta[i], upper[i], epsilon)
+        low[i] = _offset_low(beta[i], lower[i], epsilon)
+        up[j] = _offset_up(beta[j], upper[j], epsilon)
+        low[j] = _offset_low(beta[j], lower[j], epsilon)
         i, e_i, bottom = _update_and_scan(e, up, low, k_i, k_j, step, lanes_1, lanes_2)
     return OUT_OF_ITERATIONS, -1, max_iter, e_i - bottom
 
 
 @njit(**_JIT)
-def _undecided(beta: Floats, e: Floats, lower: Floats, upper: Floats) -> NDArray[np.intp]:
-    """Return the variables that are free, or at a bound that e may yet let them leave.
+def _undecided(
+    beta: Floats, e: Floats, lower: Floats, upper: Floats, epsilon: float
+) -> NDArray[np.intp]:
+    """Return the variables that some pair may yet move.
 
-    The others are those that LIBSVM shrinks: at a bound, and further beyond it than any pair
-    disagrees.
+    The others are those that LIBSVM shrinks: neither growing nor falling gains anything against any
+    other variable, by more than the present pairs disagree.
     """
+    n = beta.size
+    growing, falling = np.empty(n), np.empty(n)
     top, bottom = -np.inf, np.inf
-    for t in range(beta.size):
-        if beta[t] < upper[t]:
-            top = max(top, e[t])
-        if beta[t] > lower[t]:
-            bottom = min(bottom, e[t])
-    found = np.empty(beta.size, dtype=np.intp)
-    count = 0
-    for t in range(beta.size):
-        stays_up = beta[t] >= upper[t] and e[t] > top
-        stays_low = beta[t] <= lower[t] and e[t] < bottom
-        if not (stays_up or stays_low):
-            found[count] = t
-            count += 1
-    return found[:count]
+    for t in range(n):
+        growing[t] = e[t] + _offset_up(beta[t], upper[t], epsilon)
+        falling[t] = e[t] + _offset_low(beta[t], lower[t], epsilon)
+        top = max(top, growing[t])
+        bottom = min(bottom, falling[t])
+    return np.flatnonzero((growing >= bottom) | (falling <= top))
 
 
 @njit(**_JIT)
@@ -206,6 +226,7 @@ def _descend_among(
     diag: Floats,
     rows: Floats,
     slot: NDArray[np.intp],
+    epsilon: float,
     floor: float,
     tol: float,
     max_iter: int,
@@ -227,7 +248,7 @@ def _descend_among(
         look = min(max_iter, done + max(n, _MIN_PERIOD))
         while True:
             status, row, n_iter, violation = _descend(
-                b, f, lo, hi, d, near, place, floor, tol, look - done
+                b, f, lo, hi, d, near, place, epsilon, floor, tol, look - done
             )
             done += n_iter
             if status == NEEDS_ROW and slot[active[row]] >= 0:
@@ -237,7 +258,7 @@ def _descend_among(
                 place[row] = used
                 used += 1
                 continue
-            which = _undecided(b, f, lo, hi)
+            which = _undecided(b, f, lo, hi, epsilon)
             fewer = which.size <= _SHRINK_SHARE * n
             if status != OUT_OF_ITERATIONS or done >= max_iter or fewer:
                 break
@@ -258,6 +279,7 @@ def smo(
     diag: Floats,
     rows: Floats,
     slot: NDArray[np.intp],
+    epsilon: float,
     tol: float,
     max_iter: int,
 ) -> tuple[int, int, int, float]:
@@ -271,14 +293,18 @@ def smo(
     beta, e : ndarray of shape (n,), float64
         Dual variables and ``linear - K beta``. Modified in place; a later call goes on from them.
     lower, upper : ndarray of shape (n,), float64
+        Bounds, with zero between them.
     diag : ndarray of shape (n,), float64
         Diagonal of K.
     rows : ndarray of shape (n_slots, >= n), float64
         Row i of K stands in ``rows[slot[i]]``.
     slot : ndarray of shape (n,), integer
         -1 where a row is not there yet.
+    epsilon : float
+        Price of the sum of ``abs(beta)``.
     tol : float
-        Largest KKT violation ``max_{upper set} e - min_{lower set} e`` to stop at.
+        Largest KKT violation to stop at: how much more the best variable gains by growing than the
+        best one loses by falling.
     max_iter : int
 
     Returns
@@ -296,17 +322,17 @@ def smo(
     while True:
         period = min(max_iter - done, max(n, _MIN_PERIOD))
         status, row, n_iter, violation = _descend(
-            beta, e, lower, upper, diag, rows, slot, floor, tol, period
+            beta, e, lower, upper, diag, rows, slot, epsilon, floor, tol, period
         )
         done += n_iter
         if status != OUT_OF_ITERATIONS or done >= max_iter:
             return status, row, done, violation
-        active = _undecided(beta, e, lower, upper)
+        active = _undecided(beta, e, lower, upper, epsilon)
         if active.size > _SHRINK_SHARE * n:
             continue
         before = beta.copy()
         status, row, n_iter, violation, last = _descend_among(
-            active, beta, e, lower, upper, diag, rows, slot, floor, tol, max_iter - done
+            active, beta, e, lower, upper, diag, rows, slot, epsilon, floor, tol, max_iter - done
         )
         done += n_iter
         exact = e[last]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from ._certificate import intercept_and_loss
 from ._rows import CompositeRows, WholeRows
 from ._smo import NEEDS_ROW, smo
 
@@ -31,40 +32,97 @@ RIDGE = 1e-10
 MAX_SMO_ITER = 20_000_000
 
 
-class Task:
-    """A binary hinge-loss task and the state of its dual.
+class Task(ABC):
+    """One problem among those that share kernel weights, and the state of its dual.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
-        Labels -1 and 1.
+        Targets.
     cost : ndarray of shape (n,)
-        Upper bounds of ``y * beta``.
+        Prices of the samples' losses.
 
     Attributes
     ----------
-    lower, upper : ndarray of shape (n,)
-        Box of the signed dual variables.
     beta, e : ndarray of shape (n,)
         Dual variables and ``y - K beta``.
     """
 
     def __init__(self, y: Floats, cost: Floats) -> None:
         self.y = y
-        self._set_cost(cost)
+        self.cost = cost
         self.beta = np.zeros(y.size)
         self.e = y.astype(float)
+
+    @property
+    @abstractmethod
+    def free(self) -> NDArray[np.intp]:
+        """Indices of the dual variables that follow the weights smoothly."""
+
+    @abstractmethod
+    def gain(self, beta: Floats) -> float:
+        """Return the dual value without the kernel's quadratic form."""
+
+    @abstractmethod
+    def loss(self, e: Floats) -> tuple[float, float]:
+        """Return the intercept that minimises the loss at ``e = y - f``, and the loss there."""
+
+    @abstractmethod
+    def probe(self) -> Floats:
+        """Return dual variables (n,) whose quadratic forms tell something about a kernel."""
+
+    @abstractmethod
+    def solve(
+        self, rows: CompositeRows | WholeRows, share: float, allowance: float, ceiling: float
+    ) -> None:
+        """Improve the dual variables until the gap is at most ``max(share * primal, allowance)``.
+
+        Also stops when the dual value shows the optimum to lie above `ceiling`, or at rounding
+        level.
+        """
+
+    @abstractmethod
+    def restart(self, cost: Floats, scale: float) -> None:
+        """Scale the dual variables and take other prices, for which they are then feasible."""
+
+    def curvature(self, K: Floats, free: NDArray[np.intp]) -> Floats:
+        """Return the dual's curvature in the free variables; overwrites their kernel K."""
+        return K
+
+    def gap(self) -> tuple[float, float]:
+        """Return the duality gap at fixed kernel weights, and the primal value."""
+        quadratic = float((self.y - self.e) @ self.beta)
+        _, loss = self.loss(self.e)
+        return quadratic + loss - self.gain(self.beta), 0.5 * quadratic + loss
+
+
+class BoxTask(Task):
+    """A task of dual variables in a box, solved by SMO.
+
+    Attributes
+    ----------
+    lower, upper : ndarray of shape (n,)
+        Box of the signed dual variables.
+    epsilon : float
+        Price of their absolute values.
+    """
+
+    epsilon = 0.0
+    lower: Floats
+    upper: Floats
+
+    def __init__(self, y: Floats, cost: Floats) -> None:
+        super().__init__(y, cost)
+        self._set_cost(cost)
         self._violation = _FIRST_VIOLATION
         self._n_iter = 0
         self._since_newton = 0
 
+    @abstractmethod
     def _set_cost(self, cost: Floats) -> None:
-        self.cost = cost
-        self.lower = np.minimum(self.y * cost, 0.0)
-        self.upper = np.maximum(self.y * cost, 0.0)
+        """Set the prices of the loss, and with them the box."""
 
     def restart(self, cost: Floats, scale: float) -> None:
-        """Scale the dual variables and take other bounds, within which they then lie."""
         at_lower, at_upper = self.beta == self.lower, self.beta == self.upper
         whole = np.allclose(scale * self.cost, cost, rtol=_SAME_COST, atol=0.0)
         self.beta = scale * self.beta
@@ -77,28 +135,22 @@ class Task:
 
     @property
     def free(self) -> NDArray[np.intp]:
-        """Indices of the free support vectors."""
-        return np.flatnonzero((self.beta > self.lower) & (self.beta < self.upper))
+        inside = (self.beta > self.lower) & (self.beta < self.upper)
+        # With a tube, zero is an end as well: both slopes there may hold a variable.
+        return np.flatnonzero(inside & (self.beta != 0.0) if self.epsilon else inside)
 
-    def gap(self) -> tuple[float, float]:
-        """Return the duality gap at fixed kernel weights, and the primal value."""
-        quadratic = float((self.y - self.e) @ self.beta)
-        _, loss = intercept_and_loss(self.e, self.y, self.cost)
-        return quadratic + loss - float(self.y @ self.beta), 0.5 * quadratic + loss
+    def gain(self, beta: Floats) -> float:
+        gain = float(self.y @ beta)
+        return gain - self.epsilon * float(np.abs(beta).sum()) if self.epsilon else gain
 
     def solve(
         self, rows: CompositeRows | WholeRows, share: float, allowance: float, ceiling: float
     ) -> None:
-        """Improve the dual variables until the gap is at most ``max(share * primal, allowance)``.
-
-        Also stops when the dual value shows the optimum to lie above `ceiling`, or at rounding
-        level.
-        """
         stop = self._n_iter + MAX_SMO_ITER
         while self._n_iter < stop:
             self._sharpen(rows, stop)
             gap, primal = self.gap()
-            allowed = max(share * primal, allowance)
+            allowed = max(share * abs(primal), allowance)
             floor = _VIOLATION_FLOOR * (1.0 + float(np.abs(self.e).max()))
             if gap <= allowed or primal - gap > ceiling or self._violation <= floor:
                 return
@@ -116,6 +168,7 @@ class Task:
                 rows.diag,
                 rows.buffer,
                 rows.slot,
+                self.epsilon,
                 self._violation,
                 burst,
             )
@@ -137,8 +190,8 @@ class Task:
 
     def _priority(self) -> Floats:
         """How much each sample violates optimality against the middle of the working sets."""
-        above = np.where(self.beta < self.upper, self.e, -np.inf)
-        below = np.where(self.beta > self.lower, self.e, np.inf)
+        above = np.where(self.beta < self.upper, self.e - self.epsilon, -np.inf)
+        below = np.where(self.beta > self.lower, self.e + self.epsilon, np.inf)
         middle = 0.5 * (above.max() + below.min())
         return np.maximum(above - middle, middle - below)
 
@@ -151,7 +204,10 @@ class Task:
         """
         start = self.beta[free]
         K_all = rows.block(free)
-        e = self.e[free]
+        side = np.sign(start) if self.epsilon else np.zeros(free.size)
+        lower = np.where(side > 0.0, 0.0, self.lower[free])
+        upper = np.where(side < 0.0, 0.0, self.upper[free])
+        e = self.e[free] - self.epsilon * side
         kept = np.arange(free.size)
         for _ in range(_NEWTON_ROUNDS):
             if kept.size < 2:
@@ -164,7 +220,7 @@ class Task:
             if not slope > 0.0:
                 break
             index = free[kept]
-            bound = np.where(move > 0, self.upper[index], self.lower[index])
+            bound = np.where(move > 0, upper[kept], lower[kept])
             with np.errstate(divide="ignore", invalid="ignore"):
                 limits = np.where(move != 0.0, (bound - self.beta[index]) / move, np.inf)
             first = int(np.argmin(limits))
@@ -174,13 +230,12 @@ class Task:
             if not np.isfinite(step):
                 break
             moved = self.beta[index] + step * move
-            self.beta[index] = np.clip(moved, self.lower[index], self.upper[index])
+            self.beta[index] = np.clip(moved, lower[kept], upper[kept])
             e -= step * K_move
             if not hit:
                 break
             self.beta[index[first]] = bound[first]
-            inside = (self.beta[free] > self.lower[free]) & (self.beta[free] < self.upper[free])
-            kept = np.flatnonzero(inside)
+            kept = np.flatnonzero((self.beta[free] > lower) & (self.beta[free] < upper))
         self.e -= (self.beta[free] - start) @ rows.buffer[rows.slot[free]]
 
 

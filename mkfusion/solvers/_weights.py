@@ -166,7 +166,7 @@ def ball_step(d: Floats, c: Floats, H: Floats, p: float, tol: float) -> Floats:
         gradient = c - H @ d
         zeros, ones = np.zeros(m), np.ones(m)
         slot = np.arange(m)
-        smo(d, gradient, zeros, ones, np.diag(H).copy(), H, slot, tol, _MAX_SIMPLEX_ITER)
+        smo(d, gradient, zeros, ones, np.diag(H).copy(), H, slot, 0.0, tol, _MAX_SIMPLEX_ITER)
         # SMO adds and subtracts: rounding is all that such a weight is made of.
         d[d < _ROUNDING] = 0.0
         return d / d.sum()

@@ -30,7 +30,7 @@ def test_solution_is_libsvms(n: int, gamma: float, C: float) -> None:
     beta, e = np.zeros(n), y.copy()
     lower, upper = np.minimum(C * y, 0), np.maximum(C * y, 0)
     status, row, n_iter, reported = smo(
-        beta, e, lower, upper, np.diag(K).copy(), K, np.arange(n), 1e-6, 10**7
+        beta, e, lower, upper, np.diag(K).copy(), K, np.arange(n), 0.0, 1e-6, 10**7
     )
     assert (status, row) == (CONVERGED, -1)
     np.testing.assert_allclose(e, y - K @ beta, atol=1e-9 * C)
@@ -55,13 +55,13 @@ def test_rows_on_demand_take_the_same_steps() -> None:
     lower, upper = np.minimum(C * y, 0), np.maximum(C * y, 0)
     diag = np.diag(K).copy()
     whole, e = np.zeros(n), y.copy()
-    smo(whole, e, lower, upper, diag, K, np.arange(n), 1e-3, 10**6)
+    smo(whole, e, lower, upper, diag, K, np.arange(n), 0.0, 1e-3, 10**6)
 
     beta, e = np.zeros(n), y.copy()
     rows, slot = np.full((n, n), np.nan), np.full(n, -1)
     asked: list[int] = []
     while True:
-        status, row, _, _ = smo(beta, e, lower, upper, diag, rows, slot, 1e-3, 10**6)
+        status, row, _, _ = smo(beta, e, lower, upper, diag, rows, slot, 0.0, 1e-3, 10**6)
         if status != NEEDS_ROW:
             break
         assert slot[row] < 0
@@ -86,6 +86,7 @@ def test_iterations_run_out() -> None:
         np.diag(K).copy(),
         K,
         np.arange(n),
+        0.0,
         1e-9,
         7,
     )
@@ -100,7 +101,7 @@ def test_singular_kernels_and_equal_samples() -> None:
     beta, e = np.zeros(4), y.copy()
     C = 2.0 * y
     status, _, _, _ = smo(
-        beta, e, np.minimum(C, 0), np.maximum(C, 0), np.ones(4), K, np.arange(4), 1e-8, 1000
+        beta, e, np.minimum(C, 0), np.maximum(C, 0), np.ones(4), K, np.arange(4), 0.0, 1e-8, 1000
     )
     assert status == CONVERGED
     np.testing.assert_array_equal(beta, C)
