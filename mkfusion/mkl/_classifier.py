@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, Options
-from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mkfusion.mkl._validation import Training, is_several, prediction_stack, prepare
+from mkfusion.mkl._base import BaseMKL
+from mkfusion.mkl._validation import (
+    Training,
+    check_labels,
+    checked,
+    class_weights,
+    training_stack,
+)
 
 if TYPE_CHECKING:
-    from mkfusion.solvers import MKLResult
+    from mkfusion.solvers import Loss, MKLResult
 
 __all__ = ["MKLClassifier"]
 
 
-class MKLClassifier(ClassifierMixin, BaseEstimator):
+class MKLClassifier(ClassifierMixin, BaseMKL):
     """Support vector machine on a weighted sum of kernels whose weights are learned.
 
     Minimises, over non-negative kernel weights d, functions f_k in the space of kernel k and an
@@ -126,19 +129,14 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "C": [Interval(Real, 0, None, closed="neither")],
-        "p": [Interval(Real, 1, None, closed="left"), Options(Real, {np.inf})],
-        "lam": [Interval(Real, 0, None, closed="neither"), None],
+        **BaseMKL._parameter_constraints,
         "per_class_weights": ["boolean"],
         "class_weight": [dict, Options(str, {"balanced"}), None],
-        "tol": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [
             Interval(Integral, 1, None, closed="left"),
             Interval(Integral, None, -1, closed="right"),
             None,
         ],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -164,12 +162,6 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = True
-        tags.input_tags.three_d_array = True
-        return tags
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn kernel weights and the machine on their weighted sum.
 
@@ -194,66 +186,26 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
             If a parameter is out of its range, or the kernels are not finite symmetric positive
             semi-definite matrices between the samples that y labels, or there is one class only.
         """
-        self._validate_params()
-        training = prepare(self, X, y, sample_weight)
-        return self._keep(X, training, self._solve(training))
+        return self._fit(X, y, sample_weight)
 
-    def _solve(self, training: Training) -> list[MKLResult]:
-        """Solve the one-versus-rest problems: together, or each on its own."""
-        # Imported where it is needed: it brings Numba with it.
-        from mkfusion.solvers import one_blas_thread, solve_mkl
+    def _loss(self) -> Loss:
+        from mkfusion.solvers import Hinge
 
-        with one_blas_thread():
-            return list(
-                Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                    delayed(solve_mkl)(
-                        training.stack._storage,
-                        signs,
-                        np.tile(self.C * training.weights, (len(signs), 1)),
-                        p=self.p,
-                        lam=self.lam or 0.0,
-                        tol=self.tol,
-                        max_iter=self.max_iter,
-                        report=_print_progress if self.verbose else None,
-                    )
-                    for signs in training.groups
-                )
-            )
+        return Hinge()
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
+        stack = training_stack(self, X)
+        classes, codes = check_labels(stack, y)
+        weights = class_weights(self.class_weight, sample_weight, stack, classes, codes)
+        positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
+        signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
+        groups = [row[np.newaxis] for row in signs] if self.per_class_weights else [signs]
+        return Training(checked(stack), groups, weights, classes)
 
     def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> Self:
-        """Set the fitted attributes."""
-        beta = np.concatenate([result.beta for result in results])
-        primal = sum(result.primal for result in results)
-        gap = max(primal - sum(result.dual for result in results), 0.0)
-        self.classes_ = training.classes
-        self.kernel_names_ = training.stack.names
-        self.weights_ = results[0].weights
-        if len(results) > 1:
-            self.weights_ = np.stack([result.weights for result in results])
-        self.support_ = np.flatnonzero(beta.any(axis=0))
-        self.dual_coef_ = beta[:, self.support_]
-        self.intercept_ = np.concatenate([result.intercept for result in results])
-        self.objective_ = primal
-        self.duality_gap_ = gap / primal if primal > 0.0 else 0.0
-        self.n_iter_ = max(result.n_iter for result in results)
-        self._remember_input(X, training.stack.shape[0])
-        if not all(result.converged for result in results):
-            warnings.warn(
-                f"MKLClassifier reached the relative duality gap {self.duality_gap_:.2g} after "
-                f"max_iter={self.max_iter} choices of kernel weights; expected tol={self.tol:g}. "
-                "Raise max_iter or tol, or bring the kernels to one scale.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        return self
-
-    def _remember_input(self, X: Any, n_train: int) -> None:
-        if is_several(X):
-            self.n_features_in_ = n_train
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-        else:
-            validate_data(self, X, skip_check_array=True)
+        assert training.classes is not None
+        self.classes_: NDArray[Any] = training.classes
+        return super()._keep(X, training, results)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return how far samples lie on the side of each class.
@@ -272,16 +224,7 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             With two classes, positive towards ``classes_[1]``.
         """
-        check_is_fitted(self)
-        stack = prediction_stack(self, X, self.n_features_in_, self.kernel_names_)
-        weights = np.atleast_2d(self.weights_)
-        decision = np.tile(self.intercept_, (stack.shape[0], 1))
-        if len(weights) == 1:
-            decision += stack.combine(weights[0], cols=self.support_) @ self.dual_coef_.T
-        else:
-            for u, (d, beta) in enumerate(zip(weights, self.dual_coef_, strict=True)):
-                used = np.flatnonzero(beta)
-                decision[:, u] += stack.combine(d, cols=self.support_[used]) @ beta[used]
+        decision = self._decisions(X)
         return decision[:, 0] if len(self.classes_) == 2 else decision
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -302,8 +245,3 @@ class MKLClassifier(ClassifierMixin, BaseEstimator):
         if decision.ndim == 1:
             return self.classes_[(decision > 0.0).astype(np.intp)]
         return self.classes_[decision.argmax(axis=1)]
-
-
-def _print_progress(n_iter: int, gap: float, weights: NDArray[np.float64]) -> None:
-    used = np.count_nonzero(weights)
-    print(f"[MKL] iteration {n_iter}: relative gap {gap:.2e}, {used} of {len(weights)} kernels")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._classifier import MKLClassifier
-from mkfusion.mkl._validation import prepare
 
 __all__ = ["mkl_path"]
 
@@ -20,10 +20,10 @@ def mkl_path(
     *,
     C: Sequence[float] | None = None,
     p: Sequence[float] | None = None,
-    estimator: MKLClassifier | None = None,
+    estimator: BaseMKL | None = None,
     sample_weight: Any = None,
-) -> list[MKLClassifier]:
-    """Fit a classifier for every value of C or of p, each from the solution of the one before.
+) -> list[BaseMKL]:
+    """Fit a model for every value of C or of p, each from the solution of the one before.
 
     Much faster than fitting them one by one; each is certified to the estimator's `tol` all the
     same. Values are fitted in the order given, best ascending or descending.
@@ -34,17 +34,17 @@ def mkl_path(
             or KernelStack
         Gram matrices of the training samples.
     y : array-like of shape (n,)
-        Class labels.
+        Class labels, or numbers for a regressor.
     C, p : sequence of float, default=None
         Values of the parameter; exactly one of the two.
-    estimator : MKLClassifier, default=None
-        The other parameters; the default ones if None.
+    estimator : MKLClassifier or MKLRegressor, default=None
+        The other parameters; a classifier with the default ones if None.
     sample_weight : array-like of shape (n,), default=None
         Non-negative factor of C for each sample.
 
     Returns
     -------
-    list of MKLClassifier
+    list of MKLClassifier or MKLRegressor
         Fitted, one for each value.
 
     Raises
@@ -70,26 +70,28 @@ def mkl_path(
     if values is None or np.ndim(values) != 1 or len(values) == 0:
         raise ValueError(f"{name} is {values!r}; expected a sequence of at least one value.")
     template = MKLClassifier() if estimator is None else estimator
-    if not isinstance(template, MKLClassifier):
-        raise TypeError(f"estimator is {template!r}; expected an MKLClassifier.")
+    if not isinstance(template, BaseMKL) or name not in template.get_params():
+        raise TypeError(f"estimator is {template!r}; expected an MKLClassifier or MKLRegressor.")
     models = [clone(template).set_params(**{name: value}) for value in values]
     for model in models:
         model._validate_params()
     # Imported where it is needed: it brings Numba with it.
     from mkfusion.solvers import Setting, solve_path
 
-    training = prepare(models[0], X, y, sample_weight)
+    training = models[0]._prepare(X, y, sample_weight)
     paths = []
-    for signs in training.groups:
+    for targets in training.groups:
+        tasks = (len(targets), 1)
         settings = [
-            Setting(np.tile(model.C * training.weights, (len(signs), 1)), model.p, model.lam or 0.0)
+            Setting(np.tile(model._price() * training.weights, tasks), model.p, model._strength())
             for model in models
         ]
         paths.append(
             solve_path(
                 training.stack._storage,
-                signs,
+                targets,
                 settings,
+                loss=template._loss(),
                 tol=template.tol,
                 max_iter=template.max_iter,
             )

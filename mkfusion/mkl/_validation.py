@@ -6,104 +6,77 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
-    check_array,
+    _check_y,
     check_consistent_length,
     column_or_1d,
-    validate_data,
 )
 
 from mkfusion.kernels import KernelStack
-from mkfusion.kernels._dense_storage import is_matrix_of_lists
+from mkfusion.kernels._stack_inputs import is_several, prediction_stack, training_stack
 
-_MATRIX = (np.float64, np.float32)
+__all__ = [
+    "IN_MEMORY_BYTES",
+    "Training",
+    "check_labels",
+    "check_numbers",
+    "checked",
+    "class_weights",
+    "is_several",
+    "prediction_stack",
+    "sample_weights",
+    "training_stack",
+]
 
 # Kernels on demand are computed once and kept if they are not larger than this.
 IN_MEMORY_BYTES = 2**31
+# Kernels of so few features altogether, compared with samples, are multiplied out as rows are read:
+# in no more time, and without the memory.
+_LOW_RANK = 5
 
 
 class Training(NamedTuple):
-    """What a classifier learns from.
+    """What an estimator learns from.
 
     Attributes
     ----------
     stack : KernelStack
         Checked Gram matrices, in memory unless they are very large.
-    classes : ndarray of shape (n_classes,)
     groups : list of ndarray of shape (n_tasks, n)
-        Signs of the one-versus-rest problems that share kernel weights.
+        Targets of the tasks that share kernel weights: signs of one-versus-rest problems, or
+        numbers.
     weights : ndarray of shape (n,)
-        Factors of C.
+        Factors of the price of each sample's loss.
+    classes : ndarray of shape (n_classes,) or None
     """
 
     stack: KernelStack
-    classes: NDArray[Any]
     groups: list[NDArray[np.float64]]
     weights: NDArray[np.float64]
+    classes: NDArray[Any] | None = None
 
 
-def prepare(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Training:
-    """Check the training samples of a classifier, and leave it as it is."""
+def checked(stack: KernelStack) -> KernelStack:
+    """Return Gram matrices that were checked, in memory unless they are very large."""
     from mkfusion.solvers import MANY_KERNELS, one_blas_thread
 
-    stack = training_stack(estimator, X)
-    classes, codes = check_labels(stack, y)
-    weights = sample_weights(estimator.class_weight, sample_weight, stack, classes, codes)
-    positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
-    signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
-    small = stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES
-    if small and stack.shape[2] <= MANY_KERNELS:
+    if stack.shape[2] <= MANY_KERNELS and _belongs_in_memory(stack):
         # The solver reads rows of these many times; of more kernels it sees a few whole passes.
         stack = stack.materialize()
     with one_blas_thread():
         stack.check_gram("X")
-    groups = [row[np.newaxis] for row in signs] if estimator.per_class_weights else [signs]
-    return Training(stack, classes, groups, weights)
-
-
-def training_stack(estimator: Any, X: Any) -> KernelStack:
-    """Return square kernels of the training samples; that they are Gram matrices is not checked.
-
-    Leaves `estimator` as it is: what is refused must not change a fitted model.
-    """
-    if is_several(X):
-        stack = _as_stack(X)
-    else:
-        gram = check_array(X, dtype=_MATRIX, estimator=estimator, input_name="X")
-        stack = KernelStack._from_grams(gram, None, "X")
-    if stack.shape[0] != stack.shape[1]:
-        stack.check_gram("X")  # says so before anything is computed
     return stack
 
 
-def prediction_stack(estimator: Any, X: Any, n_train: int, names: list[str]) -> KernelStack:
-    """Return kernels between new samples and the `n_train` training samples."""
-    if is_several(X):
-        stack = _as_stack(X)
-    else:
-        stack = KernelStack(validate_data(estimator, X, reset=False, dtype=_MATRIX))
-    n_rows, n_cols, n_kernels = stack.shape
-    if n_kernels != len(names):
-        raise ValueError(
-            f"X has {n_kernels} kernels (shape {stack.shape}); expected the {len(names)} kernels "
-            f"of fit: {_shortened(names)}."
-        )
-    if n_cols != n_train:
-        raise ValueError(
-            f"X has {n_cols} columns (shape {stack.shape}), but {type(estimator).__name__} was "
-            f"fitted with {n_train} training samples; expected one column for each of them."
-        )
-    generic = [f"kernel{k}" for k in range(n_kernels)]
-    if stack.names != names and generic not in (stack.names, names):
-        raise ValueError(
-            f"X has the kernels {_shortened(stack.names)}; expected those of fit in their order: "
-            f"{_shortened(names)}."
-        )
-    return stack
+def _belongs_in_memory(stack: KernelStack) -> bool:
+    """Whether passes over rows are faster over a copy in memory, which is not too large."""
+    rank = getattr(stack._storage, "rank", None)
+    if rank is not None and _LOW_RANK * rank <= stack.shape[0]:
+        return False
+    return bool(stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES)
 
 
 def check_labels(X: KernelStack, y: Any) -> tuple[NDArray[Any], NDArray[np.intp]]:
@@ -122,7 +95,31 @@ def check_labels(X: KernelStack, y: Any) -> tuple[NDArray[Any], NDArray[np.intp]
     return classes, codes
 
 
-def sample_weights(
+def check_numbers(X: KernelStack, y: Any) -> NDArray[np.float64]:
+    """Return the targets (n,) of a regression."""
+    if y is None:
+        raise ValueError("y: expected numbers; requires y to be passed, but the target y is None.")
+    y = _check_y(y, y_numeric=True).astype(np.float64)
+    check_consistent_length(X, y)
+    return y
+
+
+def sample_weights(sample_weight: Any, X: KernelStack) -> NDArray[np.float64]:
+    """Return the weight (n,) of each sample, at least one of them positive."""
+    try:
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    except ValueError as error:
+        raise ValueError(f"sample_weight is not one weight for each sample: {error}") from error
+    if (weights < 0).any():
+        raise ValueError(
+            f"sample_weight contains {weights.min():.6g}; expected non-negative numbers."
+        )
+    if not weights.any():
+        raise ValueError("sample_weight is all zero; expected a positive weight.")
+    return weights
+
+
+def class_weights(
     class_weight: Any,
     sample_weight: Any,
     X: KernelStack,
@@ -136,15 +133,7 @@ def sample_weights(
             f"class_weight gives the weights {per_class.tolist()}; expected finite non-negative "
             "numbers."
         )
-    try:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    except ValueError as error:
-        raise ValueError(f"sample_weight is not one weight for each sample: {error}") from error
-    if (weights < 0).any():
-        raise ValueError(
-            f"sample_weight contains {weights.min():.6g}; expected non-negative numbers."
-        )
-    product: NDArray[np.float64] = per_class[codes] * weights
+    product: NDArray[np.float64] = per_class[codes] * sample_weights(sample_weight, X)
     counted = np.unique(codes[product > 0])
     if len(counted) < len(classes):
         missing = [c for k, c in enumerate(classes.tolist()) if k not in counted]
@@ -153,26 +142,3 @@ def sample_weights(
             "at least one sample with positive weight in each class."
         )
     return product
-
-
-def is_several(X: Any) -> bool:
-    """Whether X holds several kernels (or one in a list), not one matrix."""
-    if isinstance(X, KernelStack):
-        return True
-    if isinstance(X, dict) and not issparse(X):  # a sparse matrix may be a dict
-        raise TypeError(
-            f"X is a {type(X).__name__}; expected a list of Gram matrices, or "
-            "KernelStack(list(kernels.values()), names=list(kernels))."
-        )
-    if isinstance(X, list | tuple):
-        return len(X) == 0 or not is_matrix_of_lists(X)
-    return isinstance(X, np.ndarray) and X.ndim == 3
-
-
-def _as_stack(X: Any) -> KernelStack:
-    return X if isinstance(X, KernelStack) else KernelStack._from_grams(X, None, "X")
-
-
-def _shortened(names: list[str], most: int = 6) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return f"[{shown}, ...]" if len(names) > most else f"[{shown}]"

@@ -18,9 +18,10 @@ from ._weights import Regulariser
 _SECANTS = 10
 
 
-def relative_gap(primal: float, dual: float) -> float:
-    """Return the share of the primal value that the duality gap is."""
-    return max(primal - dual, 0.0) / abs(primal) if primal else 0.0
+def relative_gap(primal: float, dual: float, noise: float) -> float:
+    """Return the duality gap as a share of the primal value, or of the noise if that is more."""
+    size = max(abs(primal), noise)
+    return max(primal - dual, 0.0) / size if size > 0.0 else 0.0
 
 
 class Certificate(NamedTuple):
@@ -37,15 +38,16 @@ class Certificate(NamedTuple):
     dual: float
     weights_gap: float
     complete: bool
+    noise: float
 
     @property
     def gap(self) -> float:
-        return relative_gap(self.primal, self.dual)
+        return relative_gap(self.primal, self.dual, self.noise)
 
     @property
     def size(self) -> float:
         """What gaps are relative to."""
-        return abs(self.primal)
+        return max(abs(self.primal), self.noise)
 
     @property
     def machines_gap(self) -> float:
@@ -165,7 +167,10 @@ class Machines:
         penalty = self._reg.primal(d)
         primal = 0.5 * quadratic + loss + penalty
         weights_gap = max(penalty + conjugate - 0.5 * quadratic, 0.0)
-        return Certificate(d, self.beta, self.g, intercept, primal, dual, weights_gap, complete)
+        noise = sum(task.noise(d @ self.diagonal) for task in self._tasks)
+        return Certificate(
+            d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise
+        )
 
     def better_weights(self, at: Certificate, tol: float, *, renew: bool) -> Floats:
         """Return the weights that minimise a quadratic model of the objective.

@@ -70,7 +70,7 @@ def solve_by_columns(
         forms = stack.quadratic(result.beta)
         gain = sum(task.gain(beta) for task, beta in zip(tasks, result.beta, strict=True))
         dual = gain - reg.conjugate(forms)
-        gap = relative_gap(result.primal, dual)
+        gap = relative_gap(result.primal, dual, 0.0)
         weights = np.zeros(m)
         weights[active] = result.weights
         if best is None or gap < best.gap:
@@ -144,7 +144,8 @@ def solve_by_passes(
         primal = own + sum(value for _, value in found) + reg.primal(d)
         gain = sum(task.gain(task.beta) for task in tasks)
         dual = gain - reg.conjugate(forms)
-        gap = relative_gap(primal, dual)
+        noise = sum(task.noise(rows.diag) for task in tasks)
+        gap = relative_gap(primal, dual, noise)
         if best is None or gap < best.gap:
             intercept = np.array([b for b, _ in found])
             best = MKLResult(d, beta, intercept, primal, dual, gap, n_iter, gap <= tol)

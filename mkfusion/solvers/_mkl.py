@@ -18,6 +18,7 @@ from ._blas import one_blas_thread
 from ._losses import Hinge, Loss
 from ._machines import Certificate, Machines
 from ._many import Report, solve_by_columns, solve_by_passes
+from ._samples import MANY_SAMPLES, solve_by_samples
 from ._types import Floats, Indices, MKLResult, Stack
 from ._weights import Regulariser
 
@@ -107,7 +108,13 @@ def solve_mkl(
     reg = Regulariser(float(p), float(lam))
     with one_blas_thread():
         if stack.shape[2] <= MANY_KERNELS:
-            return _solve(stack, y, cost, loss, reg, tol, max_iter, report)
+            found = None
+            sample = _sample(y, cost, loss)
+            if sample is not None and y.shape[1] >= MANY_SAMPLES and not stack.in_memory:
+                found = solve_by_samples(
+                    stack, y, cost, loss, reg, tol, max_iter, report, _solve, sample
+                )
+            return found or _solve(stack, y, cost, loss, reg, tol, max_iter, report)
         if reg.p == 1.0:
             return solve_by_columns(stack, y, cost, loss, reg, tol, max_iter, report, _solve)
         return solve_by_passes(stack, y, cost, loss, reg, tol, max_iter, report)

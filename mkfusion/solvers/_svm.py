@@ -85,6 +85,10 @@ class Task(ABC):
     def restart(self, cost: Floats, scale: float) -> None:
         """Scale the dual variables and take other prices, for which they are then feasible."""
 
+    def noise(self, diag: Floats) -> float:
+        """Return the size of objective values, given k(x_i, x_i), that are rounding errors of 0."""
+        return 0.0
+
     def curvature(self, K: Floats, free: NDArray[np.intp]) -> Floats:
         """Return the dual's curvature in the free variables; overwrites their kernel K."""
         return K

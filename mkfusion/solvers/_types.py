@@ -20,6 +20,10 @@ class Stack(RowSource, Protocol):
     def shape(self) -> tuple[int, int, int]:
         """``(n, n, n_kernels)``."""
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether rows cost no more than to be read."""
+
     def select(self, which: Indices) -> Stack:
         """Return some of the kernels."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import scale
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
 from mkfusion.solvers._smo import CONVERGED, NEEDS_ROW, OUT_OF_ITERATIONS, smo
 
@@ -105,3 +105,54 @@ def test_singular_kernels_and_equal_samples() -> None:
     )
     assert status == CONVERGED
     np.testing.assert_array_equal(beta, C)
+
+
+def test_long_runs_leave_settled_variables_aside() -> None:
+    """They end where LIBSVM does, with every row asked for when it is needed."""
+    X, target = load_breast_cancer(return_X_y=True)
+    X, y = scale(X)[:, :8], np.where(target == 1, 1.0, -1.0)
+    K, n, C = X @ X.T / 8, len(y), 300.0
+    lower, upper = np.minimum(C * y, 0), np.maximum(C * y, 0)
+    beta, e = np.zeros(n), y.copy()
+    rows, slot = np.full((n, n), np.nan), np.full(n, -1)
+    asked = total = 0
+    while True:
+        status, row, n_iter, reported = smo(
+            beta, e, lower, upper, np.diag(K).copy(), rows, slot, 0.0, 1e-4, 10**7
+        )
+        total += n_iter
+        if status != NEEDS_ROW:
+            break
+        rows[asked], slot[row] = K[row], asked
+        asked += 1
+    assert status == CONVERGED
+    assert total > 5 * n
+    np.testing.assert_allclose(e, y - K @ beta, atol=1e-8)
+    assert violation(beta, e, lower, upper) == pytest.approx(reported, abs=1e-9)
+    svc = SVC(C=C, kernel="precomputed", tol=1e-4).fit(K, y)
+    theirs = np.zeros(n)
+    theirs[svc.support_] = svc.dual_coef_[0]
+    assert y @ beta - beta @ K @ beta / 2 == pytest.approx(
+        y @ theirs - theirs @ K @ theirs / 2, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("C", [0.1, 100.0])
+def test_a_price_of_absolute_values_is_a_tube(epsilon: float, C: float) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    K, y, n = rbf_kernel(X, gamma=30.0), scale(y), len(y)
+    beta, e, bound = np.zeros(n), y.copy(), np.full(n, C)
+    status, _, _, _ = smo(
+        beta, e, -bound, bound, np.diag(K).copy(), K, np.arange(n), epsilon, 1e-6, 10**7
+    )
+    assert status == CONVERGED
+    np.testing.assert_allclose(e, y - K @ beta, atol=1e-9 * C)
+    svr = SVR(C=C, kernel="precomputed", epsilon=epsilon, tol=1e-6).fit(K, y)
+    theirs = np.zeros(n)
+    theirs[svr.support_] = svr.dual_coef_[0]
+
+    def dual(b: np.ndarray) -> float:
+        return float(y @ b - epsilon * np.abs(b).sum() - b @ K @ b / 2)
+
+    assert dual(beta) == pytest.approx(dual(theirs), rel=1e-6)

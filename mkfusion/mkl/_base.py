@@ -1,0 +1,150 @@
+"""What all estimators that learn kernel weights have in common."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, Options
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mkfusion.mkl._validation import Training, is_several, prediction_stack
+
+if TYPE_CHECKING:
+    from mkfusion.solvers import Loss, MKLResult
+
+__all__ = ["BaseMKL"]
+
+_TINY = float(np.finfo(float).tiny)
+
+
+class BaseMKL(BaseEstimator, ABC):
+    """A kernel machine on a weighted sum of kernels whose weights are learned."""
+
+    p: float
+    tol: float
+    max_iter: int
+    verbose: bool | int
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "C": [Interval(Real, 0, None, closed="neither")],
+        "p": [Interval(Real, 1, None, closed="left"), Options(Real, {np.inf})],
+        "lam": [Interval(Real, 0, None, closed="neither"), None],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "verbose": ["verbose"],
+    }
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = True
+        tags.input_tags.three_d_array = True
+        return tags
+
+    @abstractmethod
+    def _loss(self) -> Loss:
+        """Return the loss of every task."""
+
+    @abstractmethod
+    def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
+        """Check the training samples, and leave the estimator as it is."""
+
+    def _price(self) -> float:
+        """Return the price of every sample's loss, before its weight."""
+        return float(getattr(self, "C", 1.0))
+
+    def _strength(self) -> float:
+        """Return the strength of the penalty form, 0 for the constraint form."""
+        return getattr(self, "lam", None) or 0.0
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
+        self._validate_params()
+        training = self._prepare(X, y, sample_weight)
+        return self._keep(X, training, self._solve(training))
+
+    def _solve(self, training: Training) -> list[MKLResult]:
+        """Solve each group of tasks that shares weights."""
+        # Imported where it is needed: it brings Numba with it.
+        from mkfusion.solvers import one_blas_thread, solve_mkl
+
+        with one_blas_thread():
+            return list(
+                Parallel(n_jobs=getattr(self, "n_jobs", None), prefer="threads")(
+                    delayed(solve_mkl)(
+                        training.stack._storage,
+                        targets,
+                        np.tile(self._price() * training.weights, (len(targets), 1)),
+                        loss=self._loss(),
+                        p=self.p,
+                        lam=self._strength(),
+                        tol=self.tol,
+                        max_iter=self.max_iter,
+                        report=_print_progress if self.verbose else None,
+                    )
+                    for targets in training.groups
+                )
+            )
+
+    def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> Self:
+        """Set the fitted attributes."""
+        beta = np.concatenate([result.beta for result in results])
+        primal = sum(result.primal for result in results)
+        gap = max(primal - sum(result.dual for result in results), 0.0)
+        self.kernel_names_ = training.stack.names
+        self.weights_ = results[0].weights
+        if len(results) > 1:
+            self.weights_ = np.stack([result.weights for result in results])
+        self.support_ = np.flatnonzero(beta.any(axis=0))
+        self.dual_coef_ = beta[:, self.support_]
+        self.intercept_ = np.concatenate([result.intercept for result in results])
+        self.objective_ = primal
+        self.duality_gap_ = results[0].gap if len(results) == 1 else gap / max(primal, _TINY)
+        self.n_iter_ = max(result.n_iter for result in results)
+        self._remember_input(X, training.stack.shape[0])
+        if not all(result.converged for result in results):
+            warnings.warn(
+                f"{type(self).__name__} reached the relative duality gap {self.duality_gap_:.2g} "
+                f"after max_iter={self.max_iter} choices of kernel weights; expected "
+                f"tol={self.tol:g}. Raise max_iter or tol, or bring the kernels to one scale.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return self
+
+    def _remember_input(self, X: Any, n_train: int) -> None:
+        if is_several(X):
+            self.n_features_in_ = n_train
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
+        else:
+            validate_data(self, X, skip_check_array=True)
+
+    def _decisions(self, X: Any) -> NDArray[np.float64]:
+        """Return every task's decision values (n_samples, n_tasks).
+
+        Reads, or computes, only the kernels with weight, between the samples and the support
+        vectors.
+        """
+        check_is_fitted(self)
+        stack = prediction_stack(self, X, self.n_features_in_, self.kernel_names_)
+        weights = np.atleast_2d(self.weights_)
+        decision = np.tile(self.intercept_, (stack.shape[0], 1))
+        if len(weights) == 1:
+            decision += stack.combine(weights[0], cols=self.support_) @ self.dual_coef_.T
+        else:
+            for u, (d, beta) in enumerate(zip(weights, self.dual_coef_, strict=True)):
+                used = np.flatnonzero(beta)
+                decision[:, u] += stack.combine(d, cols=self.support_[used]) @ beta[used]
+        return decision
+
+
+def _print_progress(n_iter: int, gap: float, weights: NDArray[np.float64]) -> None:
+    used = np.count_nonzero(weights)
+    print(f"[MKL] iteration {n_iter}: relative gap {gap:.2e}, {used} of {len(weights)} kernels")

@@ -1,0 +1,222 @@
+"""The losses: what the tasks that share kernel weights are, and how each of them is solved.
+
+In signed dual variables every task maximises ``gain(beta) - 1/2 beta' K beta`` for the composite
+kernel K, and its primal value is ``1/2 beta' K beta`` plus the loss of ``f = K beta`` at the best
+intercept.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve
+
+from ._certificate import intercept_and_loss
+from ._rows import CompositeRows, WholeRows
+from ._svm import BoxTask, Task, ridged_cholesky
+from ._types import Floats, Indices
+
+# Share of what a sum of vectors could be that it is after they cancelled out.
+_CANCELLED = 1e-9
+
+
+class Loss(ABC):
+    """One kind of loss, of which every task has its own targets and prices."""
+
+    @abstractmethod
+    def task(self, y: Floats, cost: Floats) -> Task:
+        """Return a new task.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n,)
+            Targets.
+        cost : ndarray of shape (n,)
+            Prices of the samples' losses.
+
+        Returns
+        -------
+        Task
+        """
+
+    def usable(self, y: Floats, cost: Floats) -> bool:
+        """Whether samples make a problem.
+
+        Parameters
+        ----------
+        y, cost : ndarray of shape (n,)
+            Targets and prices.
+
+        Returns
+        -------
+        bool
+        """
+        return bool((cost > 0).any())
+
+
+@dataclass(frozen=True)
+class Hinge(Loss):
+    """``sum_i cost_i max(0, 1 - y_i (f_i + b))`` for labels -1 and 1."""
+
+    def task(self, y: Floats, cost: Floats) -> Task:
+        return _HingeTask(y, cost)
+
+    def usable(self, y: Floats, cost: Floats) -> bool:
+        return bool(((y > 0) & (cost > 0)).any() and ((y < 0) & (cost > 0)).any())
+
+
+@dataclass(frozen=True)
+class Tube(Loss):
+    """``sum_i cost_i max(0, |y_i - f_i - b| - epsilon)``: support vector regression.
+
+    Parameters
+    ----------
+    epsilon : float
+        Non-negative half-width of the tube.
+    """
+
+    epsilon: float
+
+    def task(self, y: Floats, cost: Floats) -> Task:
+        return _TubeTask(y, cost, self.epsilon)
+
+
+@dataclass(frozen=True)
+class Squared(Loss):
+    """``sum_i cost_i (y_i - f_i - b)**2``: kernel ridge regression with an intercept."""
+
+    def task(self, y: Floats, cost: Floats) -> Task:
+        return _SquaredTask(y, cost)
+
+
+@dataclass(frozen=True)
+class OneClass(Loss):
+    """``sum_i cost_i (max(0, -f_i - b) + nu b)``: the one-class machine, ``-b`` its offset.
+
+    Parameters
+    ----------
+    nu : float
+        In (0, 1]: bounds the share of outliers from above, that of support vectors from below.
+    """
+
+    nu: float
+
+    def task(self, y: Floats, cost: Floats) -> Task:
+        return _OneClassTask(cost, self.nu)
+
+
+class _HingeTask(BoxTask):
+    def _set_cost(self, cost: Floats) -> None:
+        self.cost = cost
+        self.lower = np.minimum(self.y * cost, 0.0)
+        self.upper = np.maximum(self.y * cost, 0.0)
+
+    def loss(self, e: Floats) -> tuple[float, float]:
+        return intercept_and_loss(e, self.y, self.cost)
+
+    def probe(self) -> Floats:
+        positive, negative = self.upper, self.lower
+        return positive / positive.sum() - negative / negative.sum()
+
+
+class _TubeTask(BoxTask):
+    def __init__(self, y: Floats, cost: Floats, epsilon: float) -> None:
+        super().__init__(y, cost)
+        self.epsilon = epsilon
+        self._sides = np.repeat([1.0, -1.0], y.size)
+
+    def _set_cost(self, cost: Floats) -> None:
+        self.cost = cost
+        self.lower, self.upper = -cost, cost
+
+    def loss(self, e: Floats) -> tuple[float, float]:
+        # A hinge on each side of the tube
+        ends = np.concatenate([e - self.epsilon, e + self.epsilon])
+        return intercept_and_loss(ends, self._sides, np.tile(self.cost, 2))
+
+    def probe(self) -> Floats:
+        return _residuals(self.y, self.cost)
+
+
+class _OneClassTask(BoxTask):
+    def __init__(self, cost: Floats, nu: float) -> None:
+        super().__init__(np.zeros(cost.size), cost)
+        self._nu = nu
+        # Any point of the right sum does to begin with; SMO keeps the sum.
+        left = nu * cost.sum() - (np.cumsum(cost) - cost)
+        self.beta = np.clip(left, 0.0, cost)
+
+    def _set_cost(self, cost: Floats) -> None:
+        self.cost = cost
+        self.lower, self.upper = np.zeros(cost.size), cost
+
+    def loss(self, e: Floats) -> tuple[float, float]:
+        # The slope nu of the intercept makes its minimiser a quantile: a hinge far below does it.
+        total = float(self.cost.sum())
+        ends = np.append(e, e.min() - 1.0)
+        sides = np.append(np.ones(e.size), -1.0)
+        b, loss = intercept_and_loss(ends, sides, np.append(self.cost, self._nu * total))
+        return b, loss + self._nu * total * float(ends[-1])
+
+    def probe(self) -> Floats:
+        return self.cost / self.cost.sum()
+
+    def noise(self, diag: Floats) -> float:
+        # The optimum is 0 where the origin lies among the samples: vectors that cancel out.
+        return _CANCELLED * 0.5 * float(self.beta @ np.sqrt(np.maximum(diag, 0.0))) ** 2
+
+
+class _SquaredTask(Task):
+    """A linear system per choice of weights."""
+
+    def __init__(self, y: Floats, cost: Floats) -> None:
+        super().__init__(y, cost)
+        self._set_cost(cost)
+
+    def _set_cost(self, cost: Floats) -> None:
+        self.cost = cost
+        self._counted = np.flatnonzero(cost > 0.0)
+        with np.errstate(divide="ignore"):
+            self._half_price = 0.5 / cost
+
+    def restart(self, cost: Floats, scale: float) -> None:
+        self.beta = np.where(cost > 0.0, scale * self.beta, 0.0)
+        self._set_cost(cost)
+
+    @property
+    def free(self) -> Indices:
+        return self._counted
+
+    def gain(self, beta: Floats) -> float:
+        i = self._counted
+        return float(self.y @ beta) - 0.5 * float(self._half_price[i] @ beta[i] ** 2)
+
+    def loss(self, e: Floats) -> tuple[float, float]:
+        b = float(np.average(e, weights=self.cost))
+        return b, float(self.cost @ (e - b) ** 2)
+
+    def probe(self) -> Floats:
+        return _residuals(self.y, self.cost)
+
+    def curvature(self, K: Floats, free: Indices) -> Floats:
+        K.flat[:: len(K) + 1] += self._half_price[free]
+        return K
+
+    def solve(
+        self, rows: CompositeRows | WholeRows, share: float, allowance: float, ceiling: float
+    ) -> None:
+        free = self._counted
+        factor = ridged_cholesky(self.curvature(rows.block(free), free))
+        if factor is None:
+            raise FloatingPointError("The composite kernel is not positive semi-definite.")
+        right = np.column_stack([self.y[free], np.ones(free.size)])
+        Z = cho_solve(factor, right, check_finite=False)
+        self.beta = np.zeros(self.y.size)
+        self.beta[free] = Z[:, 0] - Z[:, 1] * (Z[:, 0].sum() / Z[:, 1].sum())
+        self.beta[free] -= self.beta[free].mean()
+
+
+def _residuals(y: Floats, cost: Floats) -> Floats:
+    return cost * (y - np.average(y, weights=cost))
