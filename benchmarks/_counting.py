@@ -49,6 +49,14 @@ class CountingStorage:
     def dtype(self) -> Any:
         return self._storage.dtype
 
+    @property
+    def place(self) -> str:
+        return self._storage.place
+
+    @property
+    def in_memory(self) -> bool:
+        return self._storage.in_memory
+
     def _count(self, *factors: int) -> None:
         self._counter[0] += int(np.prod(factors))
 

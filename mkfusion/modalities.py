@@ -14,6 +14,7 @@ from sklearn.utils.validation import _num_samples
 
 __all__ = ["Modalities"]
 
+_Mask = NDArray[np.bool_]
 _RowKey = slice | Sequence[int] | Sequence[bool] | NDArray[Any]
 
 
@@ -30,7 +31,8 @@ class Modalities:
         For names that are not Python identifiers.
     **named : data
         Arrays of any dimension (n_samples, ...), pandas or polars DataFrames, sparse matrices, or
-        lists of anything: texts, graphs, series of different lengths.
+        lists of anything: texts, graphs, series of different lengths; or None for a modality that
+        no sample has.
 
     Attributes
     ----------
@@ -46,6 +48,13 @@ class Modalities:
     TypeError
         If one of them is not a collection of samples.
 
+    Notes
+    -----
+    A sample lacks a modality where its item in a list or an array of objects is None (or NaN, or
+    an array of NaN), where its row of numbers is NaN throughout, and so are all channels of its
+    series. A row with some numbers is there: its gaps are left to the kernel. What is done about
+    missing modalities is said to :class:`~mkfusion.ColumnKernelizer`.
+
     Examples
     --------
     >>> import numpy as np
@@ -57,6 +66,10 @@ class Modalities:
       notes  list     3 items
     >>> X[[0, 2]]["notes"]
     ['calm', 'calm']
+    >>> Modalities(accel=np.ones((3, 2)), notes=["calm", None, "calm"]).present()
+    array([[ True,  True],
+           [ True, False],
+           [ True,  True]])
     """
 
     # Iterating would be over samples for NumPy and over names for readers: neither is guessed.
@@ -76,13 +89,22 @@ class Modalities:
         if not given:
             raise ValueError("modalities is empty; expected at least one, Modalities(accel=A).")
         self._data = {name: _check_modality(name, data) for name, data in given.items()}
-        lengths = {name: _num_samples(data) for name, data in self._data.items()}
+        lengths = {name: _num_samples(data) for name, data in self._held.items()}
+        if not lengths:
+            raise ValueError(
+                f"modalities {self.names} are all None; expected data for at least one of them."
+            )
         if len(set(lengths.values())) > 1:
             raise ValueError(
                 f"modalities have different numbers of samples: {_listed(lengths)}; expected the "
                 "same samples in every modality."
             )
         self._n_samples: int = next(iter(lengths.values()))
+
+    @property
+    def _held(self) -> dict[str, Any]:
+        """The modalities of which there are data."""
+        return {name: data for name, data in self._data.items() if data is not None}
 
     @property
     def names(self) -> list[str]:
@@ -119,10 +141,25 @@ class Modalities:
             key = key[0]  # how scikit-learn indexes what has a shape
         if not isinstance(key, slice):
             key = self._check_rows(key)
+        held = {name: _safe_indexing(data, key) for name, data in self._held.items()}
         chosen = Modalities.__new__(Modalities)
-        chosen._data = {name: _safe_indexing(data, key) for name, data in self._data.items()}
-        chosen._n_samples = _num_samples(next(iter(chosen._data.values())))
+        chosen._data = {name: held.get(name) for name in self._data}
+        chosen._n_samples = _num_samples(next(iter(held.values())))
         return chosen
+
+    def present(self) -> _Mask:
+        """Return which samples have which modalities.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_modalities), dtype=bool
+            Columns in the order of `names`.
+        """
+        columns = [
+            np.zeros(len(self), dtype=bool) if data is None else present_samples(data)
+            for data in self._data.values()
+        ]
+        return np.stack(columns, axis=1)
 
     def _check_rows(self, key: Any) -> NDArray[np.intp]:
         rows = np.asarray(key)
@@ -153,7 +190,7 @@ class Modalities:
         )
 
     def __repr__(self) -> str:
-        rows = [(name, type(data).__name__, _extent(data)) for name, data in self._data.items()]
+        rows = [(name, _kind(data), _extent(data)) for name, data in self._data.items()]
         widths = [max(len(row[column]) for row in rows) for column in range(2)]
         lines = [f"  {name:<{widths[0]}}  {kind:<{widths[1]}}  {size}" for name, kind, size in rows]
         return "\n".join([f"Modalities with {self._n_samples} samples", *lines])
@@ -162,6 +199,8 @@ class Modalities:
 def _check_modality(name: Any, data: Any) -> Any:
     if not isinstance(name, str):
         raise TypeError(f"modalities has the key {name!r}; expected strings.")
+    if data is None:
+        return None
     if issparse(data):
         return data.tocsr()  # some formats cannot be indexed
     if isinstance(data, str | bytes | Mapping | set | Modalities) or not hasattr(
@@ -178,9 +217,75 @@ def _check_modality(name: Any, data: Any) -> Any:
     return data
 
 
+def _kind(data: Any) -> str:
+    return "None" if data is None else type(data).__name__
+
+
 def _extent(data: Any) -> str:
+    if data is None:
+        return "no sample has it"
     return str(tuple(data.shape)) if hasattr(data, "shape") else f"{len(data)} items"
 
 
 def _listed(lengths: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {length}" for name, length in lengths.items())
+
+
+def present_samples(data: Any) -> _Mask:
+    """Return which samples are there, as :class:`Modalities` documents.
+
+    Parameters
+    ----------
+    data : array, DataFrame, Series, sparse matrix or list of n_samples items
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype=bool
+    """
+    n_samples = _num_samples(data)
+    if issparse(data):
+        cells = data.tocoo()
+        n_gaps = np.bincount(cells.row[_gaps(cells.data)], minlength=n_samples)
+        return np.asarray(n_gaps < max(1, data.shape[1]))
+    if hasattr(data, "columns"):
+        present = np.zeros(n_samples, dtype=bool)
+        for j in range(data.shape[1]):
+            present |= ~_gaps(np.asarray(_safe_indexing(data, j, axis=1)))
+        return present | (data.shape[1] == 0)
+    if isinstance(data, np.ndarray) or hasattr(data, "to_numpy"):
+        gaps = _gaps(np.asarray(data)).reshape(n_samples, -1)
+        return np.any(~gaps, axis=1) | (gaps.shape[1] == 0)
+    if isinstance(data, list | tuple):
+        return np.fromiter((not _is_missing(item) for item in data), dtype=bool, count=n_samples)
+    return np.ones(n_samples, dtype=bool)  # a collection of some other kind: nothing is known
+
+
+def is_gap(value: Any) -> bool:
+    """Return whether a single value is None, NaN, NaT or pandas' NA."""
+    # NaN and NaT differ from themselves; pandas' NA refuses to be compared.
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float | np.floating | np.datetime64) and value != value)
+    )
+
+
+def _is_missing(item: Any) -> bool:
+    """Whether an item of a list is a gap, or holds nothing but gaps."""
+    if isinstance(item, list | tuple):
+        return len(item) > 0 and all(map(_is_missing, item))
+    if isinstance(item, np.ndarray) and item.ndim:
+        return item.size > 0 and bool(_gaps(item).all())
+    return is_gap(item)
+
+
+def _gaps(values: NDArray[Any]) -> _Mask:
+    """Return which values of an array of any shape and dtype are missing."""
+    if values.dtype.kind in "fc":
+        return np.isnan(values)
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
+    if values.dtype.kind != "O":
+        return np.zeros(values.shape, dtype=bool)
+    found = np.fromiter(map(_is_missing, values.ravel()), dtype=bool, count=values.size)
+    return found.reshape(values.shape)

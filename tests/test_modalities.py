@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import coo_array, issparse
+from scipy.sparse import coo_array, csr_array, issparse
 from sklearn.model_selection import KFold, cross_val_score, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -97,13 +98,97 @@ def test_refused_keys(modalities: Modalities, key, error: type[Exception], messa
         (None, {"a": {"b": A}}, TypeError, "modality 'a' is a dict"),
         (None, {"a": np.array(3.0)}, TypeError, "modality 'a' is a single value"),
         (None, {"a": np.float64(3.0)}, TypeError, "modality 'a' is a "),
-        (None, {"a": None}, TypeError, "modality 'a' is a NoneType"),
+        (None, {"a": None}, ValueError, r"modalities \['a'\] are all None; expected data for at"),
         (None, {"a": Modalities(b=A)}, TypeError, "modality 'a' is a Modalities"),
     ],
 )
 def test_refused(given, named, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Modalities(given, **named)
+
+
+def test_a_modality_that_no_sample_has() -> None:
+    both = Modalities(a=None, b=A)
+    assert both.names == ["a", "b"]
+    assert both.shape == (6, 2)
+    assert both["a"] is None
+    assert "a" in both
+    cut = both[[4, 2]]
+    assert cut.shape == (2, 2)
+    assert cut["a"] is None
+    np.testing.assert_array_equal(both.present(), [[False, True]] * 6)
+    assert repr(both).splitlines()[1] == "  a  None     no sample has it"
+
+
+def gappy(kind: str) -> tuple[Any, list[bool]]:
+    """Samples of some kind, and which are there: the first, and the last has gaps."""
+    nan = np.nan
+    rows = np.array([[1.0, 2.0], [nan, nan], [nan, 3.0]])
+    texts = ["a", None, ""]
+    some = [True, False, True]
+    return {
+        "array": (rows, some),
+        "single": (rows.astype(np.float32), some),
+        "lists": (rows.tolist(), some),
+        "column": (rows[:, 1], some),
+        "complex": (rows * 1j, some),
+        "series": (np.repeat(rows[:, :, np.newaxis], 3, axis=2), some),
+        "series of different lengths": (
+            [np.ones((2, 3)), np.full((2, 4), nan), np.array([[nan, 1.0], [nan, nan]])],
+            some,
+        ),
+        "nothing to compare": ([np.ones((2, 0)), [], None], [True, True, False]),
+        "texts": (texts, some),
+        "tuple": (tuple(texts), some),
+        "objects": (np.array(texts, dtype=object), some),
+        "table of objects": (np.array([["a", 1], [None, nan], [None, 2]], dtype=object), some),
+        "nan for text": (["a", nan, "b"], some),
+        "pandas": (pd.Series(["a", pd.NA, "b"], dtype="string"), some),
+        "integers with gaps": (pd.Series([1, None, 3], dtype="Int64"), some),
+        "category": (pd.Series(["a", None, "b"], dtype="category"), some),
+        "times": (pd.Series(pd.to_datetime(["2020-01-01", None, "2020-01-02"])), some),
+        "zoned times": (
+            pd.Series(pd.to_datetime(["2020-01-01", None, "2020-01-02"], utc=True)),
+            some,
+        ),
+        "numpy's times": (np.array(["2020-01-01", "NaT", "2020-01-02"], dtype="M8[D]"), some),
+        "table": (pd.DataFrame({0: [1.0, nan, nan], "b": ["a", None, "c"]}), some),
+        "no column": (pd.DataFrame(index=range(3)), [True] * 3),
+        "no feature": (np.empty((3, 0)), [True] * 3),
+        "sparse": (csr_array(rows), some),
+        "sparse zeros": (csr_array(np.array([[1.0, nan], [0.0, nan], [nan, 3.0]])), [True] * 3),
+        "integers": (np.arange(3), [True] * 3),
+        "strings": (np.array(texts[:1] * 3), [True] * 3),
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    "array single lists column complex series texts tuple objects pandas category times "
+    "table sparse integers strings".split()
+    + ["series of different lengths", "nothing to compare", "table of objects", "nan for text"]
+    + ["integers with gaps", "zoned times", "numpy's times", "no column", "no feature"]
+    + ["sparse zeros"],
+)
+def test_who_is_present(kind: str) -> None:
+    data, expected = gappy(kind)
+    modalities = Modalities(always=[1, 2, 3], some=data)
+    found = modalities.present()
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found[:, 0], True)
+    np.testing.assert_array_equal(found[:, 1], expected)
+    np.testing.assert_array_equal(modalities[[1, 2]].present(), found[1:])
+
+
+def test_nothing_is_known_of_other_collections() -> None:
+    class Graphs:
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, i) -> None:
+            return None
+
+    np.testing.assert_array_equal(Modalities(graphs=Graphs()).present(), [[True], [True]])
 
 
 def test_no_array(modalities: Modalities) -> None:

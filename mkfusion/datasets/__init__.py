@@ -1,5 +1,10 @@
 """Small real multimodal data, shipped with the package and loaded offline."""
 
-from mkfusion.datasets._loaders import load_basic_motions, load_mfeat, load_sonar
+from mkfusion.datasets._loaders import (
+    load_basic_motions,
+    load_mfeat,
+    load_promoters,
+    load_sonar,
+)
 
-__all__ = ["load_basic_motions", "load_mfeat", "load_sonar"]
+__all__ = ["load_basic_motions", "load_mfeat", "load_promoters", "load_sonar"]

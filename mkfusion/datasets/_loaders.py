@@ -19,13 +19,17 @@ def _load(name: str) -> tuple[Modalities, dict[str, np.ndarray], str]:
         np.load(file, allow_pickle=False) as arrays,
     ):
         views = {
-            key.removeprefix(_VIEW): arrays[key].astype(np.float64)
+            key.removeprefix(_VIEW): _as_view(arrays[key])
             for key in arrays
             if key.startswith(_VIEW)
         }
         others = {key: arrays[key] for key in arrays if not key.startswith(_VIEW)}
     descr = folder.joinpath("descr", f"{name}.rst").read_text(encoding="utf-8")
     return Modalities(**views), others, descr
+
+
+def _as_view(array: np.ndarray) -> np.ndarray | list[str]:
+    return array.tolist() if array.dtype.kind == "U" else array.astype(np.float64)
 
 
 def _bunch(data: Modalities, target: np.ndarray, descr: str, **more: np.ndarray) -> Bunch:
@@ -111,6 +115,52 @@ def load_mfeat(*, return_X_y: bool = False) -> Any:
     if return_X_y:
         return data, target
     return _bunch(data, target, descr)
+
+
+def load_promoters(*, return_X_y: bool = False) -> Any:
+    """Load Promoter Gene Sequences: short pieces of DNA at which a gene begins, or none does.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    bunch : sklearn.utils.Bunch
+        With the attributes
+
+        - ``data`` : Modalities of 106 samples with one modality, `sequence`, a list of str: 57
+          letters each, aligned at the beginning of the gene
+        - ``target`` : ndarray of str, shape (106,), "promoter" or "other"
+        - ``target_names`` : ndarray of str, shape (2,)
+        - ``group`` : ndarray of int, shape (106,), the same for samples that overlap: keep them
+          together in cross-validation
+        - ``name`` : ndarray of str, shape (106,), the gene, or where a window begins
+        - ``DESCR`` : str, what the data are, their source and terms
+    (data, target) : tuple of Modalities and ndarray of shape (106,)
+        If `return_X_y` is True.
+
+    References
+    ----------
+    Towell, Shavlik and Noordewier, "Refinement of approximate domain theories by knowledge-based
+    neural networks", AAAI, 1990; doi:10.24432/C5S01D.
+
+    Examples
+    --------
+    >>> from mkfusion.datasets import load_promoters
+    >>> promoters = load_promoters()
+    >>> promoters.data["sequence"][0]
+    'tactagcaatacgcttgcgttcggtggttaagtatgtataatgcgcgggcttgtcgt'
+    >>> print(promoters.name[0], promoters.target[0])
+    S10 promoter
+    """
+    data, others, descr = _load("promoters")
+    target = np.where(others["y"] == "+", "promoter", "other")
+    if return_X_y:
+        return data, target
+    group = others["group"].astype(np.int64)
+    return _bunch(data, target, descr, group=group, name=others["name"])
 
 
 def load_sonar(*, return_X_y: bool = False) -> Any:

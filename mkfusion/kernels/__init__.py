@@ -1,7 +1,12 @@
 """Similarities between samples, and the stack that several of them make."""
 
+from mkfusion.kernels._alignment import GlobalAlignmentKernel, SoftDTWKernel
 from mkfusion.kernels._bank import RBFBank
+from mkfusion.kernels._categories import FrequencyKernel, OverlapKernel
 from mkfusion.kernels._column_kernelizer import ColumnKernelizer
+from mkfusion.kernels._composite import CompositeKernel
+from mkfusion.kernels._covariance import CovarianceKernel
+from mkfusion.kernels._cross_correlation import CrossCorrelationKernel
 from mkfusion.kernels._feature_kernels import (
     ChiSquaredKernel,
     CosineKernel,
@@ -10,18 +15,40 @@ from mkfusion.kernels._feature_kernels import (
     PolynomialKernel,
     RBFKernel,
 )
+from mkfusion.kernels._interactions import InteractionKernels, interaction_kernels
 from mkfusion.kernels._kernelizer import Kernelizer
+from mkfusion.kernels._low_rank import NystroemKernels
+from mkfusion.kernels._precomputed import PrecomputedKernel
+from mkfusion.kernels._spectra import CoherenceKernel, PowerSpectrumKernel
 from mkfusion.kernels._stack import KernelStack
+from mkfusion.kernels._strings import SpectrumKernel, WeightedDegreeKernel
+from mkfusion.kernels._tables import ClinicalKernel
 
 __all__ = [
     "ChiSquaredKernel",
+    "ClinicalKernel",
+    "CoherenceKernel",
     "ColumnKernelizer",
+    "CompositeKernel",
     "CosineKernel",
+    "CovarianceKernel",
+    "CrossCorrelationKernel",
+    "FrequencyKernel",
+    "GlobalAlignmentKernel",
+    "InteractionKernels",
     "KernelStack",
     "Kernelizer",
     "LaplacianKernel",
     "LinearKernel",
+    "NystroemKernels",
+    "OverlapKernel",
     "PolynomialKernel",
+    "PowerSpectrumKernel",
+    "PrecomputedKernel",
     "RBFBank",
     "RBFKernel",
+    "SoftDTWKernel",
+    "SpectrumKernel",
+    "WeightedDegreeKernel",
+    "interaction_kernels",
 ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.gaussian_process.kernels import Exponentiation, Product, Sum
+from sklearn.gaussian_process.kernels import Kernel as GPKernel
 from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
@@ -27,7 +29,15 @@ from mkfusion.kernels._feature_kernels import (
 )
 from mkfusion.kernels._storage import FloatArray
 
-__all__ = ["as_kernel", "first_step", "kernel_label", "takes_table"]
+__all__ = [
+    "as_kernel",
+    "first_step",
+    "is_gaussian_process_kernel",
+    "join_input_tags",
+    "kernel_label",
+    "takes_gaps",
+    "takes_table",
+]
 
 # What `pairwise_kernels(metric=name)` computes with its default parameters, for the names of
 # kernels that are known to be positive semi-definite and have a diagonal in closed form
@@ -63,9 +73,15 @@ def as_kernel(spec: Any) -> Kernel:
     ValueError, TypeError
         If it is none of these.
     """
+    spec = _with_own_algebra(spec)
     if isinstance(spec, type):
         raise TypeError(f"kernel is the class {spec.__name__}; expected an instance.")
     if isinstance(spec, str):
+        if spec == "auto":
+            raise ValueError(
+                'kernel is "auto", which stands for a kernel only in '
+                'ColumnKernelizer([(name, "auto", columns)]).'
+            )
         if spec not in kernel_metrics():
             raise ValueError(
                 f"kernel is the unknown name {spec!r}; expected one of {sorted(kernel_metrics())}."
@@ -75,7 +91,7 @@ def as_kernel(spec: Any) -> Kernel:
         return clone(spec)
     if isinstance(spec, Pipeline):
         return PipelineKernel(spec)
-    if _is_gaussian_process_kernel(spec):
+    if is_gaussian_process_kernel(spec):
         return GaussianProcessKernel(clone(spec))
     if callable(spec):
         # What can be fitted has a state, which belongs to one kernel.
@@ -85,13 +101,14 @@ def as_kernel(spec: Any) -> Kernel:
 
 def kernel_label(spec: Any) -> str:
     """Return a short readable name of anything that stands for a kernel."""
+    spec = _with_own_algebra(spec)
     if isinstance(spec, str):
         return spec
     if isinstance(spec, Pipeline):
         return kernel_label(spec.steps[-1][1])
     if isinstance(spec, Kernel):
         return spec._label()
-    if _is_gaussian_process_kernel(spec):
+    if is_gaussian_process_kernel(spec):
         return str(spec)
     if isinstance(spec, functools.partial):
         shown = [str(value) for value in spec.args]
@@ -113,7 +130,7 @@ def first_step(spec: Any) -> Any:
 def takes_table(spec: Any) -> bool:
     """Whether a kernel wants samples in two dimensions, even if there is one column only."""
     step = first_step(spec)
-    if _is_gaussian_process_kernel(step):
+    if is_gaussian_process_kernel(step):
         return bool(step.requires_vector_input)
     if not hasattr(step, "__sklearn_tags__"):
         return False
@@ -121,11 +138,53 @@ def takes_table(spec: Any) -> bool:
     return bool(tags.input_tags.two_d_array and not tags.no_validation)
 
 
-def _is_gaussian_process_kernel(spec: Any) -> bool:
-    # Imported where it is needed: it brings scipy.optimize with it.
-    from sklearn.gaussian_process.kernels import Kernel as GPKernel
+def takes_gaps(spec: Any) -> bool:
+    """Whether a kernel, or the first step before it, says that it has an answer to NaN."""
+    step = first_step(spec)
+    tagged = hasattr(step, "__sklearn_tags__") and not isinstance(step, type)
+    return tagged and bool(get_tags(step).input_tags.allow_nan)
 
-    return isinstance(spec, GPKernel)
+
+def is_gaussian_process_kernel(spec: Any) -> bool:
+    """Whether a kernel is scikit-learn's own."""
+    return isinstance(spec, GPKernel) and not isinstance(spec, Kernel)
+
+
+def join_input_tags(tags: Any, specs: Sequence[Any]) -> Any:
+    """Say in the tags of a kernel, or a kernelizer, what all its kernels take."""
+    steps = [first_step(spec) for spec in specs]
+    inputs = [
+        get_tags(step).input_tags
+        for step in steps
+        if hasattr(step, "__sklearn_tags__") and not isinstance(step, type)
+    ]
+    tags.input_tags.sparse = len(inputs) == len(steps) and all(i.sparse for i in inputs)
+    tags.input_tags.allow_nan = len(inputs) == len(steps) and all(i.allow_nan for i in inputs)
+    tags.input_tags.positive_only = any(i.positive_only for i in inputs)
+    return tags
+
+
+def _with_own_algebra(spec: Any) -> Any:
+    """Return the sum, product or power by scikit-learn's algebra of kernels of this package as one.
+
+    ``WhiteKernel() + RBFKernel()`` is scikit-learn's: it knows no `fit`.
+    """
+    from mkfusion.kernels._algebra import ProductKernel, SumKernel
+    from mkfusion.kernels._wrappers import PowerKernel
+
+    if not is_gaussian_process_kernel(spec):
+        return spec
+    if not any(isinstance(part, Kernel) for part in spec.get_params().values()):
+        return spec
+    if isinstance(spec, Exponentiation):
+        return PowerKernel(_with_own_algebra(spec.kernel), spec.exponent)
+    for theirs, own in ((Sum, SumKernel), (Product, ProductKernel)):
+        if isinstance(spec, theirs):
+            sides = [_with_own_algebra(side) for side in (spec.k1, spec.k2)]
+            return own(
+                [part for side in sides for part in (side.kernels if type(side) is own else [side])]
+            )
+    return spec
 
 
 class PairwiseKernel(FeatureKernel):
@@ -214,7 +273,11 @@ class PipelineKernel(Kernel):
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Any:
         for step in self.steps:
-            X = step.fit_transform(X, y)
+            # As scikit-learn's Pipeline does: what is frozen has no `fit_transform`.
+            if hasattr(step, "fit_transform"):
+                X = step.fit_transform(X, y)
+            else:
+                X = step.fit(X, y).transform(X)
         return self.kernel._fit_prepare(X, y)
 
     def _prepare(self, X: Any) -> Any:
@@ -227,6 +290,9 @@ class PipelineKernel(Kernel):
 
     def _diagonal(self, samples: Any) -> NDArray[np.float64]:
         return self.kernel._diagonal(samples)
+
+    def _features(self, samples: Any) -> Any:
+        return self.kernel._features(samples)
 
     def _is_psd(self) -> bool:
         return self.kernel._is_psd()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mkfusion.kernels._dense_storage import DenseStorage
-from mkfusion.kernels._storage import FloatArray, IndexArray
+from mkfusion.kernels._storage import FloatArray, IndexArray, as_vectors
 from mkfusion.kernels._threads import in_threads, split_for_threads
 
 __all__ = ["Bank", "BankStorage"]
@@ -57,6 +57,9 @@ class BankStorage:
     rows, cols : ndarray of shape (n_rows, n_features) and (n_cols, n_features)
         Samples; the same object for training samples.
     """
+
+    place = "on demand"
+    in_memory = False
 
     def __init__(self, bank: Bank, rows: Floats, cols: Floats) -> None:
         self.bank = bank
@@ -112,8 +115,8 @@ class BankStorage:
         return out
 
     def dot(self, beta: Floats) -> Floats:
-        n_rows, n_cols, m = self.shape
-        columns = beta.reshape(-1, n_cols)
+        n_rows, _, m = self.shape
+        columns = as_vectors(beta)
         out = np.zeros((len(columns), m, n_rows))
         support = np.flatnonzero(columns.any(axis=0))
         for i in range(n_rows):

@@ -12,7 +12,14 @@ from sklearn.utils import _safe_indexing, check_array
 
 from mkfusion.modalities import Modalities
 
-__all__ = ["Columns", "as_table", "column_names", "resolve_columns", "select_columns"]
+__all__ = [
+    "Columns",
+    "as_table",
+    "column_names",
+    "in_two_dimensions",
+    "resolve_columns",
+    "select_columns",
+]
 
 _MAX_NAMES_SHOWN = 20
 
@@ -116,6 +123,8 @@ def select_columns(X: Any, columns: Columns | str, entry: str) -> Any:
     """
     if isinstance(columns, str):
         _check_modality(X, columns, entry)
+        if X[columns] is None:
+            raise ValueError(f"{entry!r} asks for the modality {columns!r}, which no sample has.")
         return X[columns]
     positions = columns.positions
     names = column_names(X)
@@ -127,6 +136,13 @@ def select_columns(X: Any, columns: Columns | str, entry: str) -> Any:
             return X
         return _safe_indexing(X, positions, axis=1)
     return X[:, [positions]] if issparse(X) else _safe_indexing(X, positions, axis=1)
+
+
+def in_two_dimensions(data: Any) -> Any:
+    """Return a single column in two dimensions, other samples as they are."""
+    if hasattr(data, "to_frame"):
+        return data.to_frame()
+    return data.reshape(-1, 1) if isinstance(data, np.ndarray) and data.ndim == 1 else data
 
 
 def _check_modality(X: Modalities, name: Any, entry: str) -> None:

@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mkfusion.kernels._storage import FloatArray, IndexArray
+from mkfusion.kernels._storage import FloatArray, IndexArray, as_vectors
 from mkfusion.kernels._threads import in_threads, split_for_threads
 
-__all__ = ["DenseStorage", "dense_storage_from", "is_matrix_of_lists"]
+__all__ = [
+    "DenseStorage",
+    "check_finite",
+    "dense_storage_from",
+    "float_type",
+    "is_matrix_of_lists",
+    "label_of",
+    "matrices_from",
+]
 
 
 class DenseStorage:
@@ -23,6 +31,9 @@ class DenseStorage:
         C-contiguous: every pass over the stack then streams through memory kernel by kernel and
         row by row. Not copied.
     """
+
+    place = "in memory"
+    in_memory = True
 
     def __init__(self, array: FloatArray) -> None:
         self.array = array
@@ -90,8 +101,8 @@ class DenseStorage:
     def dot(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
         from mkfusion.kernels._dense import dot_columns
 
-        n_rows, n_cols, n_kernels = self.shape
-        columns = np.ascontiguousarray(beta.reshape(-1, n_cols))
+        n_rows, _, n_kernels = self.shape
+        columns = np.ascontiguousarray(as_vectors(beta))
         out = np.zeros((len(columns), n_kernels, n_rows))
         dot_columns(self.array, columns, np.flatnonzero(columns.any(axis=0)), out)
         return out.reshape(beta.shape[:-1] + (n_kernels, n_rows))
@@ -168,20 +179,49 @@ def dense_storage_from(
     ValueError, TypeError
         Empty, not numeric, of different sizes, or not finite.
     """
+    array = _kernel_major(grams, argument, lambda k: label_of(k, names, argument))
+    _check_not_empty(array.shape, argument)
+    for k, gram in enumerate(array):
+        check_finite(gram, label_of(k, names, argument))
+    return DenseStorage(array)
 
-    def label(k: int) -> str:
-        known = names is not None and k < len(names)
-        return f"{argument}[{k}] ({names[k]!r})" if names and known else f"{argument}[{k}]"
 
-    array = _kernel_major(grams, argument, label)
-    if 0 in array.shape:
+def matrices_from(
+    grams: Sequence[ArrayLike] | NDArray[Any], names: Sequence[str] | None, argument: str
+) -> list[NDArray[Any]]:
+    """Return the kernels (n_rows, n_cols) that a user holds as they are, without reading them.
+
+    Parameters
+    ----------
+    grams, names, argument
+        As for `dense_storage_from`, which see for what is raised too.
+
+    Returns
+    -------
+    list of m ndarray of shape (n_rows, n_cols)
+    """
+    if isinstance(grams, list | tuple):
+        arrays = [_numbers(g, label_of(k, names, argument)) for k, g in enumerate(grams)]
+        _check_matrices(arrays, lambda k: label_of(k, names, argument))
+    else:
+        array = _three_axes(_numbers(grams, argument), argument)
+        arrays = [array[:, :, k] for k in range(array.shape[2])]
+    _check_not_empty((len(arrays), *(arrays[0].shape if arrays else ())), argument)
+    return arrays
+
+
+def label_of(k: int, names: Sequence[str] | None, argument: str) -> str:
+    """Return what to call kernel k in messages."""
+    known = names is not None and k < len(names)
+    return f"{argument}[{k}] ({names[k]!r})" if names and known else f"{argument}[{k}]"
+
+
+def _check_not_empty(shape: tuple[int, ...], argument: str) -> None:
+    if 0 in shape:
         raise ValueError(
-            f"{argument} holds {array.shape[0]} kernels of shape {array.shape[1:]}; expected at "
+            f"{argument} holds {shape[0]} kernels of shape {shape[1:]}; expected at "
             "least one kernel, with at least one row and one column."
         )
-    for k, gram in enumerate(array):
-        check_finite(gram, label(k))
-    return DenseStorage(array)
 
 
 def _kernel_major(grams: Any, argument: str, label: Callable[[int], str]) -> FloatArray:
@@ -190,7 +230,12 @@ def _kernel_major(grams: Any, argument: str, label: Callable[[int], str]) -> Flo
             raise ValueError(f"{argument} is empty; expected at least one kernel.")
         if not is_matrix_of_lists(grams):
             return _stack_list([_numbers(g, label(k)) for k, g in enumerate(grams)], label)
-    array = _numbers(grams, argument)
+    array = _three_axes(_numbers(grams, argument), argument)
+    return np.ascontiguousarray(np.moveaxis(array, -1, 0), dtype=float_type([array]))
+
+
+def _three_axes(array: NDArray[Any], argument: str) -> NDArray[Any]:
+    """Return one kernel, or several, with the kernels last."""
     if array.ndim == 2:
         array = array[:, :, np.newaxis]
     if array.ndim != 3:
@@ -198,7 +243,7 @@ def _kernel_major(grams: Any, argument: str, label: Callable[[int], str]) -> Flo
             f"{argument} has shape {array.shape}; expected a list of arrays (n_rows, n_cols), or "
             "one array (n_rows, n_cols, n_kernels)."
         )
-    return np.ascontiguousarray(np.moveaxis(array, -1, 0), dtype=_float_type([array]))
+    return array
 
 
 def is_matrix_of_lists(rows: Sequence[Any]) -> bool:
@@ -208,7 +253,7 @@ def is_matrix_of_lists(rows: Sequence[Any]) -> bool:
     )
 
 
-def _stack_list(grams: list[NDArray[Any]], label: Callable[[int], str]) -> FloatArray:
+def _check_matrices(grams: list[NDArray[Any]], label: Callable[[int], str]) -> None:
     for k, gram in enumerate(grams):
         if gram.ndim != 2:
             raise ValueError(
@@ -219,7 +264,11 @@ def _stack_list(grams: list[NDArray[Any]], label: Callable[[int], str]) -> Float
                 f"{label(k)} has shape {gram.shape}, but {label(0)} has shape {grams[0].shape}; "
                 "expected all kernels between the same samples."
             )
-    dtype = _float_type(grams)
+
+
+def _stack_list(grams: list[NDArray[Any]], label: Callable[[int], str]) -> FloatArray:
+    _check_matrices(grams, label)
+    dtype = float_type(grams)
     if len(grams) == 1:
         return np.ascontiguousarray(grams[0], dtype=dtype)[np.newaxis]
     if _lie_in_a_row(grams, dtype):
@@ -262,7 +311,8 @@ def _numbers(values: Any, label: str) -> NDArray[Any]:
     return array
 
 
-def _float_type(arrays: Sequence[NDArray[Any]]) -> type[np.floating[Any]]:
+def float_type(arrays: Sequence[NDArray[Any]]) -> type[np.floating[Any]]:
+    """Return ``float32`` if all arrays are, otherwise ``float64``."""
     return np.float32 if all(a.dtype == np.float32 for a in arrays) else np.float64
 
 

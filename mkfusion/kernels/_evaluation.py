@@ -6,25 +6,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing, gen_batches
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from mkfusion.kernels._base import Kernel
 from mkfusion.kernels._dense_storage import check_finite
+from mkfusion.kernels._factor_view import FactorView
 from mkfusion.kernels._normalize import Normalization
 from mkfusion.kernels._storage import FloatArray, IndexArray
+from mkfusion.kernels._views import BLOCK_BYTES, View, row_batches
 
-__all__ = ["FittedKernel", "KernelView", "row_batches"]
-
-# Blocks of rows are evaluated so that one of them stays below this size in float64.
-BLOCK_BYTES = 2**26
-
-
-def row_batches(n_rows: int, n_cols: int) -> list[slice]:
-    """Cut rows so that no block with `n_cols` columns is larger than ``BLOCK_BYTES``."""
-    if n_rows == 0:
-        return []
-    return list(gen_batches(n_rows, max(1, BLOCK_BYTES // (8 * max(1, n_cols)))))
+__all__ = ["BLOCK_BYTES", "FittedKernel", "KernelView", "row_batches", "training_view"]
 
 
 class FittedKernel:
@@ -97,6 +89,10 @@ class FittedKernel:
         return diagonal
 
     def raw_means(self, samples: Any) -> NDArray[np.float64]:
+        features = self.kernel._features(self.train if samples is None else samples)
+        if features is not None:
+            mean = self.kernel._features(self.train).mean(axis=0, dtype=np.float64)
+            return features @ np.asarray(mean).ravel()
         index = np.arange(self.count(samples))
         means = np.empty(len(index))
         for batch in row_batches(len(index), _num_samples(self.train)):
@@ -105,7 +101,18 @@ class FittedKernel:
         return means
 
 
-class KernelView:
+def training_view(fitted: FittedKernel) -> View:
+    """Return the kernel between its training samples, by explicit features if it has them."""
+    raw = fitted.kernel._features(fitted.train)
+    if raw is not None:
+        fitted.raw_diagonal(None)  # finite, and so are all products
+        features = fitted.normalization.apply_features(raw)
+        if features is not None:
+            return FactorView(features, features)
+    return KernelView(fitted)
+
+
+class KernelView(View):
     """One normalised kernel between some samples and its training samples.
 
     Parameters
@@ -164,8 +171,19 @@ class KernelView:
             block, self._row_statistic(rows), columns if cols is None else columns[cols]
         )
 
-    def diagonal(self, rows: IndexArray | None) -> NDArray[np.float64]:
-        """Return the values (r,) of row samples with themselves."""
+    def pairs(self, rows: IndexArray | None, cols: IndexArray | None) -> NDArray[np.float64]:
+        n_rows, n_cols = self.shape
+        same = _equal(rows, cols) or (rows is cols is None and n_rows == n_cols)
+        if self.is_training and same:
+            return self._diagonal(rows)
+        # Row i and column i are different samples.
+        rows = np.arange(n_rows) if rows is None else rows
+        cols = np.arange(n_cols) if cols is None else cols
+        one = [self.block(rows[i : i + 1], cols[i : i + 1]) for i in range(len(rows))]
+        return np.array([float(value[0, 0]) for value in one])
+
+    def _diagonal(self, rows: IndexArray | None) -> NDArray[np.float64]:
+        """Return the values (r,) of training samples with themselves."""
         raw = self.fitted.raw_diagonal(_take(self._row_samples, rows))
         return self.fitted.normalization.apply_diagonal(raw, self._row_statistic(rows))
 

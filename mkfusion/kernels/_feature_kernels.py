@@ -17,6 +17,7 @@ from sklearn.metrics.pairwise import (
     polynomial_kernel,
     rbf_kernel,
 )
+from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import validate_data
 
@@ -32,6 +33,7 @@ __all__ = [
     "LinearKernel",
     "PolynomialKernel",
     "RBFKernel",
+    "short_label",
 ]
 
 
@@ -77,13 +79,7 @@ class FeatureKernel(Kernel):
         return True
 
     def _label(self) -> str:
-        defaults = type(self)().get_params()
-        shown = [
-            f"{name}={float(f'{value:.4g}') if isinstance(value, float) else value}"
-            for name, value in self.get_params().items()
-            if value is not defaults[name] and value != defaults[name]
-        ]
-        return f"{self._name}({', '.join(shown)})" if shown else self._name
+        return short_label(self, self._name)
 
 
 class LinearKernel(FeatureKernel):
@@ -105,6 +101,9 @@ class LinearKernel(FeatureKernel):
 
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:
         return linear_kernel(samples, others, dense_output=True)
+
+    def _features(self, samples: Any) -> Any:
+        return samples
 
     def _diagonal(self, samples: Any) -> NDArray[np.float64]:
         return _squared_norms(samples)
@@ -329,8 +328,33 @@ class CosineKernel(FeatureKernel):
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:
         return cosine_similarity(samples, others, dense_output=True)
 
+    def _features(self, samples: Any) -> Any:
+        return normalize(samples)
+
     def _diagonal(self, samples: Any) -> NDArray[np.float64]:
         return (_squared_norms(samples) > 0).astype(np.float64)
+
+
+def short_label(kernel: Kernel, name: str) -> str:
+    """Return a name with the parameters that are not the default.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Whose parameters all have a default.
+    name : str
+
+    Returns
+    -------
+    str
+    """
+    defaults = type(kernel)().get_params()
+    shown = [
+        f"{key}={float(f'{value:.4g}') if isinstance(value, float) else value}"
+        for key, value in kernel.get_params().items()
+        if value is not defaults[key] and np.any(value != defaults[key])
+    ]
+    return f"{name}({', '.join(shown)})" if shown else name
 
 
 def _squared_norms(samples: Any) -> NDArray[np.float64]:

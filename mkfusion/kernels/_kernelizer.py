@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import _name_estimators
 
+from mkfusion.kernels._adapters import takes_table
 from mkfusion.kernels._kernelizer_base import BaseKernelizer, Entry, as_list
 from mkfusion.kernels._visual import visual_block
 from mkfusion.modalities import Modalities
@@ -24,7 +25,8 @@ class Kernelizer(BaseKernelizer):
         :func:`sklearn.metrics.pairwise.pairwise_kernels` knows (with its default parameters), a
         function ``f(X, Y)`` that returns the matrix (n_samples_X, n_samples_Y), a scikit-learn
         Gaussian-process kernel, or a Pipeline that ends in one of these. In a pair it may be a
-        list of them.
+        list of them. Kernels of single modalities, ``RBFKernel().on("accel")``, and what is made
+        of these take `Modalities`.
     normalize : {"cosine", "trace", "center"} or None, default="cosine"
         What is done to each kernel, learned from the training samples:
 
@@ -44,7 +46,7 @@ class Kernelizer(BaseKernelizer):
     kernel_names_ : list of m str
         The names in the stacks, such as ``"rbf(gamma=0.1)"``, or ``"name:rbf(gamma=0.1)"``.
     n_features_in_ : int
-        Number of features seen during fit.
+        Number of features, or of modalities, seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if they have any that are strings.
 
@@ -61,6 +63,8 @@ class Kernelizer(BaseKernelizer):
     KernelStack(shape=(1, 3, 3), dtype=float64, on demand, \
 names=['rbf(gamma=0.1)', 'rbf(gamma=1.0)', 'linear'])
     """
+
+    _sees_modalities: bool
 
     def __init__(
         self, kernels: Any, *, normalize: str | None = "cosine", n_jobs: int | None = None
@@ -122,10 +126,11 @@ names=['rbf(gamma=0.1)', 'rbf(gamma=1.0)', 'linear'])
         return self._set_params("_named_kernels", **params)
 
     def _samples(self, X: Any) -> Any:
-        if isinstance(X, Modalities):
+        if isinstance(X, Modalities) and any(takes_table(spec) for spec in self._all_specs()):
             raise TypeError(
                 f"X is Modalities {X.names}; expected features that every kernel sees. For kernels "
-                "of single modalities use ColumnKernelizer([(name, kernel, modality), ...])."
+                "of single modalities use ColumnKernelizer([(name, kernel, modality), ...]), or "
+                "kernel.on(modality)."
             )
         if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fiub":
             raise ValueError(
@@ -146,6 +151,19 @@ names=['rbf(gamma=0.1)', 'rbf(gamma=1.0)', 'linear'])
 
     def _select(self, X: Any, entry: Entry) -> Any:
         return X
+
+    def _check_features(self, X: Any, *, reset: bool) -> None:
+        several = isinstance(X, Modalities)
+        if not reset and several != self._sees_modalities:
+            expected = "Modalities" if self._sees_modalities else "columns"
+            raise TypeError(f"X is a {type(X).__name__}; expected {expected} as in fit.")
+        if not several:
+            super()._check_features(X, reset=reset)
+        elif reset:  # later each kernel finds its modality by name
+            self.n_features_in_ = len(X.names)
+            self.feature_names_in_ = np.array(X.names, dtype=object)
+        if reset:
+            self._sees_modalities = several
 
     def _sk_visual_block_(self) -> Any:
         return visual_block(self._named_kernels)

@@ -8,20 +8,30 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
-from sklearn.utils import get_tags
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from mkfusion.kernels._adapters import as_kernel, first_step, kernel_label, takes_table
-from mkfusion.kernels._evaluation import FittedKernel, KernelView
+from mkfusion.kernels._adapters import (
+    as_kernel,
+    first_step,
+    join_input_tags,
+    kernel_label,
+    takes_table,
+)
+from mkfusion.kernels._columns import in_two_dimensions
+from mkfusion.kernels._evaluation import FittedKernel, KernelView, training_view
 from mkfusion.kernels._feature_kernels import FeatureKernel
 from mkfusion.kernels._lazy_storage import LazyStorage
+from mkfusion.kernels._missing import Completion
 from mkfusion.kernels._normalize import NORMALIZATIONS
 from mkfusion.kernels._stack import KernelStack
+from mkfusion.kernels._views import View
 
-__all__ = ["BaseKernelizer", "Entry", "as_list"]
+__all__ = ["BaseKernelizer", "Entry", "Parts", "as_list"]
 
 
 class Entry(NamedTuple):
@@ -35,11 +45,32 @@ class Entry(NamedTuple):
         Kernels, or what stands for them.
     columns : Any
         What chooses the part.
+    chosen : tuple of int
+        Which of the kernels `fit` has chosen.
     """
 
     name: str
     specs: list[Any]
     columns: Any = None
+    chosen: tuple[int, ...] = ()
+
+
+class Parts(NamedTuple):
+    """What the entries see of samples.
+
+    Attributes
+    ----------
+    data : list of n_entries samples
+        Of those that have an entry's part; None where none has it.
+    present : ndarray of shape (n_samples, n_entries), dtype=bool, or None
+        Which samples have it; None where kernels see all samples.
+    blame : list of n_entries str or None, or None
+        What to say instead where a kernel does not cope with what it sees.
+    """
+
+    data: list[Any]
+    present: NDArray[np.bool_] | None = None
+    blame: list[str | None] | None = None
 
 
 class BaseKernelizer(TransformerMixin, _BaseComposition):
@@ -65,20 +96,22 @@ class BaseKernelizer(TransformerMixin, _BaseComposition):
     def _select(self, X: Any, entry: Entry) -> Any:
         """Return an entry's part of samples."""
 
+    def _parts(self, X: Any, entries: Sequence[Entry], *, training: bool) -> Parts:
+        """Return every entry's part of samples."""
+        return Parts([self._select(X, entry) for entry in entries])
+
+    def _complete(
+        self, fitted: Sequence[FittedKernel], entries: Sequence[Entry], parts: Parts
+    ) -> Completion | None:
+        """Return what makes kernels on the samples that have their part ones on all samples."""
+        return None
+
     def _check_features(self, X: Any, *, reset: bool) -> None:
         """Learn the features of the samples, or refuse samples with others."""
         validate_data(self, X, reset=reset, skip_check_array=True)
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        steps = [first_step(spec) for spec in self._all_specs()]
-        inputs = [
-            get_tags(step).input_tags
-            for step in steps
-            if hasattr(step, "__sklearn_tags__") and not isinstance(step, type)
-        ]
-        tags.input_tags.sparse = len(inputs) == len(steps) and all(i.sparse for i in inputs)
-        tags.input_tags.positive_only = any(i.positive_only for i in inputs)
+        tags = join_input_tags(super().__sklearn_tags__(), self._all_specs())
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -118,14 +151,19 @@ class BaseKernelizer(TransformerMixin, _BaseComposition):
         X = self._samples(X)
         entries = self._resolve(X)
         labels = _unique([_label(entry, spec) for entry in entries for spec in entry.specs])
+        parts = self._parts(X, entries, training=True)
         fitted = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_fit_kernel)(spec, data, y, self.normalize, label)
-            for (spec, data), label in zip(self._pairs(X, entries), labels, strict=True)
+            delayed(_fit_kernel)(spec, data, target, self.normalize, label, blame)
+            for (spec, data, target, blame), label in zip(
+                _pairs(entries, parts, y), labels, strict=True
+            )
         )
+        completion = self._complete(list(fitted), entries, parts)
         # Only now: nothing is kept of a fit that fails.
         self._check_features(X, reset=True)
         self._entries = entries
         self._fitted: list[FittedKernel] = list(fitted)
+        self._completion = completion
         self.kernels_ = [one.kernel for one in self._fitted]
         self.kernel_names_ = labels
         return self
@@ -146,7 +184,10 @@ class BaseKernelizer(TransformerMixin, _BaseComposition):
             Computed on demand.
         """
         self.fit(X, y)
-        views = [KernelView(fitted) for fitted in self._fitted]
+        if self._completion is None:
+            views = [training_view(fitted) for fitted in self._fitted]
+        else:
+            views = self._completion.training_views()
         return self._stack(views, np.array([kernel._is_psd() for kernel in self.kernels_]))
 
     def transform(self, X: Any) -> KernelStack:
@@ -165,29 +206,40 @@ class BaseKernelizer(TransformerMixin, _BaseComposition):
         check_is_fitted(self)
         X = self._samples(X)
         self._check_features(X, reset=False)
-        views = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_view)(fitted, data)
-            for fitted, (_, data) in zip(self._fitted, self._pairs(X, self._entries), strict=True)
+        parts = self._parts(X, self._entries, training=False)
+        pairs = _pairs(self._entries, parts, None)
+        views: list[View] = list(
+            Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_view)(fitted, data, blame)
+                for fitted, (_, data, _, blame) in zip(self._fitted, pairs, strict=True)
+            )
         )
-        return self._stack(list(views), None)
+        if self._completion is not None and parts.present is not None:
+            views = self._completion.views(views, parts.present)
+        return self._stack(views, None)
 
-    def _pairs(self, X: Any, entries: Sequence[Entry]) -> Iterator[tuple[Any, Any]]:
-        """Yield every kernel with its samples."""
-        for entry in entries:
-            data = self._select(X, entry)
-            table = _as_table(data) if entry.columns is not None else data
-            numeric = [isinstance(first_step(spec), FeatureKernel) for spec in entry.specs]
-            # Kernels on features share one array of them, instead of one conversion each.
-            features = _as_features(table) if sum(numeric) > 1 else table
-            for spec, wants_features in zip(entry.specs, numeric, strict=True):
-                if wants_features:
-                    yield spec, features
-                else:
-                    yield spec, table if takes_table(spec) else data
-
-    def _stack(self, views: list[KernelView], sound: Any) -> KernelStack:
+    def _stack(self, views: list[View], sound: Any) -> KernelStack:
         storage = LazyStorage(views, n_jobs=self.n_jobs)
         return KernelStack._from_storage(storage, self.kernel_names_, sound)
+
+
+def _pairs(
+    entries: Sequence[Entry], parts: Parts, y: Any
+) -> Iterator[tuple[Any, Any, Any, str | None]]:
+    """Yield every kernel with its samples, their targets, and what to say if it fails."""
+    for e, (entry, data) in enumerate(zip(entries, parts.data, strict=True)):
+        target, blame = y, None if parts.blame is None else parts.blame[e]
+        if y is not None and parts.present is not None:
+            target = _safe_indexing(y, np.flatnonzero(parts.present[:, e]))
+        table = in_two_dimensions(data) if entry.columns is not None else data
+        numeric = [isinstance(first_step(spec), FeatureKernel) for spec in entry.specs]
+        # Kernels on features share one array of them, instead of one conversion each.
+        features = _as_features(table) if sum(numeric) > 1 else table
+        for spec, wants_features in zip(entry.specs, numeric, strict=True):
+            if wants_features:
+                yield spec, features, target, blame
+            else:
+                yield spec, table if takes_table(spec) else data, target, blame
 
 
 def as_list(spec: Any, name: str) -> list[Any]:
@@ -205,35 +257,32 @@ def _label(entry: Entry, spec: Any) -> str:
     return f"{entry.name}:{kernel_label(spec)}" if entry.name else kernel_label(spec)
 
 
-def _fit_kernel(spec: Any, data: Any, y: Any, normalize: str | None, label: str) -> FittedKernel:
-    with _named_errors(label):
+def _fit_kernel(
+    spec: Any, data: Any, y: Any, normalize: str | None, label: str, blame: str | None
+) -> FittedKernel:
+    with _named_errors(label, blame):
         kernel = as_kernel(spec)
         train = kernel._fit_prepare(data, y)
         return FittedKernel(kernel, train, NORMALIZATIONS[normalize](), label)
 
 
-def _view(fitted: FittedKernel, data: Any) -> KernelView:
-    with _named_errors(fitted.label):
+def _view(fitted: FittedKernel, data: Any, blame: str | None) -> View:
+    if data is None:
+        return training_view(fitted).take(np.empty(0, dtype=np.intp), None)
+    with _named_errors(fitted.label, blame):
         return KernelView(fitted, fitted.kernel._prepare(data))
 
 
 @contextmanager
-def _named_errors(label: str) -> Iterator[None]:
-    """Say in an error which kernel it came from."""
+def _named_errors(label: str, blame: str | None = None) -> Iterator[None]:
+    """Say in an error which kernel it came from, and what is to blame for it."""
     try:
         yield
     except (TypeError, ValueError) as error:
         # Subclasses (NotFittedError, UnicodeDecodeError) may be built in another way.
         if type(error) not in (TypeError, ValueError):
             raise
-        raise type(error)(f"{label}: {error}") from error
-
-
-def _as_table(data: Any) -> Any:
-    """Return a single column in two dimensions, other samples as they are."""
-    if hasattr(data, "to_frame"):
-        return data.to_frame()
-    return data.reshape(-1, 1) if isinstance(data, np.ndarray) and data.ndim == 1 else data
+        raise type(error)(f"{label}: {blame or error}") from error
 
 
 def _as_features(data: Any) -> Any:

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.preprocessing import normalize
 
 from mkfusion.kernels._storage import FloatArray
 
@@ -68,6 +70,10 @@ class Normalization:
         """Normalise the values (n,) of samples with themselves."""
         return diagonal
 
+    def apply_features(self, features: Any) -> Any:
+        """Normalise explicit features (n_train, r) of the training samples; None if impossible."""
+        return features
+
 
 class CosineNormalization(Normalization):
     """k(x, t) / sqrt(k(x, x) k(t, t)); the statistic of x is sqrt(k(x, x))."""
@@ -100,6 +106,12 @@ class CosineNormalization(Normalization):
     def apply_diagonal(self, diagonal: Statistic, statistic: Statistic) -> Statistic:
         return np.where(statistic == 0.0, 0.0, 1.0)
 
+    def apply_features(self, features: Any) -> Any:
+        if (self.train_statistic == 1.0).all():
+            return features
+        # Features of norm 0 are zeros, and stay so.
+        return normalize(features)
+
 
 class TraceNormalization(Normalization):
     """k(x, t) divided by the mean of k(x, x) over the training samples."""
@@ -121,6 +133,9 @@ class TraceNormalization(Normalization):
 
     def apply_diagonal(self, diagonal: Statistic, statistic: Statistic) -> Statistic:
         return diagonal / self.scale
+
+    def apply_features(self, features: Any) -> Any:
+        return features * features.dtype.type(1.0 / np.sqrt(self.scale))
 
 
 class CenterNormalization(Normalization):
@@ -147,6 +162,11 @@ class CenterNormalization(Normalization):
 
     def apply_diagonal(self, diagonal: Statistic, statistic: Statistic) -> Statistic:
         return diagonal - 2.0 * statistic + self.mean
+
+    def apply_features(self, features: Any) -> Any:
+        if issparse(features):  # they would be dense
+            return None
+        return features - features.mean(axis=0, dtype=np.float64).astype(features.dtype)
 
 
 NORMALIZATIONS: dict[str | None, type[Normalization]] = {

@@ -8,22 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from mkfusion.kernels._dense_storage import DenseStorage, dense_storage_from
-from mkfusion.kernels._gram_checks import PSD_FLOPS, check_gram_matrix
+from mkfusion.kernels._dense_storage import DenseStorage
+from mkfusion.kernels._gram_checks import check_gram_kernels
 from mkfusion.kernels._indexing import as_index, split_key
-from mkfusion.kernels._storage import FloatArray, IndexArray, Storage
+from mkfusion.kernels._stack_arguments import check_vector, kernel_indices
+from mkfusion.kernels._stack_base import StackBase
+from mkfusion.kernels._storage import FloatArray
 
 __all__ = ["KernelStack"]
 
-_MAX_NAMES_IN_REPR = 6
 
-
-class KernelStack:
+class KernelStack(StackBase):
     """Aligned kernels between the same row samples and the same column samples.
 
     It is to kernels what :class:`scipy.sparse.linalg.LinearOperator` is to matrices: the kernels
-    are seen through a few operations, and may lie in memory or be computed when asked for (as
-    those that :class:`~mkfusion.ColumnKernelizer` returns). A stack is never modified.
+    are seen through a few operations, and may lie in memory or in a file, be given by features, or
+    be computed when asked for (as those that :class:`~mkfusion.ColumnKernelizer` returns). A stack
+    is never modified.
 
     Parameters
     ----------
@@ -31,7 +32,8 @@ class KernelStack:
             (n_rows, n_cols, m) or (n_rows, n_cols)
         The kernels. Kernels come last in a single array, because scikit-learn's cross-validation
         slices the first two axes. They are kept in one contiguous array, kernel by kernel; an
-        array that lies in memory like this already is not copied.
+        array that lies in memory like this already is not copied. Memory-mapped arrays stay where
+        they are, and are read when asked for.
     names : sequence of m str, default=None
         Unique names; ``kernel0``, ``kernel1``, ... by default.
 
@@ -70,85 +72,6 @@ class KernelStack:
 
     # Iterating would be over rows for NumPy and over kernels for readers: neither is guessed.
     __iter__ = None
-
-    def __init__(
-        self,
-        grams: Sequence[ArrayLike] | NDArray[Any],
-        names: Sequence[str] | None = None,
-    ) -> None:
-        self._assign(grams, names, "grams")
-
-    @classmethod
-    def _from_grams(cls, grams: Any, names: Sequence[str] | None, argument: str) -> KernelStack:
-        """Build a stack as the constructor does, naming another argument in messages."""
-        stack = cls.__new__(cls)
-        stack._assign(grams, names, argument)
-        return stack
-
-    def _assign(self, grams: Any, names: Sequence[str] | None, argument: str) -> None:
-        checked = None if names is None else _check_names(names)
-        storage = dense_storage_from(grams, checked, argument)
-        n_kernels = storage.shape[2]
-        if checked is not None and len(checked) != n_kernels:
-            raise ValueError(
-                f"names has {len(checked)} entries; expected one for each of the "
-                f"{n_kernels} kernels of {argument}."
-            )
-        self._storage: Storage = storage
-        self._names = checked or [f"kernel{k}" for k in range(n_kernels)]
-        # Kernels known to be Gram matrices of training samples
-        self._sound = np.zeros(n_kernels, dtype=bool)
-
-    @classmethod
-    def _from_storage(
-        cls,
-        storage: Storage,
-        names: Sequence[str],
-        sound: NDArray[np.bool_] | None = None,
-    ) -> KernelStack:
-        """Build a stack on a storage.
-
-        Parameters
-        ----------
-        storage : Storage
-        names : sequence of m str
-        sound : ndarray of shape (m,), dtype=bool, default=None
-            The kernels that need no test in :meth:`check_gram`.
-        """
-        stack = cls.__new__(cls)
-        stack._storage = storage
-        stack._names = list(names)
-        stack._sound = np.zeros(storage.shape[2], dtype=bool) if sound is None else sound
-        return stack
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self._storage.shape
-
-    @property
-    def ndim(self) -> int:
-        return 3
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._storage.dtype
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._names)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        where = "in memory" if isinstance(self._storage, DenseStorage) else "on demand"
-        shown = [repr(name) for name in self._names[:_MAX_NAMES_IN_REPR]]
-        if len(self._names) > _MAX_NAMES_IN_REPR:
-            shown.append("...")
-        return (
-            f"KernelStack(shape={self.shape}, dtype={self.dtype}, {where}, "
-            f"names=[{', '.join(shown)}])"
-        )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         in_memory = isinstance(self._storage, DenseStorage)
@@ -194,7 +117,7 @@ class KernelStack:
         IndexError
             If an index is out of range.
         """
-        indices = self._kernel_indices(which)
+        indices = kernel_indices(which, self._names)
         return KernelStack._from_storage(
             self._storage.select(indices),
             [self._names[k] for k in indices],
@@ -221,7 +144,7 @@ class KernelStack:
         """
         if not isinstance(which, int | np.integer | str):
             raise TypeError(f"which is {which!r}; expected the index or the name of one kernel.")
-        return self._storage.gram(int(self._kernel_indices(which)[0]))
+        return self._storage.gram(int(kernel_indices(which, self._names)[0]))
 
     def combine(
         self,
@@ -251,7 +174,7 @@ class KernelStack:
             If there is not one finite non-negative weight for each kernel.
         """
         n_rows, n_cols, n_kernels = self.shape
-        weights = _check_vector(weights, n_kernels, "weights", "one for each kernel")
+        weights = check_vector(weights, n_kernels, "weights", "one for each kernel")
         negative = np.flatnonzero(weights < 0)
         if len(negative):
             k = negative[0]
@@ -275,7 +198,7 @@ class KernelStack:
         -------
         ndarray of shape (m, n_rows), float64
         """
-        return self._storage.dot(_check_vector(beta, self.shape[1], "beta", "one for each column"))
+        return self._storage.dot(check_vector(beta, self.shape[1], "beta", "one for each column"))
 
     def quadratic(self, beta: ArrayLike) -> NDArray[np.float64]:
         """Return the quadratic forms (beta' K_k beta)_k of square kernels.
@@ -289,7 +212,7 @@ class KernelStack:
         ndarray of shape (m,), float64
         """
         self._check_square("quadratic")
-        vector = _check_vector(beta, self.shape[1], "beta", "one for each sample")
+        vector = check_vector(beta, self.shape[1], "beta", "one for each sample")
         return self._storage.quadratic(vector[np.newaxis])
 
     def diagonal(self) -> NDArray[np.float64]:
@@ -337,61 +260,11 @@ class KernelStack:
                 "and one column for each training sample."
             )
         unchecked = np.flatnonzero(~self._sound)
-        for k in unchecked:
-            label = f"{name}[{k}] ({self._names[k]!r})"
-            check_gram_matrix(self._storage.gram(int(k)), label, PSD_FLOPS / len(unchecked))
+        labels = [f"{name}[{k}] ({self._names[k]!r})" for k in unchecked]
+        check_gram_kernels(self._storage, unchecked, labels)
         self._sound = np.ones(n_kernels, dtype=bool)
 
     def _check_square(self, method: str) -> None:
         n_rows, n_cols, _ = self.shape
         if n_rows != n_cols:
             raise ValueError(f"{method} needs square kernels; found shape {self.shape}.")
-
-    def _kernel_indices(self, which: Any) -> IndexArray:
-        n_kernels = len(self._names)
-        if isinstance(which, str | int | np.integer):
-            which = [which]
-        if not isinstance(which, slice):
-            which = list(which)
-            if any(isinstance(k, str) for k in which):
-                which = [self._names.index(k) if k in self._names else k for k in which]
-                unknown = [k for k in which if isinstance(k, str)]
-                if unknown:
-                    raise ValueError(
-                        f"which names unknown kernels {unknown}; this stack has {self._names}."
-                    )
-        indices = as_index(which, n_kernels, "kernel")
-        if indices is None:
-            return np.arange(n_kernels)
-        if len(indices) == 0:
-            raise ValueError("which selects no kernel; expected at least one.")
-        if len(np.unique(indices)) < len(indices):
-            raise ValueError(f"which asks for a kernel twice: {indices.tolist()}.")
-        return indices
-
-
-def _check_names(names: Sequence[str]) -> list[str]:
-    if isinstance(names, str):
-        raise TypeError(f"names is the string {names!r}; expected a list of strings.")
-    checked = list(names)
-    for name in checked:
-        if not isinstance(name, str):
-            raise TypeError(f"names contains {name!r}; expected strings.")
-    repeated = sorted({name for name in checked if checked.count(name) > 1})
-    if repeated:
-        raise ValueError(f"names contains {repeated} more than once; expected unique names.")
-    return [str(name) for name in checked]
-
-
-def _check_vector(values: ArrayLike, size: int, name: str, meaning: str) -> NDArray[np.float64]:
-    try:
-        vector = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} is not a vector of numbers: {error}") from error
-    if vector.shape != (size,):
-        raise ValueError(f"{name} has shape {vector.shape}; expected ({size},), {meaning}.")
-    if not np.isfinite(vector).all():
-        raise ValueError(
-            f"{name} contains {vector[~np.isfinite(vector)][0]}; expected finite numbers."
-        )
-    return vector

@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from mkfusion.kernels._dense_storage import DenseStorage
 
-__all__ = ["FloatArray", "IndexArray", "Storage"]
+__all__ = ["FloatArray", "IndexArray", "Storage", "as_vectors"]
 
 # float32 or float64 values; what is computed from a stack is always float64
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IndexArray: TypeAlias = NDArray[np.intp]
+
+
+def as_vectors(beta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return one vector (n,) or several (u, n) as an array (u, n)."""
+    return beta[np.newaxis] if beta.ndim == 1 else beta
 
 
 class Storage(Protocol):
@@ -29,6 +34,10 @@ class Storage(Protocol):
         ``(n_rows, n_cols, n_kernels)``.
     dtype : numpy.dtype
         ``float32`` or ``float64``: what the kernels' values are, or would be, stored in.
+    place : str
+        Where the kernels are, for people.
+    in_memory : bool
+        Whether they are all there.
     """
 
     @property
@@ -36,6 +45,12 @@ class Storage(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]: ...
+
+    @property
+    def place(self) -> str: ...
+
+    @property
+    def in_memory(self) -> bool: ...
 
     def take(self, rows: IndexArray | None, cols: IndexArray | None) -> Storage:
         """Restrict to some rows (r,) and columns (c,); None means all."""

@@ -1,6 +1,17 @@
 """Estimators that learn kernel weights."""
 
 from mkfusion.mkl._classifier import MKLClassifier
+from mkfusion.mkl._combiner import KernelCombiner
+from mkfusion.mkl._localized import LocalizedMKLClassifier
+from mkfusion.mkl._novelty import MKLNoveltyDetector
 from mkfusion.mkl._path import mkl_path
+from mkfusion.mkl._regressor import MKLRegressor
 
-__all__ = ["MKLClassifier", "mkl_path"]
+__all__ = [
+    "KernelCombiner",
+    "LocalizedMKLClassifier",
+    "MKLClassifier",
+    "MKLNoveltyDetector",
+    "MKLRegressor",
+    "mkl_path",
+]

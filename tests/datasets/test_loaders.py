@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from mkfusion import Modalities
-from mkfusion.datasets import load_basic_motions, load_mfeat, load_sonar
+from mkfusion.datasets import load_basic_motions, load_mfeat, load_promoters, load_sonar
 
 SETS = {
     load_basic_motions: (
@@ -75,3 +75,44 @@ def test_scikit_learn_splits_them():
     # Gorman's bands identify a sample: the rows still belong to their labels.
     row = {tuple(bands): label for bands, label in zip(X["bands"], y, strict=True)}
     assert [row[tuple(bands)] for bands in X_train["bands"]] == y_train.tolist()
+
+
+# ------------------------------------------------------------------------------- promoters
+
+
+def test_promoters():
+    bunch = load_promoters()
+    assert bunch.data.names == ["sequence"]
+    sequences = bunch.data["sequence"]
+    assert {len(sequence) for sequence in sequences} == {57}
+    assert set("".join(sequences)) == set("acgt")
+    assert len(set(sequences)) == len(set(bunch.name)) == 106
+    labels, counts = np.unique(bunch.target, return_counts=True)
+    assert labels.tolist() == bunch.target_names.tolist() == ["other", "promoter"]
+    assert counts.tolist() == [53, 53]
+    assert "Source and terms" in bunch.DESCR
+    assert "CC BY 4.0" in bunch.DESCR
+    X, y = load_promoters(return_X_y=True)
+    assert X["sequence"] == sequences
+    np.testing.assert_array_equal(y, bunch.target)
+
+
+def test_windows_without_a_promoter_fit_together():
+    """They name their place in one piece of DNA: where two overlap, they agree."""
+    bunch = load_promoters()
+    letters = {}
+    for name, sequence, kind in zip(bunch.name, bunch.data["sequence"], bunch.target, strict=True):
+        if kind == "other":
+            for place, letter in enumerate(sequence, start=int(name)):
+                assert letters.setdefault(place, letter) == letter
+    assert len(letters) == 1302
+
+
+def test_promoters_of_different_groups_share_no_long_run():
+    bunch = load_promoters()
+    seen = {}
+    for sequence, group in zip(bunch.data["sequence"], bunch.group, strict=True):
+        for run in {sequence[i : i + 15] for i in range(57 - 14)}:
+            assert seen.setdefault(run, group) == group
+    # The windows lie in twelve places of it.
+    assert len(np.unique(bunch.group[bunch.target == "other"])) == 12

@@ -10,6 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, PairwiseKernel, WhiteKernel
 from sklearn.metrics.pairwise import kernel_metrics, linear_kernel, pairwise_kernels, rbf_kernel
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -201,6 +202,13 @@ def test_texts() -> None:
 def expected_row(vectorizer: TfidfVectorizer) -> np.ndarray:
     texts = vectorizer.transform(TEXTS)
     return (texts[[0]] @ texts.T).toarray()[0]
+
+
+def test_frozen_steps_are_not_fitted_again() -> None:
+    scaler = StandardScaler().fit(10 * X)
+    pipeline = make_pipeline(FrozenEstimator(scaler), "linear")
+    expected = linear_kernel(scaler.transform(Z), scaler.transform(X))
+    np.testing.assert_allclose(gram(pipeline, X, Z), expected, rtol=1e-12)
 
 
 def test_y_reaches_the_steps() -> None:

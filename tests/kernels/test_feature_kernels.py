@@ -140,8 +140,6 @@ def test_gamma_is_learned_at_fit_and_kept() -> None:
 
 def test_not_fitted() -> None:
     with pytest.raises(NotFittedError):
-        RBFKernel()(X)
-    with pytest.raises(NotFittedError):
         RBFKernel().diag(X)
 
 

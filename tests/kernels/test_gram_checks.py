@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mkfusion.kernels import KernelStack, _gram_checks
+from mkfusion.kernels import Kernelizer, KernelStack, _gram_checks
 from mkfusion.kernels._gram_checks import GRAM_RTOL, check_gram_matrix
 
 N = 30
@@ -106,3 +108,78 @@ def test_large_kernels_are_tested_on_a_block(monkeypatch: pytest.MonkeyPatch) ->
     worse = np.eye(N) - 0.5 * (1 - np.eye(N))
     with pytest.raises(ValueError, match="semi-definite"):
         check_gram_matrix(worse, "gram", budget=100.0)
+
+
+# ----------------------------------------------------------------------------------- by tiles
+
+
+@pytest.fixture
+def by_tiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[np.ndarray], None]:
+    """A check of a kernel that is too large to be brought into memory as a whole."""
+    monkeypatch.setattr(_gram_checks, "_WHOLE_BYTES", 0)
+    monkeypatch.setattr(_gram_checks, "_TILE", 7)  # does not divide N
+
+    def check(gram: np.ndarray) -> None:
+        np.save(tmp_path / "gram.npy", gram)
+        stack = KernelStack([np.load(tmp_path / "gram.npy", mmap_mode="r")], names=["big"])
+        stack.check_gram("X")
+
+    return check
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_tiles_of_a_gram_matrix_pass(by_tiles, dtype) -> None:
+    by_tiles(GOOD.astype(dtype))
+    by_tiles(np.zeros((N, N), dtype))
+    almost = GOOD.copy()
+    almost[3, 11] += 0.3 * GRAM_RTOL[np.dtype(np.float64)] * almost.diagonal().max()
+    by_tiles(almost)
+
+
+@pytest.mark.parametrize("place", [(2, 3), (3, 2), (0, N - 1), (N - 1, 7)])
+def test_tiles_that_are_not_mirrored(by_tiles, place) -> None:
+    gram = GOOD.copy()
+    gram[place] += 0.1
+    i, j = min(place), max(place)
+    with pytest.raises(ValueError, match=rf"X\[0\] \('big'\) is not symmetric: entry \({i}, {j}\)"):
+        by_tiles(gram)
+
+
+def test_tiles_that_are_not_definite(by_tiles, monkeypatch) -> None:
+    with pytest.raises(ValueError, match="smallest eigenvalue"):
+        by_tiles(with_spectrum(np.linspace(-0.1, 2, N)))
+    # Seen outside the tested block too.
+    monkeypatch.setattr(_gram_checks, "LEAST_BLOCK", 2)
+    monkeypatch.setattr(_gram_checks, "PSD_FLOPS", 10.0)
+    gram = np.eye(N)
+    gram[4, 9] = gram[9, 4] = 1.5
+    with pytest.raises(ValueError, match="smallest eigenvalue is -0.5 "):
+        by_tiles(gram)
+    gram = np.eye(N)
+    gram[6, 6] = -1.0
+    with pytest.raises(ValueError, match="smallest eigenvalue is -1 "):
+        by_tiles(gram)
+
+
+@pytest.mark.parametrize("place", [(4, 4), (1, 12)])
+def test_tiles_that_are_not_finite(by_tiles, place) -> None:
+    gram = GOOD.copy()
+    gram[place] = np.nan
+    with pytest.raises(ValueError, match=r"\('big'\) contains nan"):
+        by_tiles(gram)
+
+
+def test_lazy_kernels_are_seen_by_tiles_too(monkeypatch) -> None:
+    monkeypatch.setattr(_gram_checks, "_WHOLE_BYTES", 0)
+    monkeypatch.setattr(_gram_checks, "_TILE", 5)
+    shapes = set()
+
+    def linear(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        shapes.add((len(a), len(b)))
+        return a @ b.T
+
+    stack = Kernelizer([linear], normalize=None).fit_transform(np.ones((12, 2)))
+    monkeypatch.setattr(_gram_checks, "LEAST_BLOCK", 3)
+    monkeypatch.setattr(_gram_checks, "PSD_FLOPS", 9.0)
+    stack.check_gram()
+    assert max(max(shape) for shape in shapes) == 5

@@ -1,0 +1,290 @@
+"""Kernels that were computed before, looked up by the samples' ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from types import EllipsisType
+from typing import Any, Self
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from mkfusion.kernels._base import Kernel
+from mkfusion.kernels._gram_checks import GRAM_RTOL
+from mkfusion.kernels._mapped_view import place_in_file, reopen
+from mkfusion.kernels._psd import ProjectedKernel
+from mkfusion.kernels._storage import FloatArray, IndexArray
+
+__all__ = ["PrecomputedKernel"]
+
+_TILE = 512
+_MAX_SHOWN = 5
+
+# Matrices that were found symmetric, by their identity, as long as they are there: a search fits
+# the same one many times.
+_checked: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+
+class LookedUpKernel(Kernel):
+    """A Gram matrix as a kernel of the ids of its rows."""
+
+    gram: Any
+    ids: Sequence[Hashable] | None
+    name: str
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def _fit_prepare(self, X: Any, y: Any = None) -> Rows:
+        if not isinstance(self.name, str) or not self.name:
+            raise TypeError(f"name is {self.name!r}; expected a string that is not empty.")
+        table = _as_matrix(self.gram)
+        ids = _as_ids(self.gram, self.ids, len(table))
+        if _checked.get(id(self.gram)) is not self.gram:
+            _check_symmetric(table, ids)
+            _checked[id(self.gram)] = self.gram
+        before = vars(self).copy()
+        self._remember(table, ids)
+        try:
+            return self._look_up(X)
+        except (TypeError, ValueError):
+            self.__dict__ = before  # a fit that fails leaves nothing behind
+            raise
+
+    def _remember(self, table: NDArray[Any], ids: list[Hashable]) -> None:
+        self._table, self.ids_ = table, ids
+        self._positions = {one: position for position, one in enumerate(ids)}
+
+    def _prepare(self, X: Any) -> Rows:
+        return self._look_up(X)
+
+    def _look_up(self, X: Any) -> Rows:
+        asked = _as_column(X, "X")
+        if not asked:
+            raise ValueError("Found array with 0 sample(s); expected the ids of some.")
+        try:
+            unknown = [one for one in asked if one not in self._positions]
+        except TypeError as error:
+            raise TypeError(f"X has something that is no id: {error}.") from error
+        if unknown:
+            raise ValueError(
+                f"X has ids that gram has not: {_listed(unknown)}; gram has {_listed(self.ids_)}."
+            )
+        single = self._table.dtype == np.float32
+        positions = np.array([self._positions[one] for one in asked], dtype=np.intp)
+        return Rows(positions, np.dtype(np.float32 if single else np.float64))
+
+    def _evaluate(self, samples: Rows, others: Rows | None = None) -> FloatArray:
+        cols = samples if others is None else others
+        block = self._table[np.ix_(samples.positions, cols.positions)]
+        return block.astype(samples.dtype, copy=False)
+
+    def _diagonal(self, samples: Rows) -> NDArray[np.float64]:
+        return self._table[samples.positions, samples.positions].astype(np.float64)
+
+    def _label(self) -> str:
+        return self.name
+
+
+class PrecomputedKernel(ProjectedKernel, LookedUpKernel):
+    """A Gram matrix that was computed before, looked up by the ids of samples.
+
+    For kernels that take hours: the matrix between all samples is computed once, and X holds the
+    samples' ids (a column, or a modality). Whatever splits X (nested cross-validation, stacking,
+    calibration, bagging) then finds the right rows and columns, where slices of the matrix itself
+    go wrong, some of them silently. Bagging and one-versus-one make an array of X first: let the
+    ids be numbers for them, and ask for their column by its position.
+
+    Samples to predict need to be in the matrix too. An entry should depend on its two samples only:
+    a matrix that was centred, or whose kernel learned a width from all samples, has seen those that
+    are held out. Let :class:`~mkfusion.ColumnKernelizer` centre and normalise it.
+
+    Parameters
+    ----------
+    gram : ndarray, memmap or DataFrame of shape (n, n)
+        Symmetric, of real numbers; only what is asked for is read, and float32 stays float32.
+        Clones share it. A memory-mapped one is pickled as the name of its file.
+    ids : array-like of shape (n,), default=None
+        The ids of its rows, in their order, strings or integers without repetition. By default the
+        index of a DataFrame, whose columns must be the same, and 0, 1, ..., n - 1 of an array.
+    project_psd : bool, "clip" or "shift", default=False
+        Similarities such as alignment scores need not be positive semi-definite, and machines that
+        need them to be refuse training samples between which they are not. True or "clip" replaces
+        the matrix between the training samples by the nearest one that is, "shift" adds to its
+        diagonal; new samples are treated consistently.
+    name : str, default="precomputed"
+        What to call it in a stack.
+
+    Attributes
+    ----------
+    ids_ : list
+        The ids of the rows.
+    shift_ : float
+        What "shift" adds to the diagonal.
+
+    References
+    ----------
+    Chen, Garcia, Gupta, Rahimi and Cazzanti, "Similarity-based classification: concepts and
+    algorithms", JMLR 10, 2009, section 4: the projections.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import PrecomputedKernel
+    >>> gram = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 2.0]])
+    >>> kernel = PrecomputedKernel(gram, ids=["anna", "ben", "cleo"]).fit(["anna", "cleo"])
+    >>> kernel(["ben"], ["anna", "cleo"])
+    array([[1., 1.]])
+    >>> kernel.diag(["cleo"])
+    array([2.])
+    """
+
+    def __init__(
+        self,
+        gram: Any,
+        ids: Sequence[Hashable] | None = None,
+        *,
+        project_psd: bool | str = False,
+        name: str = "precomputed",
+    ) -> None:
+        self.gram = gram
+        self.ids = ids
+        self.project_psd = project_psd
+        self.name = name
+
+    def __sklearn_clone__(self) -> Self:
+        # Parameters are copied otherwise, in every fold and for every candidate of a search.
+        bare = type(self)(None, project_psd=self.project_psd, name=self.name)
+        copy: Self = super(PrecomputedKernel, bare).__sklearn_clone__()
+        return copy.set_params(gram=self.gram, ids=self.ids)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        for name in ("_table", "_positions"):  # found again in the others
+            state.pop(name, None)
+        place = place_in_file(self.gram) if isinstance(self.gram, np.ndarray) else None
+        return state | {"gram": self.gram if place is None else place}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state["gram"], tuple):
+            state = state | {"gram": reopen(*state["gram"])}
+        super().__setstate__(state)
+        if "ids_" in state:
+            self._remember(_as_matrix(self.gram), self.ids_)
+
+
+class Rows:
+    """Where samples are in a matrix, as scikit-learn can index them.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n_samples,), integer
+    dtype : numpy.dtype
+        What the values are returned in: float32 or float64.
+    """
+
+    def __init__(self, positions: IndexArray, dtype: np.dtype[Any]) -> None:
+        self.positions = positions
+        self.dtype = dtype
+
+    @property
+    def shape(self) -> tuple[int]:
+        return (len(self.positions),)
+
+    def __getitem__(self, rows: Any | tuple[Any, EllipsisType]) -> Rows:
+        if isinstance(rows, tuple):
+            rows = rows[0]  # how scikit-learn indexes what has a shape
+        return Rows(self.positions[rows], self.dtype)
+
+
+def _as_matrix(gram: Any) -> NDArray[Any]:
+    """Return the matrix that was given, in its memory."""
+    if not isinstance(gram, np.ndarray) and not _is_frame(gram):
+        raise TypeError(
+            f"gram is a {type(gram).__name__}; expected a square array or DataFrame between all "
+            "samples."
+        )
+    table = np.asarray(gram)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) == 0:
+        raise ValueError(
+            f"gram has shape {table.shape}; expected a square matrix between all samples."
+        )
+    if table.dtype.kind not in "fiub":
+        raise TypeError(f"gram has the dtype {table.dtype}; expected real numbers.")
+    return table
+
+
+def _is_frame(gram: Any) -> bool:
+    return hasattr(gram, "columns") and hasattr(gram, "index")
+
+
+def _as_ids(gram: Any, ids: Any, size: int) -> list[Hashable]:
+    """Return the ids of the rows."""
+    if _is_frame(gram):
+        if ids is not None:
+            raise ValueError("ids is given, but gram is a DataFrame: expected ids in its index.")
+        found, source = gram.index.tolist(), "the index of gram"
+        if found != gram.columns.tolist():
+            raise ValueError(
+                "gram has other columns than rows; expected the same labels in the same order, as "
+                "in gram.loc[ids, ids]."
+            )
+    else:
+        found, source = list(range(size)) if ids is None else _as_column(ids, "ids"), "ids"
+    if len(found) != size:
+        raise ValueError(f"ids has length {len(found)}; expected {size}, one for each row of gram.")
+    try:
+        repeated = [one for one, count in Counter(found).items() if count > 1]
+    except TypeError as error:
+        raise TypeError(f"{source} has something that is no id: {error}.") from error
+    if repeated:
+        raise ValueError(f"{source} has {_listed(repeated)} more than once; expected unique ids.")
+    return found
+
+
+def _as_column(values: Any, name: str) -> list[Any]:
+    """Return ids that may stand in a column of a table."""
+    if isinstance(values, str | bytes) or issparse(values) or not hasattr(values, "__len__"):
+        raise TypeError(f"{name} is a {type(values).__name__}; expected a list of ids.")
+    if isinstance(values, list | tuple):
+        return list(values)
+    column = np.asarray(values)
+    if column.ndim == 2 and column.shape[1] == 1:
+        column = column[:, 0]
+    if column.ndim != 1:
+        raise ValueError(f"{name} has shape {column.shape}; expected one column of ids.")
+    return column.tolist()
+
+
+def _listed(ids: Sequence[Any]) -> str:
+    shown = ", ".join(repr(one) for one in ids[:_MAX_SHOWN])
+    return shown if len(ids) <= _MAX_SHOWN else f"{shown}, ... ({len(ids)} in all)"
+
+
+def _check_symmetric(table: NDArray[Any], ids: Sequence[Hashable]) -> None:
+    """Refuse entries that are not finite or differ from their mirror image."""
+    n = len(table)
+    diagonal = np.abs(np.diagonal(table).astype(np.float64))
+    rtol = GRAM_RTOL.get(table.dtype, GRAM_RTOL[np.dtype(np.float64)])
+    slack = rtol * np.max(diagonal, where=np.isfinite(diagonal), initial=0.0)
+    for i in range(0, n, _TILE):
+        for j in range(i, n, _TILE):
+            tile = table[i : i + _TILE, j : j + _TILE].astype(np.float64)
+            mirror = table[j : j + _TILE, i : i + _TILE].astype(np.float64).T
+            finite = np.isfinite(tile) & np.isfinite(mirror)
+            with np.errstate(invalid="ignore"):
+                wrong = ~finite | (np.abs(tile - mirror) > slack)
+            if wrong.any():
+                row, col = np.argwhere(wrong)[0]
+                a, b = ids[i + row], ids[j + col]
+                raise ValueError(
+                    f"gram has {tile[row, col]:.6g} between {a!r} and {b!r}, and "
+                    f"{mirror[row, col]:.6g} between {b!r} and {a!r}; expected finite numbers and "
+                    "a symmetric matrix."
+                )

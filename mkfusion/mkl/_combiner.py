@@ -1,0 +1,344 @@
+"""From several kernels to the one that a kernel machine takes."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, Options
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from mkfusion.kernels import KernelStack
+from mkfusion.kernels._stack_inputs import is_several, prediction_stack, training_stack
+from mkfusion.mkl._alignment import align_weights, alignf_weights
+from mkfusion.mkl._base import BaseMKL
+from mkfusion.mkl._easymkl import easymkl_weights
+from mkfusion.mkl._validation import check_labels, check_numbers
+
+__all__ = ["KernelCombiner"]
+
+_LEARNED = ("alignment", "alignf", "easymkl")
+# More distinct whole numbers than these may be either classes or a quantity: users must say.
+_MOST_CLASSES = 20
+
+
+class KernelCombiner(TransformerMixin, BaseEstimator):
+    """Weighted sum of kernels: from a stack to one Gram matrix, for any kernel machine.
+
+    The Gram matrix is what scikit-learn's machines take as ``kernel="precomputed"`` or
+    ``affinity="precomputed"``. In a pipeline, weights are learned from the training fold only.
+
+    Parameters
+    ----------
+    weighting : str, array-like of shape (n_kernels,) or MKL model, default="uniform"
+        Where the weights come from.
+
+        - ``"uniform"``: the mean of the kernels; needs no target.
+        - ``"alignment"``: each kernel in proportion to its own centred alignment with the target.
+        - ``"alignf"``: the non-negative weights whose weighted sum is aligned best with the target:
+          kernels that say the same share their weight, and useless ones get none.
+        - ``"easymkl"``: each kernel in proportion to the distance that it sees between the two
+          classes, at the points where all kernels together see them nearest.
+        - array: these non-negative weights.
+        - an MKL model such as :class:`MKLClassifier` or :class:`MKLRegressor` that is not fitted:
+          those of its copy, fitted in `fit`.
+        - a fitted one, or any model with `weights_` and `kernel_names_`: its weights. Copying a
+          combiner, as a grid search does, makes a fitted model one that is not; put it into a
+          :class:`sklearn.frozen.FrozenEstimator` to keep its weights.
+    lam : float, default=0.1
+        For "easymkl", in (0, 1]: the larger, the more samples have a say. At 1 all have the same,
+        and the distance is the one between the class means; near 0 it is the one between the
+        nearest points of the classes' convex hulls. It acts on the sum of the kernels, whose scale
+        matters for it.
+    target_type : {"auto", "classes", "continuous"}, default="auto"
+        What `y` is for "alignment" and "alignf". "auto" takes numbers with a fraction for a
+        continuous target, and whole numbers, strings and booleans for classes; more than 20
+        different whole numbers it refuses.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_kernels,)
+        Non-negative kernel weights. They sum to one, except given ones and those of a model, which
+        are taken as they are.
+    kernel_names_ : list of n_kernels str
+        Names of the kernels in the stack.
+    model_ : object
+        The MKL model that the weights come from, or None.
+    n_features_in_ : int
+        Number of training samples: the columns that kernels must have in `transform`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names, if the kernel was a DataFrame with string columns.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If "easymkl" or the model did not reach their tolerance.
+
+    See Also
+    --------
+    MKLClassifier : Learns weights together with the machine that uses them.
+    ColumnKernelizer : From raw samples of several modalities to kernels.
+
+    Notes
+    -----
+    With the centring matrix H and centred kernels ``K_c = HKH``, the alignment of a kernel with the
+    target kernel T is ``<K_c, T_c> / (||K_c|| ||T_c||)`` in Frobenius inner products and norms.
+    T is ``y y'`` for a continuous y, and whether two samples are of the same class for classes;
+    with two of them that is ``y y'`` with labels -1 and 1 once both are centred.
+
+    "alignment" is the algorithm *align* of Cortes et al. (2012). Cristianini et al. (2001), who had
+    the idea, do not centre, and what is the same for all samples then counts as alignment. No
+    positive semi-definite kernel is aligned negatively; below zero by rounding is zero. Constant
+    kernels get no weight.
+
+    "alignf" minimises ``v'Mv - 2v'a`` over v >= 0, where the matrix M (n_kernels, n_kernels) holds
+    the inner products of the centred kernels, and a those with T. Its combined kernel does not
+    depend on the kernels' scales.
+
+    "easymkl" minimises ``(1 - lam) g'Y (sum_k K_k) Y g + lam g'g`` over weights g of the samples
+    that sum to one in either class, and takes ``g'Y K_k Y g`` for kernel k. With more than two
+    classes these are summed over the problems "class u against the rest", which is what the
+    derivation gives where these share their kernel weights. (Weights for every class, as MKLpy
+    learns, do not make one Gram matrix.)
+
+    "alignment" and "easymkl" weigh kernels as they come: bring them to one scale before, as
+    :class:`ColumnKernelizer` does.
+
+    References
+    ----------
+    Cristianini, Shawe-Taylor, Elisseeff and Kandola, "On kernel-target alignment", NIPS (2001).
+
+    Cortes, Mohri and Rostamizadeh, "Algorithms for learning kernels based on centered alignment",
+    JMLR 13 (2012).
+
+    Aiolli and Donini, "EasyMKL: a scalable multiple kernel learning algorithm", Neurocomputing 169
+    (2015).
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.svm import SVC
+    >>> from mkfusion import ColumnKernelizer, KernelCombiner
+    >>> from mkfusion.datasets import load_sonar
+    >>> X, y = load_sonar(return_X_y=True)
+    >>> kernelizer = ColumnKernelizer([("bands", ["linear", "rbf", "laplacian"], "bands")])
+    >>> combiner = KernelCombiner("alignment").fit(kernelizer.fit_transform(X), y)
+    >>> combiner.weights_.round(2)
+    array([0.26, 0.29, 0.45])
+    >>> model = make_pipeline(kernelizer, combiner, SVC(kernel="precomputed", C=10))
+    >>> cross_val_score(model, X, y).shape
+    (5,)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "weighting": [Options(str, {"uniform", *_LEARNED}), "array-like", HasMethods(["fit"])],
+        "lam": [Interval(Real, 0, 1, closed="right")],
+        "target_type": [Options(str, {"auto", "classes", "continuous"})],
+    }
+
+    def __init__(
+        self, weighting: Any = "uniform", *, lam: float = 0.1, target_type: str = "auto"
+    ) -> None:
+        self.weighting = weighting
+        self.lam = lam
+        self.target_type = target_type
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.pairwise = True
+        tags.input_tags.three_d_array = True
+        if _is_unfitted_model(self.weighting):
+            tags.target_tags.required = get_tags(self.weighting).target_tags.required
+        else:
+            learned = isinstance(self.weighting, str) and self.weighting in _LEARNED
+            tags.target_tags.required = learned
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the kernel weights.
+
+        Parameters
+        ----------
+        X : list of n_kernels arrays of shape (n, n), ndarray of shape (n, n, n_kernels) or \
+                (n, n), or KernelStack
+            Gram matrices of the training samples.
+        y : array-like of shape (n,), default=None
+            Class labels, or a continuous target for "alignment" and "alignf". Ignored where
+            nothing is learned: with "uniform", given weights and fitted models.
+
+        Returns
+        -------
+        self : object
+            Fitted combiner.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of its range, the kernels are not finite symmetric positive
+            semi-definite matrices between the samples that y is of, or no kernel tells samples
+            apart where y does.
+        """
+        # Imported where it is needed: it brings Numba with it.
+        from mkfusion.solvers import one_blas_thread
+
+        self._validate_params()
+        stack = training_stack(self, X)
+        with one_blas_thread():
+            stack.check_gram("X")
+        model = None
+        if isinstance(self.weighting, str):
+            m = stack.shape[2]
+            learned = self.weighting in _LEARNED
+            weights = self._learn(stack, y) if learned else np.full(m, 1.0 / m)
+        elif hasattr(self.weighting, "fit"):
+            model, weights = _model_weights(self.weighting, stack, y)
+        else:
+            weights = _checked_weights(self.weighting, stack.names)
+        self._remember_input(X, stack.shape[0])
+        self.weights_ = weights
+        self.kernel_names_ = stack.names
+        self.model_ = model
+        return self
+
+    def _learn(self, stack: KernelStack, y: Any) -> NDArray[np.float64]:
+        """Return weights that sum to one."""
+        if y is not None:
+            y = column_or_1d(y, warn=True)
+        if self.weighting == "easymkl":
+            weights = easymkl_weights(stack, _signs(stack, y), float(self.lam))
+        else:
+            learn = align_weights if self.weighting == "alignment" else alignf_weights
+            weights = learn(stack, self._targets(stack, y))
+        if not weights.any():
+            raise ValueError(
+                "X holds no kernel that tells samples apart where y does; expected at least one "
+                "that is not constant."
+            )
+        weights = weights / weights.max()
+        return weights / weights.sum()
+
+    def _targets(self, stack: KernelStack, y: Any) -> NDArray[np.float64]:
+        """Return centred columns Y (n, n_targets): the target kernel is Y Y'."""
+        if y is not None and self._is_continuous(y):
+            targets = check_numbers(stack, y)
+            if np.ptp(targets) == 0.0:
+                raise ValueError(f"y is {targets[0]} for every sample; expected one that varies.")
+            targets = targets[:, np.newaxis]
+        else:
+            classes, codes = check_labels(stack, y)
+            targets = (codes[:, np.newaxis] == np.arange(len(classes))).astype(np.float64)
+        return targets - targets.mean(axis=0)
+
+    def _is_continuous(self, y: NDArray[Any]) -> bool:
+        if self.target_type != "auto" or y.dtype.kind not in "iuf":
+            return self.target_type == "continuous"
+        if _has_fractions(y):
+            return True
+        count = len(np.unique(y))
+        if count > _MOST_CLASSES:
+            raise ValueError(
+                f'y holds {count} different whole numbers; expected target_type="classes" or '
+                'target_type="continuous", which says what they are.'
+            )
+        return False
+
+    def _remember_input(self, X: Any, n_train: int) -> None:
+        if is_several(X):
+            self.n_features_in_ = n_train
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
+        else:
+            validate_data(self, X, skip_check_array=True)
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Return the weighted sum of kernels.
+
+        Reads, or computes, only the kernels with weight.
+
+        Parameters
+        ----------
+        X : list of n_kernels arrays of shape (n_samples, n), ndarray of shape \
+                (n_samples, n, n_kernels) or (n_samples, n), or KernelStack
+            Kernels between samples and the n training samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n), float64
+        """
+        check_is_fitted(self)
+        stack = prediction_stack(self, X, self.n_features_in_, self.kernel_names_)
+        return stack.combine(self.weights_)
+
+
+def _signs(stack: KernelStack, y: Any) -> NDArray[np.float64]:
+    """Return the labels -1 and 1 (n_tasks, n) of the one-versus-rest tasks."""
+    if y is not None and _has_fractions(y):
+        raise ValueError(
+            'y is continuous; expected class labels for weighting="easymkl" ("alignment" and '
+            '"alignf" take a continuous target).'
+        )
+    classes, codes = check_labels(stack, y)
+    positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
+    return np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
+
+
+def _has_fractions(y: NDArray[Any]) -> bool:
+    return y.dtype.kind == "f" and bool(np.any(np.isfinite(y) & (y != np.floor(y))))
+
+
+def _is_fitted_model(weighting: Any) -> bool:
+    return hasattr(weighting, "weights_") and hasattr(weighting, "kernel_names_")
+
+
+def _is_unfitted_model(weighting: Any) -> bool:
+    return isinstance(weighting, BaseMKL) and not _is_fitted_model(weighting)
+
+
+def _model_weights(weighting: Any, stack: KernelStack, y: Any) -> tuple[Any, NDArray[np.float64]]:
+    """Return a fitted model and its kernel weights."""
+    if _is_unfitted_model(weighting):
+        model = clone(weighting).fit(stack, y)
+    elif _is_fitted_model(weighting):
+        model = weighting
+        # Refuses other kernels than those that the model learned from.
+        prediction_stack(model, stack, stack.shape[1], model.kernel_names_)
+    else:
+        raise TypeError(
+            f"weighting is {weighting!r}; expected an MKL model such as MKLClassifier(), or a "
+            "fitted one with weights_ and kernel_names_."
+        )
+    weights = np.asarray(model.weights_, dtype=np.float64)
+    if weights.ndim != 1:
+        raise ValueError(
+            f"weighting is a model with weights_ of shape {weights.shape}, a vector for each "
+            "class; expected one vector for all (per_class_weights=False)."
+        )
+    return model, weights
+
+
+def _checked_weights(weighting: Any, names: list[str]) -> NDArray[np.float64]:
+    """Return given weights (n_kernels,)."""
+    try:
+        weights = np.array(weighting, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"weighting is not a vector of numbers: {error}") from error
+    if weights.shape != (len(names),):
+        raise ValueError(
+            f"weighting has shape {weights.shape}; expected ({len(names)},), one weight for each "
+            "kernel."
+        )
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
+    if wrong.size:
+        k = wrong[0]
+        raise ValueError(
+            f"weighting[{k}] is {weights[k]} (kernel {names[k]!r}); expected finite non-negative "
+            "weights."
+        )
+    if not weights.any():
+        raise ValueError("weighting is zero for every kernel; expected a positive weight.")
+    return weights

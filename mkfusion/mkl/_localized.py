@@ -1,0 +1,336 @@
+"""Multiple kernel learning with weights that depend on the sample."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options
+
+from mkfusion.kernels import KernelStack
+from mkfusion.mkl._gated_base import GatedClassifier
+from mkfusion.mkl._gating import kernels_of, learn_features
+from mkfusion.mkl._validation import (
+    check_labels,
+    checked,
+    class_weights,
+    training_stack,
+)
+
+if TYPE_CHECKING:
+    from mkfusion.mkl._gated_machines import Descent, GatedMachines
+
+__all__ = ["LocalizedMKLClassifier"]
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+
+class LocalizedMKLClassifier(GatedClassifier):
+    """Support vector machine on gated kernels: their weights depend on the sample.
+
+    The composite kernel is
+
+        K(x, z) = sum_k eta_k(x) K_k(x, z) eta_k(z)
+
+    with gates eta_k between 0 and 1: one modality may count for some samples, and another for
+    others. A gate is a softmax over the kernels, or a sigmoid, of a linear function of a few
+    features of the sample. Gates and machine are learned together: the optimum of the machine's
+    objective
+
+        J(V) = min_{f, b} 1/2 ||f||^2 + C sum_i s_i max(0, 1 - y_i (f(x_i) + b)) + ridge/2 ||V||^2
+
+    is lowered over the parameters V of the gates. At fixed gates the machine is optimal, which
+    `duality_gap_` certifies; in the gates the problem is not convex, and they are a local optimum
+    only. The first start is from uniform gates, so the objective is never above that of the machine
+    on the unweighted kernels.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Positive price of the hinge loss: the smaller, the smoother. It acts on the composite
+        kernel, whose scale depends on the gates: see the notes.
+    gating : {"sigmoid", "softmax"}, default="sigmoid"
+        Whether each kernel has a gate of its own, or the gates of a sample sum to one and kernels
+        compete for it.
+    gating_kernel : str, int or list of them, default=None
+        Kernel whose view of a sample decides its gates, by its index or name in the stack, or all
+        kernels of one modality by its name in a :class:`ColumnKernelizer`. Several count by their
+        mean. None is the mean of all kernels.
+    gating_only : bool, default=False
+        Whether `gating_kernel` gates the other kernels without being part of the composite kernel.
+    gating_components : int, default=5
+        Most features of a sample that gates depend on: the first principal components of
+        `gating_kernel`. With a linear kernel of as many features, they are linear in these.
+    gating_ridge : float, default=0.1
+        Positive strength of the penalty on the gates' parameters: the larger, the closer gates are
+        to uniform ones. Without it the objective may have no minimum, as it falls for ever when
+        gates close.
+    n_init : int, default=3
+        Starts, of which the one that ends lowest is kept: one from uniform gates, the others from
+        random ones.
+    class_weight : dict or "balanced", default=None
+        Factor of C for each class, as in :class:`sklearn.svm.SVC`.
+    tol : float, default=1e-3
+        Relative accuracy. A start ends when a step lowers the objective by less than a tenth of
+        this share of its value at uniform gates. The machines are solved to a relative duality gap
+        of a hundredth of it.
+    max_iter : int, default=200
+        Most steps of each start before giving up with a warning.
+    random_state : int, RandomState instance or None, default=None
+        Draws the random starts. Pass an int for reproducible results.
+    verbose : bool or int, default=False
+        Whether to print the objective after every step.
+
+    Attributes
+    ----------
+    gate_coef_ : ndarray of shape (n_gated, n_components)
+        Slopes of the gates' scores in the gating features, for each kernel in the composite.
+    gate_intercept_ : ndarray of shape (n_gated,)
+        Scores of the average training sample.
+    gate_landmarks_ : ndarray of shape (n_landmarks,)
+        Training samples in which the gating features are expanded, 100 at most: for its gates, a
+        new sample's gating kernels with these are read.
+    kernel_names_ : list of n_kernels str
+        Names of the kernels in the stack.
+    dual_coef_ : ndarray of shape (1, n_SV) or (n_classes, n_SV)
+        Signed dual coefficients of the support vectors, positive towards ``classes_[1]``, or
+        towards class u in row u with more than two classes.
+    support_ : ndarray of shape (n_SV,)
+        Training samples with a non-zero dual coefficient.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Exact minimisers of the hinge loss.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    objective_ : float
+        Primal objective value, summed over the one-versus-rest problems, with the penalty.
+    objective_curve_ : ndarray of shape (`n_iter_`,)
+        The objective at the beginning of the start that was kept and after each of its steps; it
+        never rises. (Values of the dual, which are those of the primal less the machines' gap.)
+    start_objectives_ : ndarray of shape (n_init,)
+        The objective at the end of every start, first that from uniform gates.
+    duality_gap_ : float
+        Certified relative duality gap of the machines at the gates found, (primal - dual) / primal
+        without the penalty. It says nothing of the gates.
+    n_iter_ : int
+        Gates on the way of the start that was kept, the first and the last included.
+    n_features_in_ : int
+        Number of training samples: the columns that kernels must have to predict.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names, if the kernel was a DataFrame with string columns.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If `max_iter` did not suffice for the start that was kept, or the machines at its end could
+        not be solved to `tol`.
+
+    See Also
+    --------
+    MKLClassifier : Weights that are the same for all samples: a convex problem.
+
+    Notes
+    -----
+    Gates see samples through kernels of the stack, as everything else does: no further argument has
+    to find its way through pipelines, searches and cross-validation, and whatever has a kernel can
+    gate. To gate on some columns of a table, give them a linear kernel.
+
+    The gating features are kernel principal components of the training samples, centred, divided by
+    the standard deviation of the first: a penalty on their coefficients is one on the norm of the
+    scores in the kernel's space. Bring kernels to one scale before, as :class:`ColumnKernelizer`
+    does.
+
+    Softmax gates prefer to choose: the composite of m equal kernels at uniform gates is one of them
+    divided by m, and the smaller a kernel, the dearer a margin. Where all modalities help for all
+    samples, sigmoid gates usually predict better. At the start these are 1/2 for all.
+
+    Steps are those of L-BFGS on J, which is differentiable where the machine is unique: the
+    gradient follows from the dual variables (the paper goes down the gradient by turns with the
+    machine). With more than two classes the problems "class u against the rest" share the gates,
+    and their objectives are summed.
+
+    References
+    ----------
+    Goenen and Alpaydin, "Localized multiple kernel learning", ICML (2008).
+
+    Goenen and Alpaydin, "Localized algorithms for multiple kernel learning", Pattern Recognition 46
+    (2013): sigmoid gates.
+
+    Examples
+    --------
+    The sign of one of two readings is the class; which of them, a third modality knows.
+
+    >>> import numpy as np
+    >>> from mkfusion import ColumnKernelizer, LocalizedMKLClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 3))
+    >>> y = np.where(X[:, 2] > 0, X[:, 0] > 0, X[:, 1] > 0)
+    >>> kernels = [("first", "linear", [0]), ("second", "linear", [1]), ("which", "linear", [2])]
+    >>> gated = LocalizedMKLClassifier(
+    ...     C=10, gating="softmax", gating_kernel="which", gating_only=True, random_state=0
+    ... )
+    >>> model = make_pipeline(ColumnKernelizer(kernels, normalize="trace"), gated).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    >>> gated.gate(model[0].transform(np.array([[0.0, 0.0, 2.0], [0.0, 0.0, -2.0]]))).round()
+    array([[1., 0., 0.],
+           [0., 1., 0.]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "C": [Interval(Real, 0, None, closed="neither")],
+        "gating": [Options(str, {"softmax", "sigmoid"})],
+        "gating_kernel": [str, Integral, "array-like", None],
+        "gating_only": ["boolean"],
+        "gating_components": [Interval(Integral, 1, None, closed="left")],
+        "gating_ridge": [Interval(Real, 0, None, closed="neither")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "class_weight": [dict, Options(str, {"balanced"}), None],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        gating: str = "sigmoid",
+        gating_kernel: Any = None,
+        gating_only: bool = False,
+        gating_components: int = 5,
+        gating_ridge: float = 0.1,
+        n_init: int = 3,
+        class_weight: dict[Any, float] | str | None = None,
+        tol: float = 1e-3,
+        max_iter: int = 200,
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.C = C
+        self.gating = gating
+        self.gating_kernel = gating_kernel
+        self.gating_only = gating_only
+        self.gating_components = gating_components
+        self.gating_ridge = gating_ridge
+        self.n_init = n_init
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn gates and the machine on the gated kernels.
+
+        Parameters
+        ----------
+        X : list of n_kernels arrays of shape (n, n), ndarray of shape (n, n, n_kernels) or \
+                (n, n), or KernelStack
+            Gram matrices of the training samples.
+        y : array-like of shape (n,)
+            Class labels: strings, integers or booleans.
+        sample_weight : array-like of shape (n,), default=None
+            Non-negative factor of C for each sample.
+
+        Returns
+        -------
+        self : object
+            Fitted classifier.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If a parameter is out of its range, the kernels are not finite symmetric positive
+            semi-definite matrices between the samples that y labels, `gating_kernel` is not among
+            them, or there is one class only.
+        """
+        # Imported where it is needed: it brings Numba with it.
+        from mkfusion.mkl._gated_machines import GatedMachines
+        from mkfusion.solvers import one_blas_thread
+
+        self._validate_params()
+        stack = training_stack(self, X)
+        classes, codes = check_labels(stack, y)
+        weights = class_weights(self.class_weight, sample_weight, stack, classes, codes)
+        gating, gated = self._roles(stack)
+        stack = checked(stack)
+        positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
+        signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
+        with one_blas_thread():
+            features = learn_features(stack, gating, self.gating_components, weights)
+            machines = GatedMachines(
+                stack._storage,
+                gated,
+                features.of(stack),
+                signs,
+                self.C * weights,
+                self.gating,
+                self.gating_ridge,
+                self.tol,
+            )
+            descents = self._descend(machines)
+            best = min(descents, key=lambda descent: descent.curve[-1])
+            solution = machines.solution(best.theta)
+        self._remember_input(X, stack.shape[0])
+        self.classes_ = classes
+        self.kernel_names_ = stack.names
+        self._features, self._gated = features, gated
+        self.gate_intercept_, self.gate_coef_ = best.theta[:, 0], best.theta[:, 1:]
+        self.gate_landmarks_ = features.landmarks
+        self.support_ = np.flatnonzero(solution.beta.any(axis=0))
+        self.dual_coef_ = solution.beta[:, self.support_]
+        self._support_gates = machines.gates(best.theta)[self.support_]
+        self.intercept_ = solution.intercept
+        self.objective_ = solution.objective
+        self.objective_curve_ = np.array(best.curve)
+        self.start_objectives_ = np.array([descent.curve[-1] for descent in descents])
+        self.duality_gap_ = solution.gap
+        self.n_iter_ = len(best.curve)
+        if best.exhausted or solution.gap > self.tol:
+            warnings.warn(
+                f"{type(self).__name__} took {self.n_iter_ - 1} steps (max_iter={self.max_iter}) "
+                f"to the objective {self.objective_:.6g}, and reached the relative duality gap "
+                f"{self.duality_gap_:.2g} (tol={self.tol:g}). Raise max_iter, tol or gating_ridge, "
+                "or bring the kernels to one scale.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _roles(self, stack: KernelStack) -> tuple[Floats, Indices]:
+        """Return the weights of kernels in the gating kernel, and the kernels that are gated."""
+        n_kernels = stack.shape[2]
+        everything = np.arange(n_kernels)
+        which = self.gating_kernel
+        gating = everything if which is None else kernels_of(which, stack.names, "gating_kernel")
+        gated = np.setdiff1d(everything, gating) if self.gating_only else everything
+        if not gated.size:
+            raise ValueError(
+                f"gating_only is True and gating_kernel is {which!r}: of {n_kernels} kernels none "
+                "is left to be gated; expected a gating_kernel that leaves at least one."
+            )
+        weights = np.zeros(n_kernels)
+        weights[gating] = 1.0 / gating.size
+        return weights, gated
+
+    def _descend(self, machines: GatedMachines) -> list[Descent]:
+        """Descend from every start."""
+        rng = check_random_state(self.random_state)
+        descents = []
+        for start in range(self.n_init):
+            theta = rng.normal(size=machines.shape) if start else np.zeros(machines.shape)
+
+            def report(n_steps: int, objective: float, start: int = start) -> None:
+                if self.verbose:
+                    print(f"[LMKL] start {start + 1}, step {n_steps}: objective {objective:.6g}")
+
+            descents.append(machines.descend(theta, self.max_iter, report))
+        return descents
