@@ -26,14 +26,23 @@ MAY_IMPORT = {
     "kernels": {"modalities"},
     "solvers": set(),
     "mkl": {"kernels", "solvers"},
+    "_views": {"modalities", "kernels"},
+    "cca": {"_views", "kernels", "modalities"},
+    "fusion": {"_views", "kernels", "modalities"},
     "datasets": {"modalities"},
-    "compare": {TOP, "datasets"},
-    "cli": {"compare"},
-    TOP: {"modalities", "kernels", "mkl"},
+    "inspection": {"_views", "kernels", "modalities"},
+    "compare": {TOP, "_views", "datasets", "inspection", "modalities"},
+    "cli": {TOP, "compare", "datasets"},
+    TOP: {"modalities", "kernels", "mkl", "cca", "fusion"},
 }
 # What users import from; the rest serves these.
-SHOPS = {TOP, f"{TOP}.datasets", f"{TOP}.cli"}
-INNER_LOOPS = {"mkfusion.kernels._dense", "mkfusion.kernels._threads"}
+SHOPS = {TOP, f"{TOP}.datasets", f"{TOP}.inspection", f"{TOP}.compare", f"{TOP}.cli"}
+INNER_LOOPS = {
+    "mkfusion.kernels._alignment_loops",
+    "mkfusion.kernels._dense",
+    "mkfusion.kernels._string_loops",
+    "mkfusion.kernels._threads",
+}
 HEAVY = ("numba", "matplotlib", "pandas", "rich", "cvxpy")
 
 
@@ -184,6 +193,7 @@ def test_top_level_names_are_all_there():
         "KernelStack",
         "Kernelizer",
         "ColumnKernelizer",
+        "KernelCombiner",
         "MKLClassifier",
         "LinearKernel",
         "PolynomialKernel",
