@@ -4,8 +4,8 @@ More samples than Gram matrices have room for
 
 A kernel on n samples is n² numbers: 8 MB for 1,000 samples, 3.2 GB for 20,000. A
 :class:`~mkfusion.KernelStack` need not hold them. This page fits the same model on six descriptions
-of handwritten digits with the matrices in memory, in a file, approximated by a few of their columns,
-and replaced by random features, and compares what is lost with what is saved.
+of handwritten digits with the matrices in memory, in a file, approximated by a few of their
+columns, and replaced by random features, and compares what is lost with what is saved.
 """
 
 # %%
@@ -136,8 +136,9 @@ for n_components in (10, 30, 100, 300):
 # Which rank, and what it costs
 # -----------------------------
 # Which error is possible with a rank is known from the eigenvalues. Landmarks need about twice the
-# rank, for a simple description (`mor`, six numbers) as for a rich one (`kar`). What is left out says
-# little of the classes: with a third of the trace, a twentieth of the memory gives the same accuracy.
+# rank, for a simple description (`mor`, six numbers) as for a rich one (`kar`). What is left out
+# says little of the classes: without a third of the trace, in a twentieth of the memory, the
+# accuracy is the same.
 
 figure, axes = plt.subplot_mosaic([["rank", "accuracy"], ["exact", "low"]], figsize=(9, 8.5))
 ranks = [1, 3, 10, 30, 100, 300]

@@ -95,7 +95,7 @@ def as_numbers(column: Column) -> NDArray[np.float64]:
 
 
 def _read(column: Any, name: str | int) -> Column:
-    dtype = getattr(column, "dtype", None)
+    dtype: Any = getattr(column, "dtype", None)
     if hasattr(dtype, "categories"):
         values = np.asarray(column, dtype=object)
         kind = "ordinal" if getattr(dtype, "ordered", False) else "nominal"

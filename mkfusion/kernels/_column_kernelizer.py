@@ -75,7 +75,7 @@ class ColumnKernelizer(BaseKernelizer):
         pipelines, not fitted.
     imputation_scores_ : dict of str to float
         With ``missing="impute"``: how well each entry's features are predicted from the other
-        modalities. It is the mean cosine, over (at most 300) training samples, between what is
+        modalities. It is the mean cosine, over (at most 200) training samples, between what is
         predicted by leaving the sample out and what is true, both less the mean: 1 is perfect, 0
         says nothing; NaN where no two samples have the entry and any of the others.
     kernels_ : list of m kernels
@@ -134,8 +134,8 @@ class ColumnKernelizer(BaseKernelizer):
       (Dividing by the share that *both* have is not positive semi-definite.) With
       ``normalize="center"``, the 0 of a missing modality is the mean of the training samples.
     - "impute": kernel regression predicts the modality's features, whatever the modality is made
-      of: phi_k(x_i) = sum_j A_ij phi_k(x_j) over training samples j that have it (at most 2000,
-      evenly spaced), so that ``K'_k = A K_k A'``, positive semi-definite as well. A_i are the
+      of: phi_k(x_i) = sum_j A_ij phi_k(x_j) over training samples j that have it (among at most
+      2000, evenly spaced), so that ``K'_k = A K_k A'``, positive semi-definite as well. A_i are the
       weights of ridge regression with an intercept on the mean of the kernels of the other
       entries that i has, scaled to a mean K(j, j) of 1; training samples j that lack some of these
       take part as in "marginalise". Each entry and each pattern of missing entries has a regression
@@ -209,12 +209,10 @@ class ColumnKernelizer(BaseKernelizer):
         check_is_fitted(self)
         if not isinstance(self._completion, Imputer):
             raise AttributeError('imputation_scores_ is there after fit with missing="impute".')
-        return {
-            entry.name: self._completion.score(
-                e, np.array([other.columns != entry.columns for other in self._entries])
-            )
-            for e, entry in enumerate(self._entries)
-        }
+        columns = [entry.columns for entry in self._entries]
+        others = np.array([[other != one for other in columns] for one in columns])
+        names = [entry.name for entry in self._entries]
+        return dict(zip(names, self._completion.scores(others), strict=True))
 
     @property
     def _named_kernels(self) -> list[tuple[str, Any]]:

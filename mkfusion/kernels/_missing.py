@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from mkfusion.kernels._kernel_regression import KernelRegression, choose_ridge
 from mkfusion.kernels._missing_views import (
@@ -36,13 +37,15 @@ __all__ = [
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Training samples, evenly spaced, from which a missing modality is predicted at most. They bound
-# a factorisation to 3 GFlop, and what is kept for a sample that lacks it to 16 kB.
+# Training samples, evenly spaced, from which missing modalities are predicted at most. They bound
+# a factorisation to 3 GFlop, and what is kept for a sample to 16 kB for each entry that it lacks.
 MAX_DONORS = 2000
 # Those of them by which a ridge is chosen: one number needs no more.
-MAX_VALIDATED = 300
+MAX_VALIDATED = 200
 # Numbers in the factorisations that are kept for new samples: 128 MB.
 MAX_KEPT = 2**24
+# Numbers in the kernels that are kept while patterns are gone through: 512 MB.
+MAX_SHARED = 2**26
 # Samples that a message lists.
 _MAX_SHOWN = 5
 
@@ -173,14 +176,28 @@ class Imputer:
             1.0 / (n * (np.mean(view.pairs(None, None)) or 1.0))
             for view, n in zip(training, n_kernels, strict=True)
         ]
-        self._donors = [_spread(np.flatnonzero(some), MAX_DONORS) for some in present.T]
+        self._pool = _spread(np.arange(len(present)), MAX_DONORS)
+        # Of the pool, the samples that have each entry
+        self._donors = [np.flatnonzero(some) for some in present[self._pool].T]
         self._padded = self._pad(training, present)
+        self._grams: dict[int, Floats] = {}
         self._regressions: dict[tuple[int, bytes], _Prediction] = {}
         self._members = self._members_of(self._padded, present)
 
-    def score(self, e: int, pattern: Mask) -> float:
-        """Return how well entry e is predicted from a pattern of others, NaN if it cannot be."""
-        return self._prediction(e, pattern).score if len(self._used(e, pattern)) > 1 else np.nan
+    def scores(self, patterns: Mask) -> list[float]:
+        """Return how well each entry is predicted from others, NaN where it cannot be.
+
+        Parameters
+        ----------
+        patterns : ndarray of shape (n_entries, n_entries), dtype=bool
+            Row e: those that entry e is predicted from.
+        """
+        scores = [
+            self._prediction(e, pattern).score if len(self._used(e, pattern)) > 1 else np.nan
+            for e, pattern in enumerate(patterns)
+        ]
+        self._grams.clear()
+        return scores
 
     def training_views(self) -> list[View]:
         return self._complete(self._training, self._members)
@@ -207,20 +224,54 @@ class Imputer:
 
     def _members_of(self, padded: Sequence[View], present: Mask) -> list[Members]:
         """Predict every entry's features for the samples that lack it."""
-        members = []
-        for e, donors in enumerate(self._donors):
-            missing = np.flatnonzero(~present[:, e])
-            weights = np.zeros((len(missing), len(donors)))
-            patterns, which = np.unique(present[missing], axis=0, return_inverse=True)
-            for p, pattern in enumerate(patterns):
-                alike = np.flatnonzero(which.ravel() == p)
-                rows = missing[alike]
+        lacking = [positions(~some) for some in present.T]
+        weights = [
+            np.zeros((int(np.sum(at >= 0)), len(donors)))
+            for at, donors in zip(lacking, self._donors, strict=True)
+        ]
+        incomplete = np.flatnonzero(~present.all(axis=1))
+        patterns, which = np.unique(present[incomplete], axis=0, return_inverse=True)
+        for p, pattern in enumerate(patterns):
+            rows = incomplete[which.ravel() == p]
+            values = np.zeros((len(rows), len(self._pool)))
+            for e in _where(pattern):
+                values += self._mean(padded, e, rows, self._pool)
+            values /= np.sqrt(pattern.sum() * self._shared(pattern))
+            for e in _where(~pattern):
                 used, regression, _ = self._prediction(e, pattern)
-                values = self._similarity(padded, rows, donors[used], present[rows], pattern)
-                weights[np.ix_(alike, used)] = regression.weights(values)
-            at = positions(self._present[:, e])[donors]
-            members.append(Members(present[:, e], weights, at))
-        return members
+                predicted = regression.weights(values[:, self._donors[e][used]])
+                weights[e][np.ix_(lacking[e][rows], used)] = predicted
+        self._grams.clear()
+        return [
+            Members(present[:, e], weights[e], positions(self._present[:, e])[self._pool[donors]])
+            for e, donors in enumerate(self._donors)
+        ]
+
+    def _mean(self, padded: Sequence[View], e: int, rows: IndexArray, cols: IndexArray) -> Floats:
+        """Return the mean kernel of entry e between some samples and training samples."""
+        total = np.zeros((len(rows), len(cols)))
+        for view, factor, entry in zip(padded, self._factors, self._entries, strict=True):
+            if entry == e:
+                total += factor * view.block(rows, cols)
+        return total
+
+    def _gram(self, e: int) -> Floats:
+        """Return the mean kernel of entry e between the samples of the pool."""
+        found = self._grams.get(e)
+        if found is None:
+            found = self._mean(self._padded, e, self._pool, self._pool)
+            if (len(self._grams) + 1) * found.size <= MAX_SHARED:
+                self._grams[e] = found
+        return found
+
+    def _shared(self, pattern: Mask) -> IndexArray:
+        """Return how many entries of a pattern the samples of the pool have, 1 for none."""
+        return np.maximum((self._present[self._pool] & pattern).sum(axis=1), 1)
+
+    def _used(self, e: int, pattern: Mask) -> IndexArray:
+        """Return which donors of entry e have anything of a pattern."""
+        present = self._present[self._pool[self._donors[e]]]
+        return np.flatnonzero((present & pattern).any(axis=1))
 
     def _prediction(self, e: int, pattern: Mask) -> _Prediction:
         """Return what predicts entry e for samples that have the entries of a pattern."""
@@ -228,16 +279,13 @@ class Imputer:
         found = self._regressions.get(key)
         if found is None:
             found = self._learn(e, pattern)
-            if sum(one.regression.size for one in self._regressions.values()) < MAX_KEPT:
+            kept = sum(one.regression.size for one in self._regressions.values())
+            if kept + found.regression.size <= MAX_KEPT:
                 self._regressions[key] = found
         return found
 
-    def _used(self, e: int, pattern: Mask) -> IndexArray:
-        """Return which donors of entry e have anything of a pattern."""
-        return np.flatnonzero((self._present[self._donors[e]] & pattern).any(axis=1))
-
     def _learn(self, e: int, pattern: Mask) -> _Prediction:
-        donors, used = self._donors[e], self._used(e, pattern)
+        used = self._used(e, pattern)
         if len(used) < 2:
             others = [name for name, there in zip(self._names, pattern, strict=True) if there]
             raise ValueError(
@@ -245,46 +293,24 @@ class Imputer:
                 "of the training samples have it and any of these; expected at least 2. "
                 "missing='marginalise' needs none."
             )
-        gram = self._between(donors[used], pattern)
+        samples = self._donors[e][used]
         few = _spread(np.arange(len(used)), MAX_VALIDATED)
-        target = self._between(donors[used[few]], np.arange(len(pattern)) == e)
-        ridge, score = choose_ridge(gram[np.ix_(few, few)], target)
-        return _Prediction(used, KernelRegression(gram, ridge), score)
-
-    def _between(self, samples: IndexArray, pattern: Mask) -> Floats:
-        """Return the similarity between training samples."""
-        return self._similarity(self._padded, samples, samples, self._present[samples], pattern)
-
-    def _similarity(
-        self,
-        padded: Sequence[View],
-        rows: IndexArray,
-        cols: IndexArray,
-        present: Mask,
-        pattern: Mask,
-    ) -> Floats:
-        """Return the mean kernel over a pattern of entries, by what two samples both have.
-
-        Parameters
-        ----------
-        padded : sequence of m View of shape (n, n_train)
-        rows, cols : ndarray of shape (r,) and (c,), integer
-        present : ndarray of shape (r, n_entries), dtype=bool
-            What the samples of the rows have.
-        pattern : ndarray of shape (n_entries,), dtype=bool
-
-        Returns
-        -------
-        ndarray of shape (r, c), float64
-        """
-        total = np.zeros((len(rows), len(cols)))
-        for view, factor, e in zip(padded, self._factors, self._entries, strict=True):
-            if pattern[e]:
-                total += factor * view.block(rows, cols)
+        gram = np.zeros((len(used), len(used)))
+        for other in _where(pattern):
+            gram += self._gram(other)[np.ix_(samples, samples)]
         # As Marginaliser does: positive semi-definite.
-        total /= np.sqrt((present & pattern).sum(axis=1))[:, np.newaxis]
-        total /= np.sqrt((self._present[cols] & pattern).sum(axis=1))
-        return total
+        scale = np.sqrt(self._shared(pattern)[samples])
+        gram /= scale
+        gram /= scale[:, np.newaxis]
+        target = self._gram(e)[np.ix_(samples[few], samples[few])]
+        # Threads of BLAS gain little here, and on a busy machine wait longer than they compute.
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
+            ridge, score = choose_ridge(gram[np.ix_(few, few)], target)
+            return _Prediction(used, KernelRegression(gram, ridge), score)
+
+
+def _where(mask: Mask) -> list[int]:
+    return np.flatnonzero(mask).tolist()
 
 
 def _spread(index: IndexArray, size: int) -> IndexArray:

@@ -272,7 +272,8 @@ def test_pairwise_splitting(either: KernelStack) -> None:
 def test_a_checked_stack_is_not_checked_again(stack: KernelStack, monkeypatch) -> None:
     checked = []
     monkeypatch.setattr(
-        "mkfusion.kernels._stack.check_gram_matrix", lambda gram, label, _: checked.append(label)
+        "mkfusion.kernels._gram_checks.check_gram_matrix",
+        lambda gram, label, _: checked.append(label),
     )
     stack.check_gram("X")
     assert checked == ["X[0] ('linear')", "X[1] ('rbf')", "X[2] ('identity')"]
@@ -288,7 +289,8 @@ def test_a_checked_stack_is_not_checked_again(stack: KernelStack, monkeypatch) -
 def test_kernels_of_theory_are_not_checked(monkeypatch) -> None:
     checked = []
     monkeypatch.setattr(
-        "mkfusion.kernels._stack.check_gram_matrix", lambda gram, label, _: checked.append(label)
+        "mkfusion.kernels._gram_checks.check_gram_matrix",
+        lambda gram, label, _: checked.append(label),
     )
     kernelizer = Kernelizer(["rbf", "sigmoid"], normalize=None)
     kernelizer.fit_transform(X).materialize().check_gram()
