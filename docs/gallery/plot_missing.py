@@ -114,9 +114,10 @@ for rate in (0.0, 0.6):
 # ---------------------------------------
 # Co-learning: all descriptions in training, one at predict (a modality that is absent altogether
 # is missing in all samples). The part of a model that is left under "marginalise" was not made to
-# stand alone, and does worse than a model of the one description; less so if kernels are centred,
-# which puts what is missing at the mean of the training samples. With "impute" it does as well as
-# that model, no better: what is predicted from a description holds nothing that it does not hold
+# stand alone, and does worse than a model of the one description. Kernels that are centred put what
+# is missing at the mean of the training samples, which is far better for one of the descriptions
+# and no better for the others. With "impute" it does about as well as the model of the one
+# description, no better: what is predicted from a description holds nothing that it does not hold
 # itself. What is gained is one model for whatever there is.
 
 complete = views[train]

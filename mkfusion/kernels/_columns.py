@@ -142,6 +142,8 @@ def in_two_dimensions(data: Any) -> Any:
     """Return a single column in two dimensions, other samples as they are."""
     if hasattr(data, "to_frame"):
         return data.to_frame()
+    if isinstance(data, list) and all(np.ndim(item) == 0 for item in data):
+        data = np.array(data, dtype=None if None not in data else object)
     return data.reshape(-1, 1) if isinstance(data, np.ndarray) and data.ndim == 1 else data
 
 

@@ -201,6 +201,15 @@ def test_it_looks_at_training_samples_only() -> None:
     assert kernelizer.fit(TABLE).kernel_names_ == ["lab:clinical"]
 
 
+@pytest.mark.parametrize("values", [list("xxyzxy"), [True, False] * 3, [1.0, 2.0, 3.0] * 2])
+def test_a_list_is_a_column(values: list) -> None:
+    of_list = ColumnKernelizer([("a", "auto", "g")]).fit_transform(Modalities(g=values))
+    column = np.array(values)[:, np.newaxis]
+    of_column = ColumnKernelizer([("a", "auto", "g")]).fit_transform(Modalities(g=column))
+    assert of_list.names == of_column.names
+    np.testing.assert_array_equal(of_list.gram(0), of_column.gram(0))
+
+
 def test_modalities_in_cross_validation() -> None:
     X = Modalities(
         table=TABLE.drop(columns=["zip", "note"]), notes=TEXTS, vectors=rng.normal(size=(N, 120))
