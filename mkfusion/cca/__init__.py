@@ -1,0 +1,26 @@
+"""Shared spaces between modalities, and what they are used for."""
+
+from mkfusion.cca._cca import CCA
+from mkfusion.cca._fusion import CCAFusion
+from mkfusion.cca._kernel import KernelCCA
+from mkfusion.cca._multiset import MultisetCCA
+from mkfusion.cca._permutation import PermutationTest, canonical_permutation_test
+from mkfusion.cca._retrieval import Retrieved, mean_average_precision, recall_at_k, retrieve
+from mkfusion.cca._validation import CrossValidatedCorrelations, cross_validated_correlations
+from mkfusion.cca._zero_shot import ZeroShotClassifier
+
+__all__ = [
+    "CCA",
+    "CCAFusion",
+    "CrossValidatedCorrelations",
+    "KernelCCA",
+    "MultisetCCA",
+    "PermutationTest",
+    "Retrieved",
+    "ZeroShotClassifier",
+    "canonical_permutation_test",
+    "cross_validated_correlations",
+    "mean_average_precision",
+    "recall_at_k",
+    "retrieve",
+]
