@@ -26,11 +26,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         for kind in ("Classifier", "Regressor")
     },
     # The offset is bounded by what the primary modality says: here, that is all there is to know.
-    "ModalityShiftRegressor": {"primary": "all", "modalities": TWO_VIEWS},
+    "ModalityShiftRegressor": {"primary": "all", "modalities": TWO_VIEWS, "tol": 1e-12},
     "Kernelizer": {"kernels": ["linear", "rbf"]},
     "CompositeKernel": {"kernels": ["linear", "rbf"]},
     "ColumnKernelizer": {"kernels": [("first", "rbf", [0]), ("all", "linear", slice(None))]},
     "PrecomputedKernel": {"gram": np.eye(3)},
+    # The checks' samples are fewer than products, and classes far apart: a warning without penalty.
+    # tests/fusion/test_interaction_scikit_learn.py does them all without one, and ignores these.
+    "InteractionClassifier": {"penalty": "ridge", "alpha": 0.1},
+    "InteractionRegressor": {"penalty": "ridge", "alpha": 0.1},
     "CCA": {"n_components": 1},
     "CCAFusion": {"n_components": 1, "modalities": TWO_VIEWS},
     "MultisetCCA": {"n_components": 1, "modalities": TWO_VIEWS},

@@ -1,0 +1,23 @@
+"""Fusion of features, of predictions, and of both: what kernel fusion is compared with."""
+
+from mkfusion.fusion._early import EarlyFusionClassifier, EarlyFusionRegressor
+from mkfusion.fusion._gated import GatedFusionClassifier, GatedFusionRegressor
+from mkfusion.fusion._interaction_classifier import InteractionClassifier
+from mkfusion.fusion._interaction_display import InteractionDisplay
+from mkfusion.fusion._interaction_regressor import InteractionRegressor
+from mkfusion.fusion._late import LateFusionClassifier, LateFusionRegressor
+from mkfusion.fusion._shift import ModalityShiftClassifier, ModalityShiftRegressor
+
+__all__ = [
+    "EarlyFusionClassifier",
+    "EarlyFusionRegressor",
+    "GatedFusionClassifier",
+    "GatedFusionRegressor",
+    "InteractionClassifier",
+    "InteractionDisplay",
+    "InteractionRegressor",
+    "LateFusionClassifier",
+    "LateFusionRegressor",
+    "ModalityShiftClassifier",
+    "ModalityShiftRegressor",
+]

@@ -1,0 +1,333 @@
+"""Early fusion: one estimator on the features of all modalities."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin, RegressorMixin, clone, is_classifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metaestimators import _BaseComposition, available_if
+from sklearn.utils.validation import check_is_fitted
+
+from mkfusion._views import View, check_features, take_views
+from mkfusion.fusion._blocks import Blocks, Entry, join, named_transformers, read_entries
+from mkfusion.fusion._inputs import (
+    check_labels,
+    check_numbers,
+    check_weights,
+    fit_weighted,
+    read_again,
+    read_training,
+)
+
+__all__ = ["EarlyFusionClassifier", "EarlyFusionRegressor"]
+
+
+def _inner_has(method: str) -> Any:
+    def check(fusion: _EarlyFusion) -> bool:
+        inner = getattr(fusion, "estimator_", fusion.estimator)
+        return hasattr(LogisticRegression if inner is None else inner, method)
+
+    return check
+
+
+class _EarlyFusion(_BaseComposition):
+    estimator: Any
+    modalities: list[Any] | None
+    block_scaling: bool
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "modalities": [list, None],
+        "block_scaling": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        modalities: list[Any] | None = None,
+        *,
+        block_scaling: bool = True,
+    ) -> None:
+        self.estimator = estimator
+        self.modalities = modalities
+        self.block_scaling = block_scaling
+
+    @property
+    def _named_transformers(self) -> list[tuple[str, Any]]:
+        return named_transformers(self.modalities)
+
+    @_named_transformers.setter
+    def _named_transformers(self, pairs: list[tuple[str, Any]]) -> None:
+        found = dict(pairs)
+        self.modalities = [
+            (entry[0], found[entry[0]], entry[2]) if len(entry) == 3 else entry
+            for entry in self.modalities or []
+        ]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of the estimator and the transformers included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include ``estimator__parameter``, and ``name`` and ``name__parameter`` of
+            each modality that has a transformer.
+
+        Returns
+        -------
+        dict
+        """
+        return self._get_params("_named_transformers", deep=deep)
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters, those of the estimator and the transformers included.
+
+        Parameters
+        ----------
+        **params : dict
+            Under the names that `get_params` returns.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._set_params("_named_transformers", **params)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Make features of every modality, and fit the estimator to all of them.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Training samples.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weight of each sample, for the estimator, which must take it, for
+            transformers that do, and for the scales of the blocks.
+
+        Returns
+        -------
+        self : object
+            Fitted fusion.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If modalities or columns are not there, or cannot be made into numbers; the message
+            says of which modality.
+        """
+        self._validate_params()
+        entries = None if self.modalities is None else read_entries(self.modalities)
+        if entries is not None:
+            self._validate_names([str(entry.name) for entry in entries])
+        pairs = None if entries is None else [(entry.name, entry.columns) for entry in entries]
+        X, views = read_training(X, pairs)
+        if entries is None:
+            entries = [Entry(view.name, None, view.columns) for view in views]
+        targets = check_labels(X, y) if is_classifier(self) else check_numbers(X, y)
+        weights = check_weights(sample_weight, X)
+        blocks = Blocks(entries, self.block_scaling)
+        features = join(blocks.fit(take_views(X, views), targets.given, weights))
+        estimator = self.estimator
+        if estimator is None:
+            estimator = Ridge() if targets.classes is None else LogisticRegression()
+        fitted = fit_weighted(clone(estimator), features, targets.given, weights)
+        # Only now: nothing is kept of a fit that fails.
+        check_features(self, X, views, fitting=True)
+        self._views: list[View] = views
+        self._blocks = blocks
+        self._sparse = issparse(features)
+        self.estimator_ = fitted
+        self.transformers_ = dict(zip(blocks.names, blocks.transformers, strict=True))
+        self.block_scales_ = dict(zip(blocks.names, blocks.scales.tolist(), strict=True))
+        if targets.classes is not None:
+            self.classes_ = fitted.classes_
+        return self
+
+    def features(self, X: Any) -> Any:
+        """Return what the estimator sees: the features of all modalities.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        ndarray or sparse matrix of shape (n_samples, n_features_of_all)
+            Modalities in their order.
+        """
+        check_is_fitted(self)
+        return join(self._blocks.transform(read_again(self, X, self._views)), self._sparse)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the prediction for each sample.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Class labels, or numbers.
+        """
+        features = self.features(X)
+        return np.asarray(self.estimator_.predict(features))
+
+
+class EarlyFusionClassifier(ClassifierMixin, _EarlyFusion):
+    """Fit one classifier to the features of all modalities, side by side.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        None is logistic regression.
+    modalities : list of (name, columns) or (name, transformer, columns) tuples, default=None
+        `columns` is a modality's name, or columns as in :class:`sklearn.compose.ColumnTransformer`.
+        `transformer` makes features of them: texts need one, and signals; "passthrough" takes
+        them as they are, and without one they are scaled by
+        :class:`sklearn.preprocessing.StandardScaler`. Parameters are reached by
+        ``name__parameter``. None is all of `Modalities`, or one modality of all columns.
+    block_scaling : bool, default=True
+        Whether the features of each modality are divided by the square root of the sum of their
+        variances in the training samples. Every modality then counts the same in distances and
+        penalties, be it of 5 columns or of 1000.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        Fitted to all features.
+    transformers_ : dict of str to transformer
+        Each modality's, fitted.
+    block_scales_ : dict of str to float
+        What each modality's features are multiplied by.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    n_features_in_ : int
+        Number of columns or modalities seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if they have any that are strings.
+
+    See Also
+    --------
+    LateFusionClassifier : One classifier per modality, combined.
+    ColumnKernelizer : Kernels of the modalities instead of features.
+    sklearn.compose.ColumnTransformer : Features of groups of columns.
+
+    Notes
+    -----
+    What block scaling does not change: trees, and linear models without a penalty.
+
+    It makes features small, those of wide modalities smaller: 1 / sqrt(n_columns) for standardised
+    ones. Strengths of penalties mean something else than without it; search them by
+    ``estimator__C``.
+
+    Features are sparse if a modality's are and less than 30 % of all are not zero.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from mkfusion import EarlyFusionClassifier, Modalities
+    >>> X = Modalities(
+    ...     vitals=[[36.6, 70.0], [39.5, 110.0], [36.8, 64.0], [39.1, 95.0]],
+    ...     notes=["calm", "hot and restless", "calm, slept", "hot"],
+    ... )
+    >>> fusion = EarlyFusionClassifier(
+    ...     modalities=[("vitals", "vitals"), ("notes", TfidfVectorizer(), "notes")]
+    ... )
+    >>> fusion.fit(X, ["well", "ill", "well", "ill"]).predict(X)
+    array(['well', 'ill', 'well', 'ill'], dtype='<U4')
+    >>> {name: round(scale, 2) for name, scale in fusion.block_scales_.items()}
+    {'vitals': 0.71, 'notes': 1.28}
+    """
+
+    @available_if(_inner_has("predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the probability of every class, if the estimator has it.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        features = self.features(X)
+        return np.asarray(self.estimator_.predict_proba(features))
+
+    @available_if(_inner_has("decision_function"))
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return how far samples lie on the side of each class, if the estimator has it.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+        """
+        features = self.features(X)
+        return np.asarray(self.estimator_.decision_function(features))
+
+
+class EarlyFusionRegressor(RegressorMixin, _EarlyFusion):
+    """Fit one regressor to the features of all modalities, side by side.
+
+    Parameters
+    ----------
+    estimator : regressor, default=None
+        None is ridge regression.
+    modalities : list of (name, columns) or (name, transformer, columns) tuples, default=None
+        As in :class:`EarlyFusionClassifier`.
+    block_scaling : bool, default=True
+        Whether the features of each modality are divided by the square root of the sum of their
+        variances in the training samples. Every modality then counts the same in distances and
+        penalties, be it of 5 columns or of 1000.
+
+    Attributes
+    ----------
+    estimator_ : regressor
+        Fitted to all features.
+    transformers_ : dict of str to transformer
+        Each modality's, fitted.
+    block_scales_ : dict of str to float
+        What each modality's features are multiplied by.
+    n_features_in_ : int
+        Number of columns or modalities seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if they have any that are strings.
+
+    See Also
+    --------
+    LateFusionRegressor : One regressor per modality, combined.
+    InteractionRegressor : Products of modalities as well.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from mkfusion import EarlyFusionRegressor
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> modalities = [("body", ["age", "sex", "bmi", "bp"]), ("blood", slice("s1", "s6"))]
+    >>> fusion = EarlyFusionRegressor(modalities=modalities).fit(X, y)
+    >>> round(fusion.score(X, y), 2)
+    0.52
+    >>> fusion.features(X).var(axis=0)[:4].sum().round(6)
+    np.float64(1.0)
+    """

@@ -1,0 +1,379 @@
+"""One estimator per modality: fitting them, and predicting out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, Options
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from mkfusion._views import View, check_features, take_views
+from mkfusion.fusion._inputs import (
+    Targets,
+    about,
+    check_columns,
+    check_labels,
+    check_numbers,
+    check_weights,
+    default_scaler,
+    fit_weighted,
+    read_again,
+    read_training,
+    seen_by,
+    split_samples,
+)
+
+__all__ = [
+    "Expert",
+    "ExpertFusion",
+    "HeldOut",
+    "Reading",
+    "calibration",
+    "default_estimator",
+    "fit_experts",
+    "response",
+]
+
+_Array = NDArray[np.float64]
+_Rows = NDArray[np.intp]
+_Splits = list[tuple[_Rows, _Rows]]
+
+
+class Expert(NamedTuple):
+    """An estimator that is to be fitted to one modality.
+
+    Attributes
+    ----------
+    name : str
+    estimator : estimator
+    data : samples
+        Its modality's.
+    calibrate : str or None
+        Method of calibration; None for the estimator as it is.
+    """
+
+    name: str
+    estimator: Any
+    data: Any
+    calibrate: str | None = None
+
+
+class Reading(NamedTuple):
+    """What `fit` was given.
+
+    Attributes
+    ----------
+    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+    views : list of View
+    data : list of n_modalities samples
+    targets : Targets
+    weights : ndarray of shape (n_samples,) or None
+    """
+
+    X: Any
+    views: list[View]
+    data: list[Any]
+    targets: Targets
+    weights: _Array | None
+
+    @property
+    def share(self) -> _Array:
+        """The weight of each sample, of shape (n_samples,), 1 if none is given."""
+        n_samples = len(self.targets.given)
+        return np.ones(n_samples) if self.weights is None else self.weights
+
+
+class HeldOut(NamedTuple):
+    """What experts say of samples that they were not fitted to.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_held_out,)
+        The samples that some split holds out.
+    responses : ndarray of shape (n_held_out, n_experts, n_outputs)
+        Probabilities of the classes, or a prediction; their means over several splits.
+    """
+
+    rows: _Rows
+    responses: _Array
+
+
+def default_estimator(data: Any, classes: Any) -> Any:
+    """Return a linear model of scaled columns."""
+    return make_pipeline(default_scaler(data), Ridge() if classes is None else LogisticRegression())
+
+
+def response(estimator: Any, data: Any, classes: NDArray[Any] | None) -> _Array:
+    """Return probabilities of all classes, or predictions, of shape (n_samples, n_outputs)."""
+    data = seen_by(estimator, data)
+    if classes is None:
+        predicted = np.asarray(estimator.predict(data), dtype=np.float64)
+        return predicted.reshape(len(predicted), 1)
+    found = np.asarray(estimator.predict_proba(data), dtype=np.float64)
+    chances = np.zeros((len(found), len(classes)))
+    chances[:, np.searchsorted(classes, estimator.classes_)] = found
+    return chances
+
+
+def calibration(estimator: Any, method: str) -> str | None:
+    """Return how an estimator's probabilities are calibrated: None if they are left as they are."""
+    if method != "auto":
+        return method
+    return None if hasattr(estimator, "predict_proba") else "sigmoid"
+
+
+def fit_experts(
+    experts: Sequence[Expert],
+    targets: Targets,
+    weights: _Array | None,
+    splits: _Splits | None,
+    *,
+    held_out: bool,
+    n_jobs: int | None,
+) -> tuple[list[Any], HeldOut | None]:
+    """Fit every expert to all samples and, if asked to, to the training part of every split.
+
+    Parameters
+    ----------
+    experts : sequence of Expert
+    targets : Targets
+    weights : ndarray of shape (n_samples,) or None
+    splits : list of (training rows, held-out rows), or None
+        Needed to hold out, and to calibrate.
+    held_out : bool
+        Whether to predict out of fold.
+    n_jobs : int or None
+
+    Returns
+    -------
+    fitted : list of n_experts estimators
+    held_out : HeldOut or None
+    """
+    everything = np.arange(len(targets.given))
+    parts = [(everything, everything[:0])]
+    if held_out:
+        assert splits is not None
+        parts += splits
+    found = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_expert)(expert, targets, weights, splits, train, test)
+        for expert in experts
+        for train, test in parts
+    )
+    found = [found[i : i + len(parts)] for i in range(0, len(found), len(parts))]
+    fitted = [first for (first, _), *_ in found]
+    if not held_out:
+        return fitted, None
+    total = np.zeros((len(everything), len(experts), found[0][1][1].shape[1]))
+    count = np.zeros(len(everything))
+    for s, (_, test) in enumerate(parts[1:], start=1):
+        count[test] += 1
+        for k, of_expert in enumerate(found):
+            total[test, k] += of_expert[s][1]
+    rows = np.flatnonzero(count)
+    return fitted, HeldOut(rows, total[rows] / count[rows, np.newaxis, np.newaxis])
+
+
+def _fit_expert(
+    expert: Expert,
+    targets: Targets,
+    weights: _Array | None,
+    splits: _Splits | None,
+    train: _Rows,
+    test: _Rows,
+) -> tuple[Any, _Array | None]:
+    with about(expert.name):
+        estimator = clone(expert.estimator)
+        if expert.calibrate is not None:
+            assert splits is not None
+            estimator = CalibratedClassifierCV(
+                estimator, method=expert.calibrate, cv=_inside(train, splits)
+            )
+        data = seen_by(estimator, expert.data)
+        whole = len(train) == len(targets.given) and len(test) == 0
+        fit_weighted(
+            estimator,
+            data if whole else _safe_indexing(data, train),
+            targets.given[train],
+            None if weights is None else weights[train],
+        )
+        if len(test) == 0:
+            return estimator, None
+        # The estimator of a split is not needed any more.
+        return None, response(estimator, _safe_indexing(data, test), targets.classes)
+
+
+def _inside(train: _Rows, splits: _Splits) -> _Splits:
+    """Return the splits among training rows only, numbered by their places among these.
+
+    What the splitter keeps together, as groups, stays together.
+    """
+    place = np.full(1 + max(max(rows.max(initial=0) for rows in pair) for pair in splits), -1)
+    place[train[train < len(place)]] = np.flatnonzero(train < len(place))
+    inner = [(place[fit], place[held]) for fit, held in splits]
+    inner = [(fit[fit >= 0], held[held >= 0]) for fit, held in inner]
+    inner = [(fit, held) for fit, held in inner if len(fit) and len(held)]
+    if not inner:
+        raise ValueError(
+            f"cv makes {len(splits)} splits; expected three or more where probabilities are "
+            "calibrated and combined by what was learned out of fold: each training part is split "
+            "again."
+        )
+    return inner
+
+
+class ExpertFusion(_BaseComposition):
+    """Fit one estimator per modality; what is common to those that do."""
+
+    estimators: list[tuple[str, Any, Any]] | None
+    estimator: Any
+    modalities: list[tuple[str, Any]] | None
+    cv: Any
+    n_jobs: int | None
+    _views: list[View]
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimators": [list, None],
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "modalities": [list, None],
+        "cv": ["cv_object"],
+        "calibrate": [Options(str, {"auto", "sigmoid", "isotonic"})],
+        "n_jobs": [Integral, None],
+    }
+
+    @property
+    def _named_estimators(self) -> list[tuple[str, Any]]:
+        """Pairs (name, estimator), none where they are malformed: `fit` refuses them."""
+        try:
+            return [(name, estimator) for name, estimator, _ in self.estimators or []]
+        except (TypeError, ValueError):
+            return []
+
+    @_named_estimators.setter
+    def _named_estimators(self, pairs: list[tuple[str, Any]]) -> None:
+        self.estimators = [
+            (name, estimator, columns)
+            for (name, estimator), (_, _, columns) in zip(pairs, self.estimators or [], strict=True)
+        ]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of the modalities' estimators included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include ``name`` and ``name__parameter`` of each of `estimators`, and
+            ``estimator__parameter``.
+
+        Returns
+        -------
+        dict
+        """
+        return self._get_params("_named_estimators", deep=deep)
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters, those of the modalities' estimators included.
+
+        Parameters
+        ----------
+        **params : dict
+            Under the names that `get_params` returns.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._set_params("_named_estimators", **params)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> Reading:
+        """Check everything that `fit` was given, and find the modalities."""
+        self._validate_params()
+        pairs = self.modalities
+        if self.estimators is not None:
+            if self.estimator is not None or self.modalities is not None:
+                raise ValueError(
+                    "estimators is given, and estimator or modalities as well; expected either "
+                    "estimators, or an estimator that is cloned for each of the modalities."
+                )
+            check_columns(self.estimators, "estimators", "(name, estimator, columns)")
+            for i, entry in enumerate(self.estimators):
+                if not isinstance(entry, tuple) or len(entry) != 3:
+                    raise TypeError(
+                        f"estimators[{i}] is {entry!r}; expected (name, estimator, columns)."
+                    )
+                if not hasattr(entry[1], "fit"):
+                    raise TypeError(f"estimators[{i}] has {entry[1]!r}, which has no fit.")
+            self._validate_names([str(name) for name, _, _ in self.estimators])
+            pairs = [(name, columns) for name, _, columns in self.estimators]
+        X, views = read_training(X, pairs)
+        targets = check_labels(X, y) if is_classifier(self) else check_numbers(X, y)
+        weights = check_weights(sample_weight, X)
+        return Reading(X, views, take_views(X, views), targets, weights)
+
+    def _fit_experts(
+        self, reading: Reading, groups: Any, *, held_out: bool, calibrate: str | None
+    ) -> tuple[list[Any], HeldOut | None]:
+        """Fit every expert, and predict out of fold if asked to.
+
+        Parameters
+        ----------
+        reading : Reading
+        groups : array-like of shape (n_samples,) or None
+        held_out : bool
+        calibrate : {"auto", "sigmoid", "isotonic"} or None
+        """
+        targets = reading.targets
+        experts = []
+        for i, (view, part) in enumerate(zip(reading.views, reading.data, strict=True)):
+            with about(view.name):
+                if self.estimators is not None:
+                    estimator = self.estimators[i][1]
+                elif self.estimator is not None:
+                    estimator = self.estimator
+                else:
+                    estimator = default_estimator(part, targets.classes)
+                method = None if calibrate is None else calibration(estimator, calibrate)
+                experts.append(Expert(view.name, estimator, part, method))
+        asked = held_out or any(expert.calibrate for expert in experts)
+        splits = split_samples(self.cv, targets, groups) if asked else None
+        return fit_experts(
+            experts, targets, reading.weights, splits, held_out=held_out, n_jobs=self.n_jobs
+        )
+
+    def _keep(self, reading: Reading, fitted: list[Any]) -> None:
+        """Remember what was learned: at the end, so that nothing is kept of a fit that fails."""
+        check_features(self, reading.X, reading.views, fitting=True)
+        self._views = reading.views
+        self.estimators_ = fitted
+        self.modality_names_ = [view.name for view in reading.views]
+        if reading.targets.classes is not None:
+            self.classes_ = reading.targets.classes
+
+    def _parts(self, X: Any) -> list[Any]:
+        """Return each modality's part of new samples."""
+        check_is_fitted(self)
+        return read_again(self, X, self._views)
+
+    def _responses(self, data: list[Any]) -> _Array:
+        """Return what the experts say, of shape (n_samples, n_experts, n_outputs)."""
+        classes = getattr(self, "classes_", None)
+        found = []
+        for view, estimator, part in zip(self._views, self.estimators_, data, strict=True):
+            with about(view.name):
+                found.append(response(estimator, part, classes))
+        return np.stack(found, axis=1)
