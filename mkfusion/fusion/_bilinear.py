@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from mkfusion.fusion._penalized import fit_loss, fold_losses, ridge_path
+from mkfusion.fusion._penalized import PenalizedFit, fit_loss, fold_losses, ridge_logistic
 
 __all__ = ["LowRankData", "LowRankFit", "LowRankSettings", "choose_rank", "fit_low_rank", "spread"]
 
 _Array = NDArray[np.float64]
 
 _MOST_RANKS = 5
-_N_STARTS = 2
+_NEWTON_STEPS = 2
 # Without a penalty: settles only what the samples leave open, such as the factors' lengths.
 NO_RIDGE = 1e-8
-ALPHAS = np.logspace(-1, -4, 4)
+ALPHAS = np.logspace(0, -3, 5)
 _ROUGH = 1e-4  # tolerance that is enough to choose a rank
 # Ranks whose loss differs by less than this share of the main effects' are equally good.
 _SAME_LOSS = 1e-3
@@ -60,12 +60,15 @@ class LowRankSettings(NamedTuple):
     max_iter : int
         Sweeps.
     random_state : int
+    n_starts : int, default=3
+        Of each rank.
     """
 
     logistic: bool
     tol: float
     max_iter: int
     random_state: int
+    n_starts: int = 3
 
 
 class LowRankFit(NamedTuple):
@@ -116,7 +119,7 @@ def fit_low_rank(
     """Minimise ``mean loss + alpha / 2 (||coef||^2 + sum_m ||factor_m||^2)`` for ranks 0 to `rank`.
 
     All coefficients that multiply one modality's columns, and all main effects, are solved for
-    exactly while the others stay [1]_; with two modalities, the penalty on the factors is one on
+    while the others stay [1]_; with two modalities, the penalty on the factors is one on
     the nuclear norm of the matrix of products [2]_. The objective has local minima: each rank
     starts from the best fit of the rank before with one component more, and from others at random.
 
@@ -140,12 +143,12 @@ def fit_low_rank(
     rng = np.random.RandomState(settings.random_state)
     fits = [_main_effects(data, alpha, settings)]
     for r in range(1, rank + 1):
-        added = [_random(data, 1, rng) for _ in range(_N_STARTS)]
+        added = [_random(data, 1, rng) for _ in range(max(1, settings.n_starts - 1))]
         starts = [
             [np.hstack([old, new]) for old, new in zip(fits[-1].factors, one, strict=True)]
             for one in added
         ]
-        if r > 1:
+        if len(starts) < settings.n_starts:
             starts.append(_random(data, r, rng))
         found = [_alternate(data, start, fits[0], alpha, settings) for start in starts]
         fits.append(min(found, key=lambda fit: fit.objectives[-1]))
@@ -167,16 +170,22 @@ def _main_effects(data: LowRankData, alpha: float, settings: LowRankSettings) ->
 
 
 def _solve(
-    design: _Array, data: LowRankData, alpha: float, settings: LowRankSettings
+    design: _Array,
+    data: LowRankData,
+    alpha: float,
+    settings: LowRankSettings,
+    start: tuple[float, _Array] | None = None,
 ) -> tuple[float, _Array]:
     """Minimise the mean loss plus ``alpha / 2 ||coef||^2`` over an intercept and coefficients.
 
-    Thousands of small problems: the least squares ones are solved here for the time that
-    :class:`sklearn.linear_model.Ridge` takes to check its input.
+    Of the log loss a few Newton steps from the start do: it decreases, and its turn comes again.
+    Least squares are solved here for the time that :class:`sklearn.linear_model.Ridge` takes to
+    check its input: there are thousands of them, all small.
     """
     if settings.logistic:
-        alphas = np.array([alpha])
-        (fit,) = ridge_path(design, data.target, data.weights, alphas, logistic=True)
+        before = None if start is None else PenalizedFit(start[1], start[0], alpha)
+        steps = 100 if start is None else _NEWTON_STEPS
+        fit = ridge_logistic(design, data.target, data.weights, alpha, before, steps)
         return fit.intercept, fit.coef
     shares = data.weights / data.weights.sum()
     root = np.sqrt(shares)
@@ -185,7 +194,8 @@ def _solve(
     target = (data.target - middle) * root
     wide = columns.shape[0] < columns.shape[1]
     gram = columns @ columns.T if wide else columns.T @ columns
-    gram[np.diag_indices_from(gram)] += alpha
+    # Columns in large units would else leave nothing of a small ridge but rounding.
+    gram[np.diag_indices_from(gram)] += max(alpha, 1e-14 * float(np.trace(gram)))
     if wide:
         coef = columns.T @ cho_solve(cho_factor(gram), target)
     else:
@@ -219,7 +229,8 @@ def _alternate(
             others = np.prod([p for k, p in enumerate(projected) if k != m], axis=0)
             products = (block[:, :, None] * others[:, None, :]).reshape(len(block), -1)
             design = np.hstack([data.main, products])
-            intercept, coef = _solve(design, data, alpha, settings)
+            now = fit.intercept, np.r_[fit.coef, fit.factors[m].ravel()]
+            intercept, coef = _solve(design, data, alpha, settings, now)
             n_main = data.main.shape[1]
             factors = list(fit.factors)
             factors[m] = coef[n_main:].reshape(block.shape[1], -1)
@@ -242,7 +253,7 @@ def _balanced(factors: list[_Array]) -> list[_Array]:
     return [u * scale for u, scale in zip(factors, scales, strict=True)]
 
 
-def in_order(fit: LowRankFit) -> LowRankFit:
+def _in_order(fit: LowRankFit) -> LowRankFit:
     """Return a fit with its components from the strongest on, and signs that are settled."""
     lengths = np.prod([np.linalg.norm(u, axis=0) for u in fit.factors], axis=0)
     order = np.argsort(-lengths, kind="stable")
@@ -297,7 +308,7 @@ def choose_rank(
 
         def losses_of(train: Any, test: Any) -> list[float]:
             inside, outside = data.take(train), data.take(test)
-            rough = settings._replace(tol=max(settings.tol, _ROUGH))
+            rough = settings._replace(tol=max(settings.tol, _ROUGH), n_starts=1)
             return [
                 fit_loss(
                     fit.predict(outside.main, outside.blocks),
@@ -316,4 +327,4 @@ def choose_rank(
         if verbose:
             print(f"[low_rank] rank={best[1]}, alpha={best[0]:.3g}: least loss out of fold")
     fit = fit_low_rank(data, best[1], best[0], settings)[-1]
-    return in_order(fit), best[1], best[0]
+    return _in_order(fit), best[1], best[0]

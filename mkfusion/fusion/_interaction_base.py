@@ -208,12 +208,12 @@ class BaseInteraction(BaseEstimator):
             self._warn_unconverged("a step that still helps")
         return fit.coef * unit, middle + fit.intercept * unit
 
-    def _warn_unconverged(self, reached: str) -> None:
+    def _warn_unconverged(self, reached: str, stacklevel: int = 5) -> None:
         warnings.warn(
             f"{type(self).__name__} stopped at {reached} after max_iter={self.max_iter} "
             f"iterations; expected tol={self.tol:g}. Raise max_iter or tol.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=stacklevel,
         )
 
     # ---------------------------------------------------------------------------- prediction

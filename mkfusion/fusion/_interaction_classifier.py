@@ -67,7 +67,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         Relative duality gap to reach with "lasso" and "group"; for "low_rank" the decrease of the
         objective at which to stop, relative to that of main effects.
     max_iter : int, default=10000
-        Most iterations.
+        Most iterations, and sweeps over the modalities of "low_rank".
     n_jobs : int, default=None
         Folds to fit at the same time.
     random_state : int, RandomState instance or None, default=None
@@ -270,7 +270,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         return self.classes_[positive.astype(np.intp)]
 
     def _solve(self, values: _Array, target: _Array, weights: _Array, basis: Basis) -> _Array:
-        fit = fit_logistic(basis.values, target, weights, stop_far=True)
+        fit = fit_logistic(basis.values, target, weights, stop_far=True, max_iter=self.max_iter)
         if not fit.converged:
             kept = [j for j, row in enumerate(basis.back[1:]) if row.any()]
             names = [self._terms.names[j] for j in kept]
@@ -279,10 +279,12 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
                 self._no_inference = self._say_separated(found, fit.loss, weights)
                 warnings.warn(self._no_inference, ConvergenceWarning, stacklevel=5)
             else:
-                fit = fit_logistic(basis.values, target, weights, start=fit.coef)
+                fit = fit_logistic(
+                    basis.values, target, weights, start=fit.coef, max_iter=self.max_iter
+                )
                 if not fit.converged:
-                    self._no_inference = "the Newton steps of maximum likelihood did not converge."
-                    self._warn_unconverged("Newton steps that still help")
+                    self._no_inference = "maximum likelihood did not converge, see the warning."
+                    self._warn_unconverged("a Newton step that still helps", stacklevel=6)
         self.n_iter_ = fit.n_iter
         return np.asarray(basis.back @ fit.coef)
 

@@ -72,7 +72,7 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         Relative duality gap to reach with "lasso" and "group"; for "low_rank" the decrease of the
         objective at which to stop, relative to that of main effects.
     max_iter : int, default=10000
-        Most iterations.
+        Most iterations of "lasso" and "group", and sweeps over the modalities of "low_rank".
     n_jobs : int, default=None
         Folds to fit at the same time.
     random_state : int, RandomState instance or None, default=None

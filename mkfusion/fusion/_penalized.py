@@ -22,7 +22,7 @@ __all__ = [
     "fit_penalized",
     "fold_losses",
     "make_groups",
-    "ridge_path",
+    "ridge_logistic",
 ]
 
 _Array = NDArray[np.float64]
@@ -93,7 +93,7 @@ def make_groups(terms: Terms, penalty: str) -> list[NDArray[np.intp]]:
     return groups
 
 
-def ridge_path(
+def _ridge_path(
     terms: _Array,
     target: _Array,
     weights: _Array,
@@ -102,25 +102,46 @@ def ridge_path(
     logistic: bool,
 ) -> Iterator[PenalizedFit]:
     """Yield the minimisers of the mean loss plus ``alpha / 2 ||coef||^2`` for several alphas."""
-    total = float(weights.sum())
     if not logistic:
         for alpha in alphas:
-            model = Ridge(alpha=alpha * total).fit(terms, target, sample_weight=weights)
+            model = Ridge(alpha=alpha * weights.sum()).fit(terms, target, sample_weight=weights)
             yield PenalizedFit(model.coef_, float(model.intercept_), float(alpha))
         return
+    fit = None
+    for alpha in alphas:
+        fit = ridge_logistic(terms, target, weights, float(alpha), fit)
+        yield fit
+
+
+def ridge_logistic(
+    terms: _Array,
+    target: _Array,
+    weights: _Array,
+    alpha: float,
+    start: PenalizedFit | None = None,
+    max_iter: int = 100,
+) -> PenalizedFit:
+    """Minimise the mean log loss plus ``alpha / 2 ||coef||^2``, from another fit on."""
+    total = float(weights.sum())
     mean = weights @ terms / total
     centred = terms - mean
     # No coefficients are of use outside of the span of the samples.
     rotation = np.linalg.qr(centred.T)[0] if len(terms) < terms.shape[1] else None
     reduced = centred if rotation is None else centred @ rotation
-    columns = np.column_stack([np.ones(len(terms)), reduced])
-    start = None
-    for alpha in alphas:
-        ridge = np.r_[0.0, np.full(reduced.shape[1], alpha * total)]
-        fit = fit_logistic(columns, target, weights, ridge, start)
-        start = fit.coef
-        coef = start[1:] if rotation is None else rotation @ start[1:]
-        yield PenalizedFit(coef, float(start[0] - mean @ coef), float(alpha), fit.n_iter)
+    before = None
+    if start is not None:
+        inner = start.coef if rotation is None else rotation.T @ start.coef
+        before = np.r_[start.intercept + mean @ start.coef, inner]
+    fit = fit_logistic(
+        np.column_stack([np.ones(len(terms)), reduced]),
+        target,
+        weights,
+        np.r_[0.0, np.full(reduced.shape[1], alpha * total)],
+        before,
+        max_iter=max_iter,
+    )
+    coef = fit.coef[1:] if rotation is None else rotation @ fit.coef[1:]
+    return PenalizedFit(coef, float(fit.coef[0] - mean @ coef), alpha, fit.n_iter)
 
 
 def _path(
@@ -128,7 +149,7 @@ def _path(
 ) -> Iterator[PenalizedFit]:
     """Yield the fits for decreasing alphas."""
     if penalty.kind == "ridge":
-        yield from ridge_path(terms, target, weights, alphas, logistic=penalty.logistic)
+        yield from _ridge_path(terms, target, weights, alphas, logistic=penalty.logistic)
     elif penalty.kind == "lasso" and not penalty.logistic:
         model = Lasso(warm_start=True, tol=penalty.tol, max_iter=penalty.max_iter)
         for alpha in alphas:

@@ -91,6 +91,8 @@ def learn_features(
     """
     K = stack.combine(kernels)
     landmarks, F = _spanning_samples(K, weights)
+    if not landmarks.size:  # a kernel of zeros; LAPACK does not like to be asked for nothing
+        return GatingFeatures(kernels, landmarks, np.empty((0, 0)), np.empty(0))
     share = weights / weights.sum()
     mean = share @ F
     spread = np.sqrt(share)[:, np.newaxis] * (F - mean)

@@ -154,6 +154,14 @@ def test_far_log_odds_are_no_separation() -> None:
     assert model.inference_table()["std_error"].iloc[1] > 0
 
 
+def test_too_few_newton_steps_are_told() -> None:
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 iterations") as found:
+        model = InteractionClassifier(max_iter=2).fit(NAMED, LABELS)
+    assert found[0].filename == __file__
+    with pytest.raises(ValueError, match="maximum likelihood did not converge"):
+        model.inference_table()
+
+
 # -------------------------------------------------------------------------------- refused
 
 
