@@ -1,0 +1,227 @@
+"""What an estimator says of samples, asked once and scored often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.metrics import check_scoring
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = [
+    "RESPONSES",
+    "Answers",
+    "Score",
+    "as_scorer",
+    "label_of",
+    "respond",
+    "response_name",
+    "scored_answers",
+]
+
+Floats = NDArray[np.float64]
+Score = Callable[[Any, Any, Any], float]
+
+RESPONSES = ("decision_function", "predict_proba", "predict_log_proba", "predict")
+
+
+class Answers(BaseEstimator):
+    """Stands in for a fitted estimator before scorers: its X are rows of the samples asked about.
+
+    Parameters
+    ----------
+    estimator : fitted classifier or regressor
+    X : samples, default=None
+        What to ask the estimator about, once for each method that a scorer calls.
+    given : dict of str to ndarray of shape (n_samples, ...), default=None
+        Answers by the name of the method instead.
+    """
+
+    def __init__(self, estimator: Any, X: Any = None, given: dict[str, Any] | None = None) -> None:
+        self.estimator = estimator
+        self.X = X
+        self.given = given
+        self._said: dict[str, Any] = dict(given or {})
+
+    def __sklearn_tags__(self) -> Any:
+        return get_tags(self.estimator)
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        return np.asarray(self.estimator.classes_)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in RESPONSES:
+            raise AttributeError(name)
+        if name not in self._said:
+            if self.given is not None:
+                raise AttributeError(f"There is {sorted(self._said)} only, not {name}.")
+            getattr(self.estimator, name)
+
+        def answer(rows: Any) -> Any:
+            return self._say(name)[rows]
+
+        answer.__name__ = name  # scorers look at it
+        return answer
+
+    def forget(self) -> None:
+        """Keep what was said, and let go of the samples."""
+        self.X, self.given = None, dict(self._said)
+
+    def _say(self, name: str) -> Any:
+        if name not in self._said:
+            self._said[name] = np.asarray(getattr(self.estimator, name)(self.X))
+        return self._said[name]
+
+
+def check_kind(estimator: Any) -> None:
+    """Refuse what is neither a classifier nor a regressor."""
+    if not (is_classifier(estimator) or is_regressor(estimator)):
+        raise TypeError(
+            f"estimator is a {type(estimator).__name__}; expected a classifier or a regressor."
+        )
+
+
+def as_scorer(estimator: Any, scoring: Any) -> Score:
+    """Return a scorer; accuracy or R² by default.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor
+    scoring : str, callable or None
+
+    Returns
+    -------
+    callable ``scorer(estimator, X, y)``
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such score, or the estimator is of another kind.
+    """
+    check_kind(estimator)
+    if scoring is None:
+        scoring = "accuracy" if is_classifier(estimator) else "r2"
+    if not (isinstance(scoring, str) or callable(scoring)):
+        raise TypeError(f"scoring is {scoring!r}; expected one name, or a callable.")
+    scorer: Score = check_scoring(estimator, scoring=scoring)
+    return scorer
+
+
+def label_of(estimator: Any, scoring: Any) -> str:
+    """Return what to call a score."""
+    if scoring is None:
+        return "accuracy" if is_classifier(estimator) else "R²"
+    return scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
+
+
+def response_name(estimator: Any, response_method: str) -> str:
+    """Return which method's numbers are averaged.
+
+    Parameters
+    ----------
+    estimator : fitted classifier or regressor
+    response_method : str
+        "auto" or one of RESPONSES.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the estimator has no such numbers.
+    """
+    check_kind(estimator)
+    check_is_fitted(estimator)
+    if response_method not in ("auto", *RESPONSES):
+        raise ValueError(
+            f'response_method is {response_method!r}; expected "auto" or one of {RESPONSES}.'
+        )
+    if not is_classifier(estimator):
+        if response_method not in ("auto", "predict"):
+            raise ValueError(
+                f'response_method is {response_method!r}; expected "predict" for a regressor.'
+            )
+        return "predict"
+    wanted = RESPONSES[:2] if response_method == "auto" else (response_method,)
+    for name in wanted:
+        if name != "predict" and hasattr(estimator, name):
+            return name
+    raise TypeError(
+        f"{type(estimator).__name__} gives no numbers by {' or '.join(wanted)}; expected a "
+        "classifier with decision_function or predict_proba: labels cannot be averaged."
+    )
+
+
+def respond(estimator: Any, X: Any, name: str) -> Floats:
+    """Return what a method says of samples, one column to an output.
+
+    Parameters
+    ----------
+    estimator : fitted classifier or regressor
+    X : samples
+    name : str
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_outputs)
+
+    Raises
+    ------
+    ValueError
+        If these are no finite numbers, one for each class, or (with two classes, or a regressor)
+        one.
+    """
+    values = np.asarray(getattr(estimator, name)(X), dtype=np.float64)
+    values = values[:, np.newaxis] if values.ndim == 1 else values
+    n_classes = len(estimator.classes_) if is_classifier(estimator) else 1
+    allowed = {n_classes} | ({1} if n_classes <= 2 else set())
+    if values.ndim != 2 or values.shape[1] not in allowed:
+        raise ValueError(
+            f"{name} returned shape {values.shape} for {n_classes} classes or outputs; expected "
+            'one column for each (decision_function_shape="ovr" of SVC).'
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} returned values that are not finite, which have no mean.")
+    return values
+
+
+def scored_answers(estimator: Any, values: Floats, name: str) -> Answers:
+    """Return answers that are not the estimator's own, of the kind that one of its methods gives.
+
+    Parameters
+    ----------
+    estimator : fitted classifier or regressor
+    values : ndarray of shape (n_samples, n_outputs)
+    name : str
+        The method.
+
+    Returns
+    -------
+    Answers
+        Probabilities outside [0, 1], which sums of them may be, are clipped, and sum to 1.
+    """
+    if not is_classifier(estimator):
+        return Answers(estimator, given={"predict": values[:, 0]})
+    if values.shape[1] == 1:
+        codes = (values[:, 0] > 0.0).astype(np.intp)
+    else:
+        codes = values.argmax(axis=1)
+    given: dict[str, Any] = {"predict": np.asarray(estimator.classes_)[codes]}
+    if name == "decision_function":
+        given[name] = values[:, 0] if values.shape[1] == 1 else values
+    else:
+        if name == "predict_log_proba":
+            proba = softmax(values, axis=1)
+        else:
+            clipped = np.clip(values, 0.0, 1.0)
+            proba = clipped / clipped.sum(axis=1, keepdims=True)
+        given["predict_proba"] = proba
+    return Answers(estimator, given=given)

@@ -1,0 +1,252 @@
+"""Modalities that a model ignores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
+from sklearn.utils import check_random_state
+
+from mkfusion.inspection._answers import Answers, label_of
+from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
+from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._importance import permute_modalities
+from mkfusion.inspection._intervals import percentiles
+from mkfusion.inspection._samples import Parts
+
+__all__ = ["UnimodalBias", "unimodal_bias"]
+
+Floats = NDArray[np.float64]
+
+# Predictions that change by a smaller share have not changed.
+_UNCHANGED = 1e-12
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UnimodalBias:
+    """Outcome of :func:`unimodal_bias`; as a string, one plain line for each modality.
+
+    Parameters
+    ----------
+    modality_names : list of n_modalities str
+    changes : ndarray of shape (n_modalities,)
+        Share of the predicted classes that change when the modality comes from other samples; of a
+        regressor, the root mean square change in standard deviations of its predictions.
+    losses : ndarray of shape (n_modalities,)
+        What the score loses then, on average.
+    intervals : ndarray of shape (n_modalities, 2)
+        Of the losses.
+    verdicts : list of n_modalities str
+        "uses", "ignores", "misled" or "unclear".
+    scoring : str
+        Name of the score.
+    margin : float
+        Loss that does not matter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from mkfusion.inspection import unimodal_bias
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = X[:, 0] > 0
+    >>> model = LogisticRegression().fit(X * [1, 0], y)
+    >>> unimodal_bias(model, X, y, modalities=[("a", [0]), ("b", [1])], random_state=0).ignored
+    ['b']
+    """
+
+    modality_names: list[str]
+    changes: Floats
+    losses: Floats
+    intervals: Floats
+    verdicts: list[str]
+    scoring: str
+    margin: float
+
+    @property
+    def ignored(self) -> list[str]:
+        """The modalities that the model ignores."""
+        pairs = zip(self.modality_names, self.verdicts, strict=True)
+        return [name for name, verdict in pairs if verdict == "ignores"]
+
+    def __str__(self) -> str:
+        return "\n".join(map(self._line, range(len(self.modality_names))))
+
+    def __repr__(self) -> str:
+        return f"<UnimodalBias: {self}>"
+
+    def _line(self, m: int) -> str:
+        name, change = self.modality_names[m], self.changes[m]
+        if change <= _UNCHANGED:
+            return f"The model ignores {name}: its predictions are the same whatever that is."
+        beginning = {
+            "uses": f"The model uses {name}",
+            "ignores": f"The model ignores {name}",
+            "misled": f"The model is misled by {name}",
+            "unclear": f"It is not clear whether the model uses {name}",
+        }[self.verdicts[m]]
+        low, high = self.intervals[m]
+        return (
+            f"{beginning}: shuffling it changes predictions by {change:.1%} and takes "
+            f"{self.losses[m]:.3f} [{low:.3f}, {high:.3f}] off the {self.scoring}."
+        )
+
+    def to_frame(self) -> Any:
+        """Return the outcome as a table.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (n_modalities, 5)
+            With columns verdict, change, loss, low and high.
+        """
+        low, high = self.intervals.T
+        return as_frame(
+            {
+                "verdict": self.verdicts,
+                "change": self.changes,
+                "loss": self.losses,
+                "low": low,
+                "high": high,
+            },
+            self.modality_names,
+            "modality",
+        )
+
+
+def unimodal_bias(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    modalities: list[tuple[str, Any]] | None = None,
+    scoring: Any = None,
+    margin: float = 0.01,
+    n_repeats: int = 20,
+    n_bootstraps: int = 500,
+    confidence_level: float = 0.95,
+    groups: ArrayLike | None = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> UnimodalBias:
+    """Say which modalities a fitted model ignores.
+
+    Models that are fitted to several modalities often lean on the one that is easiest to learn
+    from, and would predict the same without the others. Each modality is taken from other samples,
+    as a whole, and it is seen what this does to the predictions and to the score.
+
+    Parameters
+    ----------
+    estimator : fitted classifier or regressor
+    X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        Held-out samples.
+    y : array-like of shape (n_samples,)
+        Target.
+    modalities : list of (name, columns) pairs, default=None
+        Which modalities there are. `columns` is a modality's name, or columns as in
+        :class:`sklearn.compose.ColumnTransformer`. None is all of `Modalities`.
+    scoring : str or callable, default=None
+        As in :func:`sklearn.model_selection.cross_val_score`; None is accuracy or R². It sees what
+        is predicted only, not the samples.
+    margin : float, default=0.01
+        Loss of score that does not matter, so that "ignores" is more than a lack of evidence.
+    n_repeats : int, default=20
+        Permutations of each modality.
+    n_bootstraps : int, default=500
+        Draws of the samples for the intervals.
+    confidence_level : float, default=0.95
+    groups : array-like of shape (n_samples,), default=None
+        As in :func:`modality_importance`.
+    n_jobs : int, default=None
+        Permutations at the same time. The outcome does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Draws permutations and bootstraps.
+
+    Returns
+    -------
+    UnimodalBias
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there are fewer than two modalities, or an argument is out of its range.
+
+    See Also
+    --------
+    modality_importance : The same losses, and what a model can do without a modality.
+
+    Notes
+    -----
+    A model "uses" a modality if the interval of the loss is above 0, is "misled" by it if it is
+    below; it "ignores" it if no prediction changes, or the interval is below the margin. With
+    anything else it is "unclear": more samples will tell.
+
+    References
+    ----------
+    Wu, Jastrzebski, Cho and Geras, "Characterizing and overcoming the greedy nature of learning in
+    multi-modal deep neural networks", ICML (2022).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from mkfusion.inspection import unimodal_bias
+    >>> X = np.random.default_rng(0).normal(size=(200, 2))
+    >>> y = X[:, 0] > 0
+    >>> model = DecisionTreeClassifier(max_depth=1).fit(X, y)
+    >>> print(unimodal_bias(model, X, y, modalities=[("a", [0]), ("b", [1])], random_state=0))
+    The model uses a: shuffling it changes predictions by 48.8% and takes ... off the accuracy.
+    The model ignores b: its predictions are the same whatever that is.
+    """
+    check_count("n_repeats", n_repeats, 1)
+    check_count("n_bootstraps", n_bootstraps, 1)
+    check_level(confidence_level)
+    if not margin >= 0.0:
+        raise ValueError(f"margin is {margin!r}; expected a number that is not negative.")
+    parts = Parts(X, modalities)
+    target = check_target(y, len(parts))
+    codes = check_groups(groups, len(parts))
+    found = permute_modalities(
+        estimator,
+        parts,
+        target,
+        scoring,
+        codes,
+        n_repeats,
+        n_bootstraps,
+        n_jobs,
+        check_random_state(random_state),
+    )
+    rows = np.arange(len(parts))
+    predicted = found.plain.predict(rows)
+
+    def change(answers: Answers) -> float:
+        other = answers.predict(rows)
+        if is_classifier(estimator):
+            return float(np.mean(predicted != other))
+        spread = float(np.std(predicted))
+        return float(np.sqrt(np.mean((predicted - other) ** 2))) / (spread or 1.0)
+
+    changes = np.array([np.mean([change(one) for one in some]) for some in found.permuted])
+    low, high = percentiles(found.draws, confidence_level)
+    return UnimodalBias(
+        modality_names=parts.names,
+        changes=changes,
+        losses=found.repeats.mean(axis=1),
+        intervals=np.stack([low, high], axis=1),
+        verdicts=[_verdict(*three, margin) for three in zip(changes, low, high, strict=True)],
+        scoring=label_of(estimator, scoring),
+        margin=margin,
+    )
+
+
+def _verdict(change: float, low: float, high: float, margin: float) -> str:
+    if change <= _UNCHANGED:
+        return "ignores"
+    if low > 0.0:
+        return "uses"
+    if high < 0.0:
+        return "misled"
+    return "ignores" if high <= margin else "unclear"

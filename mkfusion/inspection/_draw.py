@@ -1,0 +1,65 @@
+"""What the displays have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["axes_of", "draw_intervals"]
+
+
+def axes_of(ax: Any, who: str, height: float = 3.0) -> Any:
+    """Return the axes to draw on, new ones for None.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+    who : str
+        What is to be drawn, for the message.
+    height : float
+        Of a new figure, in inches.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(f"{who}.plot() needs matplotlib, which is not installed.") from error
+    return plt.subplots(figsize=(6.0, height), layout="constrained")[1] if ax is None else ax
+
+
+def draw_intervals(
+    ax: Any,
+    names: Sequence[str],
+    values: NDArray[np.float64],
+    intervals: NDArray[np.float64],
+    label: str,
+) -> None:
+    """Draw a point and an interval for each name, the first on top.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    names : sequence of n str
+    values : ndarray of shape (n,)
+    intervals : ndarray of shape (n, 2)
+        NaN for none.
+    label : str
+        Of the horizontal axis.
+    """
+    places = np.arange(len(names))
+    ax.hlines(places, *intervals.T, color="C0", lw=2)
+    ax.plot(values, places, "o", color="C0")
+    ax.axvline(0.0, color="grey", lw=1)
+    ax.set(xlabel=label, ylim=(len(names) - 0.5, -0.5))
+    ax.set_yticks(places, names)

@@ -1,0 +1,318 @@
+"""What a fitted model would say without its interactions between modalities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from mkfusion.inspection._additive import Projector, adds_up, respond_in_batches
+from mkfusion.inspection._answers import (
+    as_scorer,
+    label_of,
+    response_name,
+    scored_answers,
+)
+from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
+from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._intervals import (
+    bootstrap_rows,
+    bootstrap_scores,
+    percentiles,
+)
+from mkfusion.inspection._samples import Parts
+
+__all__ = ["AdditiveProjection", "emap"]
+
+Floats = NDArray[np.float64]
+
+# A sum of modalities reproduces an additive model up to so large a share of its responses.
+_SAME = 1e-6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdditiveProjection:
+    """Outcome of :func:`emap`.
+
+    Parameters
+    ----------
+    modality_names : list of n_modalities str
+    responses : ndarray of shape (n_samples, n_outputs)
+        What the model says.
+    projection : ndarray of shape (n_samples, n_outputs)
+        What is left of it without interactions between modalities.
+    effects : ndarray of shape (n_modalities, n_samples, n_outputs)
+        What each modality contributes to the projection, of mean zero over the samples; together
+        with the projection's mean they sum to it.
+    response_method : str
+        What the responses are.
+    exact : bool
+        Whether the model was known to be additive by its kernels.
+    variance_explained : float
+        1 minus the mean square of ``responses - projection`` over the variance of the responses:
+        1 for an additive model.
+    scoring : str
+        Name of the score.
+    scores : dict of str to float
+        "model", "projection" and "gap", their difference: what interactions explain. Empty
+        without y.
+    intervals : dict of str to (float, float)
+        Bootstrap intervals of the scores.
+    y : ndarray of shape (n_samples,) or None
+        The target.
+    confidence_level : float
+        Of the intervals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from mkfusion.inspection import emap
+    >>> X = np.random.default_rng(0).normal(size=(50, 2))
+    >>> model = LinearRegression().fit(X, X.sum(axis=1))
+    >>> outcome = emap(model, X, modalities=[("a", [0]), ("b", [1])])
+    >>> print(outcome)
+    Without interactions between a and b, 100.0% of the variance of the model's responses is left.
+    """
+
+    modality_names: list[str]
+    responses: Floats
+    projection: Floats
+    effects: Floats
+    response_method: str
+    exact: bool
+    variance_explained: float
+    scoring: str
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    y: NDArray[Any] | None
+    confidence_level: float
+
+    @property
+    def gap(self) -> float:
+        """What interactions add to the score, NaN without y."""
+        return self.scores.get("gap", np.nan)
+
+    @property
+    def gap_interval(self) -> tuple[float, float]:
+        """Bootstrap interval of the gap, NaN without y."""
+        return self.intervals.get("gap", (np.nan, np.nan))
+
+    def __str__(self) -> str:
+        *some, last = self.modality_names
+        between = f"{', '.join(some)} and {last}"
+        if not self.scores:
+            return (
+                f"Without interactions between {between}, {self.variance_explained:.1%} of the "
+                "variance of the model's responses is left."
+            )
+        low, high = self.gap_interval
+        return (
+            f"Interactions between {between} add {self.gap:.3f} [{low:.3f}, {high:.3f}] to the "
+            f"{self.scoring}: {self.scores['model']:.3f} with them, "
+            f"{self.scores['projection']:.3f} without."
+        )
+
+    def __repr__(self) -> str:
+        return f"<AdditiveProjection: {self}>"
+
+    def to_frame(self) -> Any:
+        """Return the scores as a table.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (3, 3)
+            "model", "projection" and "gap", with columns score, low and high.
+        """
+        return as_frame(
+            {
+                "score": list(self.scores.values()),
+                "low": [self.intervals[name][0] for name in self.scores],
+                "high": [self.intervals[name][1] for name in self.scores],
+            },
+            list(self.scores),
+            "what",
+        )
+
+
+def emap(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    modalities: list[tuple[str, Any]] | None = None,
+    scoring: Any = None,
+    response_method: str = "auto",
+    n_references: int | None = None,
+    n_bootstraps: int = 500,
+    confidence_level: float = 0.95,
+    groups: ArrayLike | None = None,
+    batch_size: int = 2048,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> AdditiveProjection:
+    """Project a fitted model onto sums of functions of one modality each.
+
+    Empirical multimodally-additive projection: of all sums ``g_1(x^1) + ... + g_M(x^M)`` the one
+    that is closest to the model where every value of a modality meets every value of the others.
+    If it scores as well as the model, nothing that the model knows about interactions between
+    modalities helps it; that a flexible model beats a linear one is no such evidence.
+
+    Parameters
+    ----------
+    estimator : fitted classifier or regressor
+    X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        Samples that the estimator takes; held-out ones, if the score is to tell about new samples.
+    y : array-like of shape (n_samples,), default=None
+        Target; without it there are no scores.
+    modalities : list of (name, columns) pairs, default=None
+        Which modalities there are. `columns` is a modality's name, or columns as in
+        :class:`sklearn.compose.ColumnTransformer`. None is all of `Modalities`. What belongs to
+        none of them is averaged out with the others.
+    scoring : str or callable, default=None
+        As in :func:`sklearn.model_selection.cross_val_score`; None is accuracy or R². It sees what
+        is predicted only, not the samples.
+    response_method : {"auto", "decision_function", "predict_proba", "predict_log_proba", \
+            "predict"}, default="auto"
+        What is projected: on another scale, another model is additive. "auto" is
+        `decision_function`, or else `predict_proba`, and `predict` of regressors.
+    n_references : int, default=None
+        Samples, drawn without replacement, that stand for the distribution of the other
+        modalities; all by default.
+    n_bootstraps : int, default=500
+        Draws of the samples for the intervals.
+    confidence_level : float, default=0.95
+    groups : array-like of shape (n_samples,), default=None
+        The bootstrap draws whole groups, such as all samples of one subject.
+    batch_size : int, default=2048
+        Most samples to predict at a time.
+    n_jobs : int, default=None
+        Threads that predict batches. The outcome does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Draws references and bootstraps.
+
+    Returns
+    -------
+    AdditiveProjection
+        With scores, the gap between them and its interval.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there are fewer than two modalities, or the estimator gives no finite numbers.
+
+    See Also
+    --------
+    EmapDisplay : Draws the outcome.
+
+    Notes
+    -----
+    With f the model, the projection of sample i is ::
+
+        sum_m mean_j f(x_i^m, x_j^others)  -  (M - 1) mean f
+
+    over reference samples j. For two modalities this is exact, with n_samples times n_references
+    predictions for each. For M > 2 the other modalities of a reference come from different
+    samples: each modality is permuted by itself, once, which estimates the mean over all n^M
+    combinations, and is exact for additive models.
+
+    A pipeline of a :class:`~mkfusion.ColumnKernelizer`, each of whose entries looks at one
+    modality, and a kernel machine (with a :class:`~mkfusion.KernelCombiner` between them or not) is
+    additive: one reference is enough then, and n_samples predictions for each modality. It is
+    recognised by its structure and then checked on all samples.
+
+    The `decision_function` of :class:`sklearn.svm.SVC` with more than two classes counts votes of
+    pairs of classes, which is additive for hardly any kernel: part of its gap is the counting.
+
+    Both scores come from the responses, thresholded or compared as the estimator does. The
+    intervals are those of the samples with the model as it is: they say nothing about how another
+    training set would have changed it.
+
+    References
+    ----------
+    Hessel and Lee, "Does my multimodal model learn cross-modal interactions? It's harder to tell
+    than you might think!", EMNLP 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from mkfusion.inspection import emap
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 5)
+    >>> y = X[:, 0] ^ X[:, 1]
+    >>> model = DecisionTreeClassifier(random_state=0).fit(X, y)
+    >>> outcome = emap(model, X, y, modalities=[("a", [0]), ("b", [1])], random_state=0)
+    >>> outcome.scores
+    {'model': 1.0, 'projection': 0.5, 'gap': 0.5}
+    """
+    check_level(confidence_level)
+    check_count("n_bootstraps", n_bootstraps, 0)
+    check_count("batch_size", batch_size, 1)
+    rng = check_random_state(random_state)
+    parts = Parts(X, modalities)
+    n = len(parts)
+    if n_references is not None:
+        check_count("n_references", n_references, 1, n)
+    name = response_name(estimator, response_method)
+    scorer = as_scorer(estimator, scoring)
+    target = None if y is None else check_target(y, n)
+    codes = check_groups(groups, n)
+
+    responses = respond_in_batches(estimator, parts.X, name, batch_size)
+    projector = Projector(estimator, parts, name, batch_size, n_jobs)
+    projection, effects = None, None
+    if adds_up(estimator, parts):
+        projection, effects = projector.project(np.zeros(1, dtype=np.intp), rng)
+        spread = max(float(np.ptp(responses)), float(np.abs(responses).max()))
+        if np.abs(projection - responses).max() > _SAME * spread:
+            projection = None
+    exact = projection is not None
+    if projection is None or effects is None:
+        size = n if n_references is None else n_references
+        chosen = np.sort(rng.choice(n, size, replace=False))
+        projection, effects = projector.project(chosen, rng)
+
+    scores: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    if target is not None:
+        both = [scored_answers(estimator, values, name) for values in (responses, projection)]
+        try:
+            model, additive = (float(scorer(one, np.arange(n), target)) for one in both)
+        except AttributeError as error:
+            raise ValueError(
+                f"scoring is {scoring!r}, which cannot be had from {name}; expected another score, "
+                'or another response_method: "predict_proba" for scores of probabilities.'
+            ) from error
+        scores = {"model": model, "projection": additive, "gap": model - additive}
+        rows = list(bootstrap_rows(n, n_bootstraps, codes, rng))
+        with_them, without = (
+            bootstrap_scores(estimator, scoring, scorer, one, target, rows) for one in both
+        )
+        three = np.stack([with_them, without, with_them - without])
+        low, high = percentiles(three, confidence_level)
+        intervals = {
+            what: (float(a), float(b)) for what, a, b in zip(scores, low, high, strict=True)
+        }
+    return AdditiveProjection(
+        modality_names=parts.names,
+        responses=responses,
+        projection=projection,
+        effects=effects,
+        response_method=name,
+        exact=exact,
+        variance_explained=_explained(responses, projection),
+        scoring=label_of(estimator, scoring),
+        scores=scores,
+        intervals=intervals,
+        y=target,
+        confidence_level=confidence_level,
+    )
+
+
+def _explained(responses: Floats, projection: Floats) -> float:
+    total = float(((responses - responses.mean(axis=0)) ** 2).mean())
+    left = float(((responses - projection) ** 2).mean())
+    return 1.0 - left / total if total > 0.0 else 1.0

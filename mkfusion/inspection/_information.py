@@ -1,0 +1,289 @@
+"""Redundancy, unique information and synergy of two modalities about a target."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from mkfusion.inspection._broja import GAP, couple, mutual_information
+from mkfusion.inspection._checks import check_count, check_groups
+from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._states import classifier_states, states_of, target_states
+
+__all__ = ["PartialInformation", "decompose", "partial_information"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PartialInformation:
+    """Outcome of :func:`partial_information`, in bits.
+
+    Parameters
+    ----------
+    names : tuple of (str, str)
+        What A and B are called.
+    redundancy : float
+        What A says about y and B as well.
+    unique_a, unique_b : float
+        What only A, or only B, says.
+    synergy : float
+        What only both together say.
+    information_a, information_b : float
+        Mutual information of y with A (``redundancy + unique_a``), and with B.
+    information : float
+        Mutual information of y with both: the sum of the four parts.
+    entropy : float
+        Of y: the most that there is to know.
+    measure : str
+        "broja" or "i_min".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion.inspection import partial_information
+    >>> a = np.array([0, 0, 1, 1])
+    >>> partial_information(a, a, a, names=("left", "right")).parts
+    {'redundancy': 1.0, 'unique left': 0.0, 'unique right': 0.0, 'synergy': 0.0}
+    """
+
+    names: tuple[str, str]
+    redundancy: float
+    unique_a: float
+    unique_b: float
+    synergy: float
+    information_a: float
+    information_b: float
+    information: float
+    entropy: float
+    measure: str
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The four parts by their names."""
+        a, b = self.names
+        return {
+            "redundancy": self.redundancy,
+            f"unique {a}": self.unique_a,
+            f"unique {b}": self.unique_b,
+            "synergy": self.synergy,
+        }
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} {bits:z.3f}" for name, bits in self.parts.items())
+        return f"{self.information:.3f} of {self.entropy:.3f} bits: {parts}"
+
+    def __repr__(self) -> str:
+        return f"<PartialInformation: {self}>"
+
+    def to_frame(self) -> Any:
+        """Return the parts as a table.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (4, 2)
+            With columns bits and share (of the information of both together; NaN if that is 0).
+        """
+        bits = list(self.parts.values())
+        total = self.information if self.information > 0.0 else np.nan
+        return as_frame({"bits": bits, "share": np.divide(bits, total)}, list(self.parts), "part")
+
+
+def partial_information(
+    A: ArrayLike,
+    B: ArrayLike,
+    y: ArrayLike,
+    *,
+    measure: str = "broja",
+    bins: int | None = None,
+    target_bins: int | None = None,
+    estimator: Any = None,
+    cv: Any = 5,
+    groups: ArrayLike | None = None,
+    names: tuple[str, str] = ("A", "B"),
+    random_state: Any = None,
+) -> PartialInformation:
+    """Divide what two modalities say about a target into what either, one, or only both say.
+
+    Parameters
+    ----------
+    A, B : array-like of shape (n_samples,) or (n_samples, n_features), or DataFrame
+        The modalities. Rows that are alike are one state, if neither `bins` nor `estimator` is
+        given: for variables of few different values.
+    y : array-like of shape (n_samples,)
+        Target, of few different values too.
+    measure : {"broja", "i_min"}, default="broja"
+        What redundancy is:
+
+        - "broja": of all joint distributions with the same pairs (A, y) and (B, y), synergy is
+          what the one with the least information lacks (Bertschinger et al.);
+        - "i_min": the mean over values of y of the smaller of what A and B say about it
+          (Williams and Beer). Two independent copies of a bit each are redundant by it, for they
+          say as *much*, though not the same.
+    bins : int, default=None
+        States to make of each modality: bins of equally many samples of a single column, and
+        k-means clusters of several scaled ones.
+    target_bins : int, default=None
+        Bins of equally many samples to make of a continuous target.
+    estimator : classifier, default=None
+        For modalities that are continuous or high-dimensional, an estimate by what a classifier
+        can tell of y from A, from B and from both (their columns side by side), in predictions out
+        of fold; see the notes. It is cloned.
+    cv : int, splitter or iterable of splits, default=5
+        Folds for `estimator`.
+    groups : array-like of shape (n_samples,), default=None
+        Samples that stay together in these folds.
+    names : tuple of (str, str), default=("A", "B")
+        What to call A and B in the outcome.
+    random_state : int, RandomState instance or None, default=None
+        Draws clusters and folds.
+
+    Returns
+    -------
+    PartialInformation
+
+    Raises
+    ------
+    ValueError, TypeError
+        If A or B have nearly as many states as samples, or lengths differ, or both `bins` and
+        `estimator` are given where only one may be.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If the convex programme of "broja" is not solved to 1e-8 nats, by its duality gap.
+
+    See Also
+    --------
+    PartialInformationDisplay : Draws the outcome.
+
+    Notes
+    -----
+    These are plug-in estimates: frequencies are taken for probabilities. With few samples for each
+    state, all information is too large, and synergy, which has the most states, by most: about
+    ``(n_states_A n_states_B - 1)(n_states_y - 1) / (2 n ln 2)`` bits of the information of both
+    together. Compare with the outcome for a shuffled y before believing in it.
+
+    With `bins` on several columns this is the estimator CVX of Liang et al.: clusters, then the
+    convex programme.
+
+    With `estimator`, a state of A is a cluster (`bins` of them, 8 by default) of the probabilities
+    of y that the classifier predicts from A, out of fold; likewise for B, and for both. What A says
+    about y is what its ideal probabilities of y say, and redundancy and unique information depend
+    on the pairs (A, y) and (B, y) only, so that nothing is lost but by an imperfect classifier, and
+    the clusters; synergy is what the classifier of both knows beyond. It is *not* the estimator
+    BATCH of Liang et al., which trains networks to couple the modalities. A classifier that learns
+    less from both than from one shows up as a negative synergy, which is left as it is.
+
+    References
+    ----------
+    Williams and Beer, "Nonnegative decomposition of multivariate information", arXiv:1004.2515
+    (2010).
+
+    Bertschinger, Rauh, Olbrich, Jost and Ay, "Quantifying unique information", Entropy 16 (2014).
+
+    Liang et al., "Quantifying & modeling multimodal interactions: an information decomposition
+    framework", NeurIPS (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion.inspection import partial_information
+    >>> A = np.array([0, 0, 1, 1])
+    >>> B = np.array([0, 1, 0, 1])
+    >>> print(partial_information(A, B, A ^ B))
+    1.000 of 1.000 bits: redundancy 0.000, unique A 0.000, unique B 0.000, synergy 1.000
+    >>> round(partial_information(A, B, A & B).redundancy, 3)
+    0.311
+    """
+    if measure not in ("broja", "i_min"):
+        raise ValueError(f'measure is {measure!r}; expected "broja" or "i_min".')
+    if bins is not None:
+        check_count("bins", bins, 2)
+    if not (isinstance(names, tuple) and len(names) == 2):
+        raise TypeError(f"names is {names!r}; expected a tuple of two.")
+    rng = check_random_state(random_state)
+    target = target_states(y, target_bins)
+    n = len(target)
+    if estimator is None:
+        states = [
+            states_of(one, bins, n, name, rng) for one, name in zip((A, B), names, strict=True)
+        ]
+        return decompose(joint_of(states[0], states[1], target), measure=measure, names=names)
+    if not is_classifier(estimator):
+        raise TypeError(f"estimator is a {type(estimator).__name__}; expected a classifier.")
+    a, b, both = classifier_states(
+        estimator, A, B, target, names, bins or 8, cv, check_groups(groups, n), rng
+    )
+    found = decompose(joint_of(a, b, target), measure=measure, names=names)
+    total = float(mutual_information(_counts(both, target)) / np.log(2.0))
+    known = found.redundancy + found.unique_a + found.unique_b
+    return PartialInformation(**{**vars(found), "information": total, "synergy": total - known})
+
+
+def decompose(joint: Floats, *, measure: str, names: tuple[str, str]) -> PartialInformation:
+    """Decompose the information of a joint distribution.
+
+    Parameters
+    ----------
+    joint : ndarray of shape (n_a, n_b, n_y)
+        Probabilities.
+    measure : str
+    names : tuple of (str, str)
+
+    Returns
+    -------
+    PartialInformation
+    """
+    bit = np.log(2.0)
+    with_a, with_b = joint.sum(axis=1), joint.sum(axis=0)
+    a, b = mutual_information(with_a), mutual_information(with_b)
+    total = mutual_information(joint.reshape(-1, joint.shape[2]))
+    if measure == "broja":
+        coupled = couple(joint)
+        if not coupled.converged:
+            warnings.warn(
+                f"The unique information is known to {coupled.gap / bit:.1g} bits only; expected "
+                f"{GAP / bit:.1g}. Fewer states help.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        # Between what one, and what both say, whatever the last digits.
+        least = min(max(coupled.information, a, b), total)
+        redundancy = a + b - least
+    else:
+        redundancy = _smaller_information(with_a, with_b)
+    target = joint.sum(axis=(0, 1))
+    entropy = -float(np.sum(target[target > 0.0] * np.log(target[target > 0.0])))
+    parts = (redundancy, a - redundancy, b - redundancy, total - a - b + redundancy)
+    r, u_a, u_b, s, i_a, i_b, i, h = (float(v / bit) for v in (*parts, a, b, total, entropy))
+    return PartialInformation(names, r, u_a, u_b, s, i_a, i_b, i, h, measure)
+
+
+def joint_of(a: NDArray[np.intp], b: NDArray[np.intp], y: NDArray[np.intp]) -> Floats:
+    """Return the frequencies (n_a, n_b, n_y) of states that are numbered from 0."""
+    joint = np.zeros((a.max() + 1, b.max() + 1, y.max() + 1))
+    np.add.at(joint, (a, b, y), 1.0 / len(y))
+    return joint
+
+
+def _counts(a: NDArray[np.intp], y: NDArray[np.intp]) -> Floats:
+    return joint_of(a, np.zeros_like(a), y)[:, 0]
+
+
+def _smaller_information(with_a: Floats, with_b: Floats) -> float:
+    """Return I_min: ``sum_y p(y) min_X sum_x p(x | y) log(p(y | x) / p(y))``."""
+    target = with_a.sum(axis=0)
+    specific = []
+    for pair in (with_a, with_b):
+        expected = pair.sum(axis=1, keepdims=True) * target
+        ratio = np.divide(pair, expected, out=np.ones_like(pair), where=pair > 0.0)
+        specific.append((pair * np.log(ratio)).sum(axis=0))
+    return float(np.minimum(*specific).sum())

@@ -1,0 +1,189 @@
+"""How alike kernels are, and how like the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import gen_batches
+from sklearn.utils.multiclass import type_of_target
+
+from mkfusion.inspection._checks import check_target
+from mkfusion.inspection._frames import as_frame
+from mkfusion.kernels import KernelStack
+
+__all__ = ["KernelAlignment", "kernel_alignment"]
+
+Floats = NDArray[np.float64]
+
+# Numbers of all kernels together that are held at a time.
+_BLOCK = 2**24
+# A centred kernel whose norm is a smaller share of the kernel's own is a constant.
+_CONSTANT = 1e-10
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class KernelAlignment:
+    """Outcome of :func:`kernel_alignment`.
+
+    Parameters
+    ----------
+    names : list of n_kernels str
+    alignment : ndarray of shape (n_kernels, n_kernels)
+        Between 0 (nothing in common) and 1 (the same but for scale).
+    target : ndarray of shape (n_kernels,) or None
+        Alignment with the target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion.inspection import kernel_alignment
+    >>> kernel_alignment([np.eye(3), 2 * np.eye(3)], names=["one", "two"]).to_frame()
+            one  two
+    kernel
+    one     1.0  1.0
+    two     1.0  1.0
+    """
+
+    names: list[str]
+    alignment: Floats
+    target: Floats | None
+
+    def __repr__(self) -> str:
+        return f"<KernelAlignment of {', '.join(self.names)}>"
+
+    def to_frame(self) -> Any:
+        """Return the alignments as a table.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (n_kernels, n_kernels) or (n_kernels, n_kernels + 1)
+            With a last column "target" if there is one.
+        """
+        columns = dict(zip(self.names, self.alignment.T, strict=True))
+        if self.target is not None:
+            columns["target"] = self.target
+        return as_frame(columns, self.names, "kernel")
+
+
+def kernel_alignment(
+    stack: KernelStack | Sequence[ArrayLike] | NDArray[Any],
+    y: ArrayLike | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    target_type: str = "auto",
+) -> KernelAlignment:
+    """Measure how much kernels have in common with each other, and with the target.
+
+    Centred kernel alignment, ``<K_c, L_c> / (||K_c|| ||L_c||)`` with Frobenius products of the
+    centred matrices: the correlation of two similarities. Modalities of high alignment say the
+    same; a kernel of no alignment with the target may still help together with others.
+
+    Parameters
+    ----------
+    stack : KernelStack, list of ndarray of shape (n, n), or ndarray of shape (n, n, n_kernels)
+        Gram matrices between the same samples, one for each modality or several.
+    y : array-like of shape (n,), default=None
+        Class labels, whose kernel is 1 within a class and 0 between, or numbers, whose kernel is
+        their product; both centred.
+    names : sequence of n_kernels str, default=None
+        Names of the kernels; those of the stack, or ``kernel0``, ``kernel1``, ... by default.
+    target_type : {"auto", "classes", "continuous"}, default="auto"
+        What y is; "auto" takes fractions for numbers, and everything else for class labels.
+
+    Returns
+    -------
+    KernelAlignment
+
+    Raises
+    ------
+    ValueError
+        If kernels are not square, or y is as long as something else, or constant.
+
+    See Also
+    --------
+    KernelAlignmentDisplay : Draws the outcome.
+    mkfusion.KernelCombiner : Weights kernels by their alignment with the target.
+
+    Notes
+    -----
+    Kernels that are constant after centring have alignment 0. The value for two unrelated kernels
+    on few samples is above 0.
+
+    References
+    ----------
+    Cortes, Mohri and Rostamizadeh, "Algorithms for learning kernels based on centered alignment",
+    JMLR 13 (2012).
+
+    Kornblith, Norouzi, Lee and Hinton, "Similarity of neural network representations revisited",
+    ICML (2019).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion.inspection import kernel_alignment
+    >>> a = np.array([0.0, 0.0, 1.0, 1.0])
+    >>> b = np.array([0.0, 1.0, 0.0, 1.0])
+    >>> outcome = kernel_alignment([np.outer(a, a), np.outer(b, b)], y=[0, 0, 1, 1])
+    >>> outcome.alignment
+    array([[1., 0.],
+           [0., 1.]])
+    >>> outcome.target
+    array([1., 0.])
+    """
+    if not isinstance(stack, KernelStack):
+        stack = KernelStack(stack, names=names)
+        names = None
+    n, n_columns, m = stack.shape
+    if n != n_columns:
+        raise ValueError(f"stack has shape {stack.shape}; expected square kernels.")
+    if names is not None and len(names) != m:
+        raise ValueError(f"names has {len(names)} names; expected {m}, one for each kernel.")
+    targets = None if y is None else _columns(check_target(y, n), target_type)
+    means, sizes = np.empty((m, n)), np.zeros(m)
+    batches = list(gen_batches(n, max(1, _BLOCK // (n * m))))
+    for rows in batches:
+        block = _block(stack, rows)
+        means[:, rows] = block.mean(axis=2)
+        sizes += np.einsum("kij,kij->k", block, block)
+    products, fit = np.zeros((m, m)), np.zeros(m)
+    grand = means.mean(axis=1)
+    for rows in batches:
+        block = _block(stack, rows)
+        block -= means[:, rows, np.newaxis]
+        block -= (means - grand[:, np.newaxis])[:, np.newaxis]
+        flat = block.reshape(m, -1)
+        products += flat @ flat.T
+        if targets is not None:
+            fit += np.einsum("kij,iu,ju->k", block, targets[rows], targets, optimize=True)
+    norms = np.sqrt(np.diagonal(products))
+    norms = np.where(norms > _CONSTANT * np.sqrt(sizes), norms, np.inf)
+    alignment = products / np.outer(norms, norms)
+    np.fill_diagonal(alignment, np.isfinite(norms))
+    with_target = None
+    if targets is not None:
+        with_target = fit / (norms * np.linalg.norm(targets.T @ targets))
+    return KernelAlignment(list(names or stack.names), alignment, with_target)
+
+
+def _block(stack: KernelStack, rows: slice) -> Floats:
+    return np.array(np.moveaxis(np.asarray(stack[rows]), -1, 0), dtype=np.float64, order="C")
+
+
+def _columns(y: NDArray[Any], target_type: str) -> Floats:
+    """Return centred columns Y, whose kernel is Y Y'."""
+    if target_type not in ("auto", "classes", "continuous"):
+        raise ValueError(
+            f'target_type is {target_type!r}; expected "auto", "classes" or "continuous".'
+        )
+    if target_type == "continuous" or (target_type == "auto" and type_of_target(y) == "continuous"):
+        columns = y.astype(np.float64)[:, np.newaxis]
+    else:
+        columns = (y[:, np.newaxis] == np.unique(y)).astype(np.float64)
+    columns -= columns.mean(axis=0)
+    if not np.abs(columns).max() > 0.0:
+        raise ValueError(f"y is {y[0]!r} for every sample; expected one that varies.")
+    return columns

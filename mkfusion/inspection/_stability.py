@@ -1,0 +1,243 @@
+"""Kernel weights, and how far to trust them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _num_samples
+
+from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
+from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._intervals import bootstrap_rows, percentiles
+from mkfusion.kernels import KernelStack
+
+__all__ = ["WeightStability", "weight_stability"]
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+# A weight that is a smaller share of the largest one is none.
+_SELECTED = 1e-6
+# Draws until one has all classes.
+_MAX_DRAWS = 100
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WeightStability:
+    """Outcome of :func:`weight_stability`.
+
+    Parameters
+    ----------
+    kernel_names : list of n_kernels str
+    weights : ndarray of shape (n_kernels,)
+        With all samples.
+    draws : ndarray of shape (n_bootstraps, n_kernels)
+        Weights with bootstrapped samples.
+    intervals : ndarray of shape (n_kernels, 2)
+        Of the weights.
+    selection_frequencies : ndarray of shape (n_kernels,)
+        Share of the draws in which the kernel has any weight.
+    confidence_level : float
+        Of the intervals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import MKLClassifier
+    >>> from mkfusion.inspection import weight_stability
+    >>> X = np.random.default_rng(0).normal(size=(60, 2))
+    >>> grams = np.stack([np.outer(x, x) for x in X.T], axis=-1)
+    >>> y = X[:, 0] > 0
+    >>> outcome = weight_stability(MKLClassifier(), grams, y, n_bootstraps=10, random_state=0)
+    >>> float(outcome.selection_frequencies[0])
+    1.0
+    """
+
+    kernel_names: list[str]
+    weights: Floats
+    draws: Floats
+    intervals: Floats
+    selection_frequencies: Floats
+    confidence_level: float
+
+    def __repr__(self) -> str:
+        rows = zip(self.kernel_names, self.weights, self.selection_frequencies, strict=True)
+        shown = "; ".join(f"{name}: {weight:.3f} ({share:.0%})" for name, weight, share in rows)
+        return f"<WeightStability: {shown}>"
+
+    def to_frame(self) -> Any:
+        """Return the weights as a table.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (n_kernels, 4)
+            With columns weight, low, high and selection_frequency.
+        """
+        low, high = self.intervals.T
+        return as_frame(
+            {
+                "weight": self.weights,
+                "low": low,
+                "high": high,
+                "selection_frequency": self.selection_frequencies,
+            },
+            self.kernel_names,
+            "kernel",
+        )
+
+
+def weight_stability(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    n_bootstraps: int = 100,
+    confidence_level: float = 0.95,
+    groups: ArrayLike | None = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> WeightStability:
+    """Fit a model that weights kernels again and again, to bootstrapped samples.
+
+    Where p = 1 chooses between kernels that are alike, which one it takes is chance: the share of
+    the draws in which a kernel has any weight says how much.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With `weights_` and `kernel_names_` after fit, such as
+        :class:`~mkfusion.MKLClassifier`, or a pipeline with such a step. It is cloned.
+    X : Modalities, KernelStack, ndarray, sparse matrix or DataFrame of shape (n_samples, ...)
+        Training samples, or their kernels (n_samples, n_samples, n_kernels).
+    y : array-like of shape (n_samples,)
+        Target.
+    n_bootstraps : int, default=100
+        Draws of the samples, with replacement; draws that lack a class are drawn again.
+    confidence_level : float, default=0.95
+        Of the percentile intervals.
+    groups : array-like of shape (n_samples,), default=None
+        Draw whole groups, such as all samples of one subject.
+    n_jobs : int, default=None
+        Fits at the same time. The outcome does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Draws the samples.
+
+    Returns
+    -------
+    WeightStability
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the estimator has no weights, or several vectors of them, or they differ in number
+        between draws.
+
+    See Also
+    --------
+    WeightStabilityDisplay : Draws the outcome.
+
+    Notes
+    -----
+    Weights are compared as they are learned, under the same norm. They depend on how kernels are
+    scaled: normalised kernels have comparable ones. A kernel of little weight is not one that says
+    little, if another says the same: see :func:`modality_importance`.
+
+    References
+    ----------
+    Efron and Tibshirani, "An introduction to the bootstrap" (1993).
+
+    Meinshausen and Bühlmann, "Stability selection", JRSS B 72 (2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from mkfusion import ColumnKernelizer, MKLClassifier
+    >>> from mkfusion.inspection import weight_stability
+    >>> X = np.random.default_rng(0).normal(size=(80, 2))
+    >>> y = X[:, 0] > 0
+    >>> kernels = [("signal", "rbf", [0]), ("noise", "rbf", [1])]
+    >>> model = make_pipeline(ColumnKernelizer(kernels), MKLClassifier())
+    >>> weight_stability(model, X, y, n_bootstraps=20, random_state=0).weights.round(1)
+    array([1., 0.])
+    """
+    check_count("n_bootstraps", n_bootstraps, 1)
+    check_level(confidence_level)
+    pairwise = isinstance(X, KernelStack) or get_tags(estimator).input_tags.pairwise
+    if pairwise and isinstance(X, list | tuple):
+        X = KernelStack(X)
+    n = _num_samples(X)
+    target = check_target(y, n)
+    codes = check_groups(groups, n)
+    names, weights = _fitted_weights(estimator, X, target, None, pairwise)
+    rows = _draws(n, n_bootstraps, codes, target, is_classifier(estimator), random_state)
+    found = Parallel(n_jobs=n_jobs)(
+        delayed(_fitted_weights)(estimator, X, target, some, pairwise) for some in rows
+    )
+    for other, _ in found:
+        if len(other) != len(names):
+            raise ValueError(
+                f"A draw of the samples has the kernels {other}; expected {names}, as with all of "
+                "them."
+            )
+    draws = np.stack([one for _, one in found])
+    low, high = percentiles(draws.T, confidence_level)
+    largest = draws.max(axis=1, keepdims=True)
+    return WeightStability(
+        kernel_names=names,
+        weights=weights,
+        draws=draws,
+        intervals=np.stack([low, high], axis=1),
+        selection_frequencies=(draws > _SELECTED * largest).mean(axis=0),
+        confidence_level=confidence_level,
+    )
+
+
+def _draws(
+    n: int, count: int, groups: Rows | None, y: NDArray[Any], classes: bool, random_state: Any
+) -> list[Rows]:
+    rng = check_random_state(random_state)
+    n_classes = len(np.unique(y)) if classes else 1
+    draws = []
+    for _ in range(count):
+        for rows in bootstrap_rows(n, _MAX_DRAWS, groups, rng):
+            if not classes or len(np.unique(y[rows])) == n_classes:
+                draws.append(rows)
+                break
+        else:
+            raise ValueError(
+                f"{_MAX_DRAWS} draws of the samples in a row lacked a class; expected more samples "
+                "(or groups) of each."
+            )
+    return draws
+
+
+def _fitted_weights(
+    estimator: Any, X: Any, y: NDArray[Any], rows: Rows | None, pairwise: bool
+) -> tuple[list[str], Floats]:
+    if rows is not None:
+        X = X[np.ix_(rows, rows)] if pairwise else _safe_indexing(X, rows)
+        y = y[rows]
+    fitted = clone(estimator).fit(X, y)
+    fitted = getattr(fitted, "best_estimator_", fitted)
+    steps = [step for _, step in fitted.steps] if isinstance(fitted, Pipeline) else [fitted]
+    for step in reversed(steps):
+        if hasattr(step, "weights_") and hasattr(step, "kernel_names_"):
+            weights = np.asarray(step.weights_, dtype=np.float64)
+            if weights.ndim != 1:
+                raise ValueError(
+                    f"{type(step).__name__} has weights of shape {weights.shape}; expected one "
+                    "vector (per_class_weights=False)."
+                )
+            return list(step.kernel_names_), weights
+    raise TypeError(
+        f"{type(estimator).__name__} has no weights_ and kernel_names_ after fit; expected an "
+        "estimator that weights kernels, or a pipeline with such a step."
+    )

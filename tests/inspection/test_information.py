@@ -1,0 +1,202 @@
+"""Redundancy, unique information and synergy, where the truth is known."""
+
+import json
+from pathlib import Path
+
+import cvxpy as cp
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import mutual_info_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
+
+from mkfusion.inspection import PartialInformationDisplay, partial_information
+from mkfusion.inspection._broja import couple
+from mkfusion.inspection._information import decompose
+
+A, B = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+HALF = 0.5 * np.log2(3.0) - 0.5  # 0.2925
+AND = 0.75 * np.log2(4.0 / 3.0)  # 0.3113: I(A; A and B)
+
+# redundancy, unique A, unique B, synergy in bits: Bertschinger et al. (2014), table 1
+GATES = {
+    "xor": (A, B, A ^ B, (0.0, 0.0, 0.0, 1.0)),
+    "and": (A, B, A & B, (AND, 0.0, 0.0, 0.5)),
+    "copy": (A, B, 2 * A + B, (0.0, 1.0, 1.0, 0.0)),
+    "unique": (A, B, A, (0.0, 1.0, 0.0, 0.0)),
+    "redundant": (A, A, A, (1.0, 0.0, 0.0, 0.0)),
+    "unrelated": (A, B, np.zeros(4, dtype=int), (0.0, 0.0, 0.0, 0.0)),
+}
+
+
+def values(found):
+    return np.array([found.redundancy, found.unique_a, found.unique_b, found.synergy])
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_gates_are_what_they_are_known_to_be(gate):
+    a, b, y, wanted = GATES[gate]
+    found = partial_information(np.tile(a, 3), np.tile(b, 3), np.tile(y, 3))
+    np.testing.assert_allclose(values(found), wanted, atol=1e-7)
+    assert sum(found.parts.values()) == pytest.approx(found.information)
+
+
+def test_equal_amounts_are_redundant_by_the_smaller_information():
+    a, b, y, _ = GATES["copy"]
+    found = partial_information(a, b, y, measure="i_min")
+    np.testing.assert_allclose(values(found), (1.0, 0.0, 0.0, 1.0), atol=1e-12)
+    a, b, y, wanted = GATES["and"]
+    np.testing.assert_allclose(
+        values(partial_information(a, b, y, measure="i_min")), wanted, atol=1e-12
+    )
+
+
+def solved(joint):
+    """The smallest information by cvxpy."""
+    q = [cp.Variable(joint.shape[:2], nonneg=True) for _ in range(joint.shape[2])]
+    pairs = sum(q)
+    cost = sum(cp.sum(cp.rel_entr(one, pairs)) for one in q)
+    constraints = [cp.sum(one, axis=1) == joint[:, :, k].sum(axis=1) for k, one in enumerate(q)]
+    constraints += [cp.sum(one, axis=0) == joint[:, :, k].sum(axis=0) for k, one in enumerate(q)]
+    problem = cp.Problem(cp.Minimize(cost), constraints)
+    problem.solve(solver=cp.CLARABEL)
+    target = joint.sum(axis=(0, 1))
+    return problem.value - np.sum(target * np.log(target))
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2), (3, 4, 2), (4, 3, 3)])
+@pytest.mark.parametrize("concentration", [0.2, 2.0])
+def test_information_is_the_smallest_that_cvxpy_finds(shape, concentration):
+    rng = np.random.default_rng(0)
+    joint = rng.dirichlet(np.full(np.prod(shape), concentration)).reshape(shape)
+    found = couple(joint)
+    assert found.converged
+    assert found.gap <= 1e-8
+    assert found.information == pytest.approx(solved(joint), abs=1e-6)
+    np.testing.assert_allclose(found.joint.sum(axis=0), joint.sum(axis=0), atol=1e-9)
+    np.testing.assert_allclose(found.joint.sum(axis=1), joint.sum(axis=1), atol=1e-9)
+    assert (found.joint >= 0.0).all()
+
+
+def test_many_states_are_solved_too():
+    rng = np.random.default_rng(0)
+    joint = rng.dirichlet(np.full(12 * 15 * 4, 0.1)).reshape(12, 15, 4)
+    assert couple(joint).converged
+
+
+STORED = json.loads((Path(__file__).parent / "dit_values.json").read_text())
+
+
+@pytest.mark.parametrize("case", STORED["distributions"])
+def test_random_distributions_agree_with_dit(case):
+    joint = np.array(case["joint"])
+    for measure, atol in (("i_min", 1e-9), ("broja", STORED["broja_atol"])):
+        found = decompose(joint / joint.sum(), measure=measure, names=("A", "B"))
+        np.testing.assert_allclose(values(found), case[measure], atol=atol)
+        assert values(found).min() > -1e-9
+
+
+def test_bounds_and_symmetry():
+    rng = np.random.default_rng(1)
+    a, b, y = rng.integers(0, 3, (3, 60))
+    found = partial_information(a, b, y)
+    other = partial_information(b, a, y)
+    np.testing.assert_allclose(values(found)[[0, 2, 1, 3]], values(other), atol=1e-7)
+    assert values(found).min() > -1e-7
+    bit = np.log(2.0)
+    assert found.information_a == pytest.approx(mutual_info_score(a, y) / bit)
+    assert found.redundancy + found.unique_b == pytest.approx(found.information_b)
+    assert found.information == pytest.approx(mutual_info_score(3 * a + b, y) / bit)
+
+
+def test_labels_may_be_anything():
+    found = partial_information(
+        np.array(["left", "right"])[A], np.column_stack([B, 1 - B]), np.array([True, False])[A ^ B]
+    )
+    assert found.synergy == pytest.approx(1.0, abs=1e-7)
+
+
+def test_bins_and_clusters_find_the_synergy_of_numbers():
+    rng = np.random.default_rng(0)
+    a, b = rng.permuted(np.tile(np.linspace(-1, 1, 1000), (2, 1)), axis=1)
+    y = a * b > 0
+    found = partial_information(a, b, y, bins=2)
+    assert found.synergy > 0.9
+    centres = np.column_stack([np.sign(a), np.sign(a)]) + 0.1 * rng.normal(size=(1000, 2))
+    found = partial_information(centres, b, y, bins=2, random_state=0)
+    assert found.synergy > 0.9
+    found = partial_information(a, b, a + 0.01 * b, bins=4, target_bins=4)
+    assert found.unique_a > 1.5
+
+
+def test_a_classifier_estimates_what_is_known_of_many_columns():
+    rng = np.random.default_rng(0)
+    n = 600
+    y = rng.integers(0, 2, n)
+
+    def modality(signal):
+        return np.column_stack([signal, rng.normal(size=(n, 2))])
+
+    strong = 3.0 * y + rng.normal(scale=0.5, size=n)
+    # both know y; only A does; and neither does alone
+    both = partial_information(
+        modality(strong), modality(strong), y, estimator=GaussianNB(), random_state=0
+    )
+    assert both.redundancy > 0.8
+    assert max(both.unique_a, both.unique_b, both.synergy) < 0.1
+    only = partial_information(
+        modality(strong), modality(np.zeros(n)), y, estimator=GaussianNB(), random_state=0
+    )
+    assert only.unique_a > 0.8
+    assert max(abs(only.unique_b), abs(only.redundancy), abs(only.synergy)) < 0.1
+    coin = rng.integers(0, 2, n)
+    neither = partial_information(
+        modality(2 * coin - 1),
+        modality(2 * (coin ^ y) - 1),
+        y,
+        estimator=make_pipeline(PolynomialFeatures(2), LogisticRegression()),
+        random_state=0,
+    )
+    assert neither.synergy > 0.6
+    assert max(neither.redundancy, neither.unique_a, neither.unique_b) < 0.1
+
+
+def test_a_classifier_of_three_classes():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 300)
+    X = np.eye(3)[y] + 0.1 * rng.normal(size=(300, 3))
+    found = partial_information(X, X, y, estimator=LogisticRegression(), bins=3, random_state=0)
+    assert found.redundancy == pytest.approx(np.log2(3.0), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        ({"measure": "mmi"}, ValueError, "measure is 'mmi'"),
+        ({"bins": 1}, ValueError, "bins is 1"),
+        ({"A": np.arange(3)}, ValueError, "A has 3 samples; y has 100"),
+        ({"A": np.linspace(0, 1, 100)}, ValueError, "A has 100 different values"),
+        ({"y": np.linspace(0, 1, 100)}, ValueError, "target_bins="),
+        ({"names": "AB"}, TypeError, "names is 'AB'"),
+        ({"estimator": LinearRegression()}, TypeError, "expected a classifier"),
+    ],
+)
+def test_what_cannot_be_is_named(change, error, message):
+    a, b, y = np.random.default_rng(0).integers(0, 2, (3, 100))
+    with pytest.raises(error, match=message):
+        partial_information(**({"A": a, "B": b, "y": y} | change))
+
+
+def test_display_draws():
+    pytest.importorskip("matplotlib").use("Agg")
+    import matplotlib.pyplot as plt
+
+    found = partial_information(A, B, A & B, names=("accel", "gyro"))
+    display = PartialInformationDisplay(found).plot()
+    assert [text.get_text() for text in display.ax_.get_yticklabels()][1] == "unique accel"
+    frame = found.to_frame()
+    assert frame["share"].sum() == pytest.approx(1.0)
+    assert frame.index.tolist() == list(found.parts)
+    plt.close("all")

@@ -1,0 +1,170 @@
+"""Alignment of kernels, and the stability of their weights."""
+
+import numpy as np
+import pytest
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from mkfusion import (
+    ColumnKernelizer,
+    KernelCombiner,
+    KernelStack,
+    MKLClassifier,
+    MKLRegressor,
+    Modalities,
+)
+from mkfusion.inspection import (
+    KernelAlignmentDisplay,
+    WeightStabilityDisplay,
+    kernel_alignment,
+    weight_stability,
+)
+
+
+@pytest.fixture
+def grams():
+    rng = np.random.default_rng(0)
+    return [rbf_kernel(rng.normal(size=(30, 2)), gamma=gamma) for gamma in (0.1, 1.0, 5.0)]
+
+
+def by_formula(K, L):
+    H = np.eye(len(K)) - 1.0 / len(K)
+    K, L = H @ K @ H, H @ L @ H
+    return np.sum(K * L) / np.sqrt(np.sum(K * K) * np.sum(L * L))
+
+
+def test_alignment_is_the_formula(grams):
+    y = np.arange(30) % 3
+    found = kernel_alignment(grams, y)
+    target = (y[:, np.newaxis] == y).astype(float)
+    for i, K in enumerate(grams):
+        assert found.target[i] == pytest.approx(by_formula(K, target))
+        for j, L in enumerate(grams):
+            assert found.alignment[i, j] == pytest.approx(by_formula(K, L))
+    numbers = np.linspace(-1, 1, 30) ** 3
+    found = kernel_alignment(grams, numbers)
+    assert found.target[0] == pytest.approx(by_formula(grams[0], np.outer(numbers, numbers)))
+
+
+def test_blocks_scales_and_shifts_do_not_matter(grams, monkeypatch):
+    wanted = kernel_alignment(grams, np.arange(30) % 2)
+    monkeypatch.setattr("mkfusion.inspection._kernel_alignment._BLOCK", 30 * 3 * 7)
+    found = kernel_alignment([5.0 * K + 2.0 for K in grams], np.arange(30) % 2)
+    np.testing.assert_allclose(found.alignment, wanted.alignment)
+    np.testing.assert_allclose(found.target, wanted.target)
+
+
+def test_any_stack_will_do_and_constants_are_aligned_with_nothing(grams):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    kernels = [("a", ["rbf", "linear"], [0]), ("b", "rbf", [1, 2])]
+    stack = ColumnKernelizer(kernels).fit_transform(X)
+    found = kernel_alignment(stack)
+    assert found.names == stack.names
+    assert found.target is None
+    np.testing.assert_allclose(found.alignment, found.alignment.T)
+    np.testing.assert_allclose(np.diagonal(found.alignment), 1.0)
+    constant = kernel_alignment(KernelStack([np.ones((30, 30)), grams[0]]), np.arange(30) % 2)
+    np.testing.assert_array_equal(constant.alignment, [[0.0, 0.0], [0.0, 1.0]])
+    assert constant.target[0] == 0.0
+    assert kernel_alignment(grams, np.arange(30), names=list("abc")).to_frame().shape == (3, 4)
+
+
+def test_alignment_refuses_what_it_cannot_compare(grams):
+    stack = KernelStack(grams)
+    with pytest.raises(ValueError, match="expected square kernels"):
+        kernel_alignment(stack[:10])
+    with pytest.raises(ValueError, match="y has 3 samples"):
+        kernel_alignment(stack, [1, 2, 3])
+    with pytest.raises(ValueError, match="for every sample"):
+        kernel_alignment(stack, np.ones(30))
+    with pytest.raises(ValueError, match="target_type is"):
+        kernel_alignment(stack, np.arange(30), target_type="labels")
+    with pytest.raises(ValueError, match="expected 3, one for each"):
+        kernel_alignment(stack, names=["a"])
+
+
+@pytest.fixture
+def two():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(80, 2))
+    X = Modalities(
+        signal=a, twin=a + 0.01 * rng.normal(size=a.shape), noise=rng.normal(size=(80, 2))
+    )
+    return X, (a[:, 0] > 0).astype(int)
+
+
+KERNELS = [(name, "rbf", name) for name in ("signal", "twin", "noise")]
+
+
+def models():
+    yield make_pipeline(ColumnKernelizer(KERNELS), MKLClassifier())
+    yield make_pipeline(ColumnKernelizer(KERNELS), MKLRegressor())
+    yield make_pipeline(
+        ColumnKernelizer(KERNELS), KernelCombiner("alignf"), SVC(kernel="precomputed")
+    )
+    yield GridSearchCV(
+        make_pipeline(ColumnKernelizer(KERNELS), MKLClassifier()),
+        {"mklclassifier__C": [0.1, 1.0]},
+        cv=2,
+    )
+
+
+@pytest.mark.parametrize(
+    "model", list(models()), ids=["classifier", "regressor", "combiner", "search"]
+)
+def test_twins_take_turns_and_noise_is_left_out(two, model):
+    X, y = two
+    found = weight_stability(model, X, y, n_bootstraps=15, random_state=0)
+    assert found.kernel_names == ["signal:rbf", "twin:rbf", "noise:rbf"]
+    assert found.draws.shape == (15, 3)
+    assert found.weights[2] < 0.2
+    assert found.selection_frequencies[:2].sum() >= 1.0
+    assert (found.intervals[:, 0] <= found.intervals[:, 1]).all()
+
+
+def test_kernels_are_bootstrapped_on_both_sides(two):
+    X, y = two
+    grams = ColumnKernelizer(KERNELS).fit_transform(X)
+    model = MKLClassifier(p=2, tol=1e-6)
+    options = {"n_bootstraps": 8, "random_state": 1}
+    found = weight_stability(model, grams, y, **options)
+    array = weight_stability(model, np.asarray(grams), y, n_jobs=2, **options)
+    listed = weight_stability(model, [grams.gram(k) for k in range(3)], y, **options)
+    # Kernels on demand and in memory are solved to the same tolerance, not the same digits.
+    np.testing.assert_allclose(found.draws, array.draws, rtol=1e-2)
+    np.testing.assert_allclose(array.draws, listed.draws, rtol=1e-6)
+    np.testing.assert_array_equal(found.selection_frequencies, 1.0)
+    assert "signal:rbf" in repr(found)
+
+
+def test_stability_refuses_what_has_no_weights(two, monkeypatch):
+    X, y = two
+    with pytest.raises(TypeError, match="has no weights_"):
+        weight_stability(make_pipeline(StandardScaler(), SVC()), X["signal"], y)
+    one = MKLClassifier(per_class_weights=True)
+    grams = ColumnKernelizer(KERNELS).fit_transform(X)
+    with pytest.raises(ValueError, match="expected one vector"):
+        weight_stability(one, grams, np.arange(80) % 3)
+    with pytest.raises(ValueError, match="n_bootstraps is 0"):
+        weight_stability(one, grams, y, n_bootstraps=0)
+    monkeypatch.setattr("mkfusion.inspection._stability._MAX_DRAWS", 1)
+    with pytest.raises(ValueError, match="lacked a class"):
+        weight_stability(MKLClassifier(), grams, y, groups=y)
+
+
+def test_displays_draw(two, grams):
+    pytest.importorskip("matplotlib").use("Agg")
+    import matplotlib.pyplot as plt
+
+    X, y = two
+    model = make_pipeline(ColumnKernelizer(KERNELS), MKLClassifier())
+    display = WeightStabilityDisplay.from_estimator(model, X, y, n_bootstraps=5, random_state=0)
+    assert len(display.ax_.texts) == 3
+    assert display.stability.to_frame().shape == (3, 4)
+    display = KernelAlignmentDisplay.from_stack(grams, np.arange(30) % 2)
+    assert len(display.ax_.texts) == 12
+    assert display.figure_ is display.ax_.figure
+    plt.close("all")
