@@ -1,3 +1,6 @@
-"""Comparisons of whole fusion methods on one data set; only the command line imports this."""
+"""Comparisons of whole fusion methods on one data set."""
 
-__all__: list[str] = []
+from mkfusion.compare._comparison import FusionComparison
+from mkfusion.compare._run import compare_fusion
+
+__all__ = ["FusionComparison", "compare_fusion"]

@@ -1,0 +1,221 @@
+"""Splits of the samples, outer and inner, with groups and order respected in both."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
+
+__all__ = ["Fold", "Splitter", "inner_splitter", "outer_splitter"]
+
+Rows = NDArray[np.intp]
+
+
+class Fold(NamedTuple):
+    """Which samples teach, and which test.
+
+    Attributes
+    ----------
+    train : ndarray of shape (n_train,)
+    test : ndarray of shape (n_test,)
+    """
+
+    train: Rows
+    test: Rows
+
+
+class Splitter(NamedTuple):
+    """How to split samples, the targets and groups of which are known.
+
+    Attributes
+    ----------
+    how : object
+        A scikit-learn splitter, or a list of pairs (train, test).
+    y : ndarray of shape (n_samples,)
+    groups : ndarray of shape (n_samples,) or None
+    classes : bool
+        Whether y is class labels, of which every training part needs two.
+    argument : str
+        Where the splitter came from, for messages.
+    """
+
+    how: Any
+    y: NDArray[Any]
+    groups: NDArray[Any] | None
+    classes: bool
+    argument: str
+
+    def split(self, rows: Rows | None = None) -> list[Fold]:
+        """Split some of the samples, or all.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows,) or None, default=None
+            Which samples; None is all.
+
+        Returns
+        -------
+        list of Fold
+            With positions in `rows`.
+
+        Raises
+        ------
+        ValueError
+            If there are too few samples, groups, or samples of a class.
+        """
+        y = self.y if rows is None else self.y[rows]
+        groups = self.groups
+        if groups is not None and rows is not None:
+            groups = groups[rows]
+        try:
+            if hasattr(self.how, "split"):
+                pairs = list(self.how.split(np.zeros((len(y), 1)), y, groups))
+            else:
+                pairs = self.how
+        except ValueError as error:
+            raise ValueError(f"{self.argument} cannot split {len(y)} samples: {error}") from error
+        folds = [Fold(_as_rows(train, len(y)), _as_rows(test, len(y))) for train, test in pairs]
+        if len(folds) < 2:
+            raise ValueError(f"{self.argument} gives {len(folds)} fold; expected at least 2.")
+        for i, (train, test) in enumerate(folds):
+            where = f"{self.argument}: fold {i + 1} of {len(folds)}"
+            if not len(train) or not len(test):
+                raise ValueError(f"{where} has no samples to {'test' if len(train) else 'train'}.")
+            if np.intersect1d(train, test).size:
+                raise ValueError(f"{where} tests on samples that it trains on.")
+            if self.classes and len(np.unique(y[train])) < 2:
+                raise ValueError(
+                    f"{where} trains on samples of one class, {y[train][0]!r}; expected two or "
+                    "more. Take fewer folds, or other ones."
+                )
+        return folds
+
+    def describe(self) -> str:
+        """Return the splitter in words, such as ``StratifiedKFold(n_splits=5, ...)``."""
+        return " ".join(repr(self.how).split()) if hasattr(self.how, "split") else "given splits"
+
+
+def outer_splitter(
+    cv: Any, y: NDArray[Any], groups: Any, classes: bool, seed: int, fast: bool
+) -> Splitter:
+    """Return what splits all samples.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of (train, test), or None
+        None is 10 folds, 5 of them if `fast`, or fewer where a class or the groups are small.
+    y : ndarray of shape (n_samples,)
+    groups : array-like of shape (n_samples,) or None
+    classes : bool
+    seed : int
+    fast : bool
+
+    Returns
+    -------
+    Splitter
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `cv` or `groups` is not one of these.
+    """
+    if groups is not None:
+        groups = np.asarray(groups)
+        if groups.shape != (len(y),):
+            raise ValueError(
+                f"groups has shape {groups.shape}; expected ({len(y)},), one for each sample."
+            )
+    if cv is None:
+        cv = _as_many_as_fit(5 if fast else 10, y, groups, classes)
+    return Splitter(_resolve(cv, "cv", groups, classes, seed), y, groups, classes, "cv")
+
+
+def inner_splitter(inner_cv: Any, outer: Splitter, folds: list[Fold], seed: int, fast: bool) -> Any:
+    """Return what splits the training samples of each fold.
+
+    Parameters
+    ----------
+    inner_cv : int, splitter or None
+        None is 5 folds, 3 of them if `fast`, or fewer where a class or the groups are small: in
+        order of time where those of `outer` are, and of groups where there are groups.
+    outer : Splitter
+    folds : list of Fold
+        Of `outer`.
+    seed : int
+    fast : bool
+
+    Returns
+    -------
+    Splitter
+
+    Raises
+    ------
+    TypeError
+        If `inner_cv` is an iterable of splits, which no training part of a fold has.
+    """
+    groups, classes = outer.groups, outer.classes
+    if inner_cv is None:
+        inner_cv = min(
+            _as_many_as_fit(
+                3 if fast else 5,
+                outer.y[train],
+                None if groups is None else groups[train],
+                classes,
+            )
+            for train, _ in folds
+        )
+        if isinstance(outer.how, TimeSeriesSplit):
+            # Its first fold trains on one part of n_splits + 1: leave some samples in it.
+            inner_cv = max(2, min(inner_cv, min(len(train) for train, _ in folds) // 10))
+            inner_cv = TimeSeriesSplit(n_splits=inner_cv, gap=outer.how.gap)
+    how = _resolve(inner_cv, "inner_cv", groups, classes, seed)
+    if not hasattr(how, "split"):
+        raise TypeError(
+            "inner_cv is an iterable of splits; expected a number of folds or a splitter, since "
+            "the training samples of every fold are split."
+        )
+    return Splitter(how, outer.y, groups, classes, "inner_cv")
+
+
+def _resolve(cv: Any, argument: str, groups: Any, classes: bool, seed: int) -> Any:
+    """Return a splitter, or a list of pairs."""
+    if isinstance(cv, numbers.Integral):
+        if cv < 2:
+            raise ValueError(f"{argument} is {cv}; expected at least 2 folds.")
+        given: dict[str, Any] = {"n_splits": int(cv), "shuffle": True, "random_state": seed}
+        if groups is None:
+            return StratifiedKFold(**given) if classes else KFold(**given)
+        return StratifiedGroupKFold(**given) if classes else GroupKFold(**given)
+    if hasattr(cv, "split") and not isinstance(cv, str):
+        return cv
+    if isinstance(cv, Iterable) and not isinstance(cv, str | bytes):
+        return [(train, test) for train, test in cv]
+    raise TypeError(
+        f"{argument} is {cv!r}; expected a number of folds, a splitter such as "
+        "TimeSeriesSplit(5), or pairs (train, test) of indices."
+    )
+
+
+def _as_many_as_fit(wanted: int, y: NDArray[Any], groups: Any, classes: bool) -> int:
+    """Return a number of folds such that every class or group can be in each."""
+    most = len(y) // 2
+    if groups is not None:
+        most = len(np.unique(groups))
+    elif classes:
+        most = int(np.unique(y, return_counts=True)[1].min())
+    return max(2, min(wanted, most))
+
+
+def _as_rows(rows: Any, n_samples: int) -> Rows:
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp)

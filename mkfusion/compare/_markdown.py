@@ -1,0 +1,47 @@
+"""The report in Markdown."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from mkfusion.compare._paragraph import paragraph
+from mkfusion.compare._tables import Table, tables, verdict_sentences
+
+if TYPE_CHECKING:
+    from mkfusion.compare._comparison import FusionComparison
+
+__all__ = ["as_markdown"]
+
+
+def as_markdown(comparison: FusionComparison) -> str:
+    """Return the report.
+
+    Parameters
+    ----------
+    comparison : FusionComparison
+
+    Returns
+    -------
+    str
+        GitHub's flavour.
+    """
+    first, *rest = verdict_sentences(comparison)
+    text, references = paragraph(comparison)
+    blocks = ["# Does fusing help?", f"**{_escaped(first)}** {_escaped(' '.join(rest))}"]
+    blocks += [_table(table) for table in tables(comparison) if not table.long]
+    blocks += ["## Methods", _escaped(text), "## References"]
+    blocks.append("\n".join(f"{i + 1}. {_escaped(one)}" for i, one in enumerate(references)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(table: Table) -> str:
+    lines = [table.header, ["---"] * len(table.header)]
+    lines += [[_escaped(cell) for cell in row] for row in table.rows]
+    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## {_escaped(table.title)}\n\n{_escaped(table.caption)}\n\n{drawn}"
+
+
+def _escaped(text: str) -> str:
+    """Let users' words mean nothing in Markdown or HTML, and stay on one line."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))

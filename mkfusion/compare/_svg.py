@@ -1,0 +1,155 @@
+"""Two pictures drawn in SVG, which follow the page's colours and need no plotting library."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mkfusion.compare._tables import number
+
+if TYPE_CHECKING:
+    from mkfusion.compare._comparison import FusionComparison
+
+__all__ = ["differences_svg", "scores_svg"]
+
+# Units are pixels at the width of a phone; a wider page scales them up.
+_WIDTH = 340
+_LEFT, _RIGHT = 14, 14
+_ROW = 40
+_LABEL_LENGTH = 46
+
+
+class _Row(NamedTuple):
+    """A mean with its interval, and the points that it comes from."""
+
+    label: str
+    kind: str
+    mean: float
+    low: float
+    high: float
+    points: NDArray[np.float64]
+
+
+def scores_svg(comparison: FusionComparison) -> str:
+    """Return a picture of every method's scores by the first metric."""
+    metric = comparison.conditions_.metrics[0]
+    rows = [
+        _Row(
+            one.method,
+            one.kind,
+            one.means[metric],
+            one.lows[metric],
+            one.highs[metric],
+            comparison.scores(one.method),
+        )
+        for one in comparison.summary_
+    ]
+    reference = comparison.scores("best single modality").mean()
+    said = "; ".join(f"{row.label}: {number(row.mean)}" for row in rows)
+    return _drawn(
+        "scores",
+        rows,
+        float(reference),
+        f"{metric} of each method on the held-out samples",
+        f"Points are folds, bars intervals of the mean. Means: {said}. The dashed line is the best "
+        f"single modality, {number(float(reference))}.",
+        signed=False,
+    )
+
+
+def differences_svg(comparison: FusionComparison) -> str:
+    """Return a picture of every fusion method's difference to the best single modality."""
+    found = [comparison.verdict_, *comparison.comparisons_]
+    single = comparison.scores("best single modality")
+    rows = [
+        _Row(
+            one.method,
+            "chosen" if one is comparison.verdict_ else "fusion",
+            one.test.difference,
+            one.test.low,
+            one.test.high,
+            comparison.scores(one.method) - single,
+        )
+        for one in found
+        if one.reference == comparison.verdict_.reference
+    ]
+    said = "; ".join(f"{row.label}: {number(row.mean, sign=True)}" for row in rows)
+    metric = comparison.conditions_.metrics[0]
+    return _drawn(
+        "differences",
+        rows,
+        0.0,
+        f"Difference of {metric} to the best single modality",
+        f"Points are folds, bars intervals. Differences: {said}. Right of the dashed line fusion "
+        "is better.",
+        signed=True,
+    )
+
+
+def _drawn(
+    key: str, rows: list[_Row], reference: float, title: str, text: str, *, signed: bool
+) -> str:
+    """Return rows of points and bars over one axis, a dashed line at the reference."""
+    values = [v for row in rows for v in (row.low, row.high, *row.points)] + [reference]
+    finite = np.array([value for value in values if np.isfinite(value)])
+    ticks = _ticks(float(finite.min()), float(finite.max()))
+    start, end = min(ticks[0], finite.min()), max(ticks[-1], finite.max())
+    scale = (_WIDTH - _LEFT - _RIGHT) / (end - start)
+    height = _ROW * len(rows) + 34
+
+    def at(value: float) -> str:
+        clipped = min(max(value, start), end)
+        return f"{_LEFT + (clipped - start) * scale:.1f}"
+
+    bottom = _ROW * len(rows) + 6
+    parts = [
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" '
+        f'aria-labelledby="{key}-title {key}-text">',
+        f'<title id="{key}-title">{escape(title)}</title>',
+        f'<desc id="{key}-text">{escape(text)}</desc>',
+    ]
+    for tick in ticks:
+        parts += [
+            f'<line class="grid" x1="{at(tick)}" x2="{at(tick)}" y1="4" y2="{bottom}"/>',
+            f'<text class="tick" x="{at(tick)}" y="{bottom + 16}">{_tick(tick, ticks)}</text>',
+        ]
+    parts.append(
+        f'<line class="reference" x1="{at(reference)}" x2="{at(reference)}" y1="4" y2="{bottom}"/>'
+    )
+    for i, row in enumerate(rows):
+        top, y = _ROW * i, _ROW * i + 24
+        kind = escape(row.kind)
+        label = (
+            row.label if len(row.label) <= _LABEL_LENGTH else row.label[: _LABEL_LENGTH - 1] + "…"
+        )
+        parts += [
+            f'<text class="label" x="{_LEFT}" y="{top + 15}">{escape(label)}</text>',
+            f'<text class="value" x="{_WIDTH - _RIGHT}" y="{top + 15}">'
+            f"{number(row.mean, sign=signed)}</text>",
+            *(f'<circle class="point" cx="{at(v)}" cy="{y + 7}" r="2"/>' for v in row.points),
+            f'<line class="bar {kind}" x1="{at(row.low)}" x2="{at(row.high)}" y1="{y}" y2="{y}"/>',
+            f'<rect class="mean {kind}" x="{float(at(row.mean)) - 3.5:.1f}" y="{y - 3.5}" '
+            'width="7" height="7"/>',
+        ]
+    return "\n".join([*parts, "</svg>"])
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return a few round numbers that enclose, or nearly, a range."""
+    span = (high - low) or max(abs(high), 1.0) * 0.1
+    raw = span / 4
+    size = 10.0 ** np.floor(np.log10(raw))
+    step = size * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * size >= raw)
+    first, last = np.floor(low / step), np.ceil(high / step)
+    return [float(k * step) for k in np.arange(first, max(last, first + 1) + 1)]
+
+
+def _tick(value: float, ticks: list[float]) -> str:
+    decimals = max(0, int(np.ceil(-np.log10(ticks[1] - ticks[0]) + 0.5)))
+    text = f"{value:.{decimals}f}"
+    if "." in text and all(f"{tick:.{decimals}f}".endswith("0") for tick in ticks):
+        text = text[:-1].rstrip(".")
+    return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")

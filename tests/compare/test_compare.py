@@ -1,0 +1,386 @@
+"""compare_fusion: nested, fair, honest about what it cannot know, and resumable."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from mkfusion import ColumnKernelizer, KernelCombiner, Modalities
+from mkfusion.compare import FusionComparison, compare_fusion
+from mkfusion.compare._comparison import Conditions
+from mkfusion.compare._evaluate import FoldScore
+from mkfusion.compare._folds import Fold
+from mkfusion.compare._methods import FAST_COSTS, METHODS, Method
+
+FUSIONS = {
+    "early fusion",
+    "late fusion, mean",
+    "late fusion, stacked",
+    "interaction regression",
+    "CCA fusion",
+    "uniform kernel sum",
+    "alignment weights",
+    "L1 MKL",
+    "Lp MKL",
+    "localized MKL",
+}
+
+
+def exclusive_or(n=120, seed=0):
+    """Neither modality tells the class; both together do."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, n, 2))
+    return Modalities(a=a, b=b), np.where(a[:, 0] * b[:, 0] > 0, "same", "different")
+
+
+def one_suffices(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat([0, 1], n // 2))
+    useful = y[:, np.newaxis] * 1.5 + rng.normal(size=(n, 2))
+    return Modalities(useful=useful, noise=rng.normal(size=(n, 3))), y
+
+
+def numbers(n=80, seed=0):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=(2, n, 2))
+    return Modalities(a=a, b=b), a[:, 0] + b[:, 0] + 0.3 * rng.normal(size=n)
+
+
+@pytest.fixture(scope="module")
+def helps():
+    X, y = exclusive_or()
+    return compare_fusion(X, y, fast=True)
+
+
+def test_every_method_is_there(helps):
+    labels = {one.method for one in helps.summary_}
+    assert labels == FUSIONS | {
+        "no modality (majority class)",
+        "a alone",
+        "b alone",
+        "best single modality",
+        "best simple baseline",
+        "best fusion method",
+    }
+    assert helps.not_applicable_ == {}
+    assert len(helps.results_) == 5 * 13
+    assert set(helps.conditions_.metrics) == {
+        "accuracy",
+        "balanced_accuracy",
+        "f1_macro",
+        "roc_auc",
+    }
+
+
+def test_fusion_helps_where_modalities_interact(helps):
+    assert helps.verdict_.verdict == "fusion helps"
+    assert helps.verdict_.test.low > 0.1
+    assert helps.scores("interaction regression").mean() > 0.85
+    assert helps.scores("a alone").mean() < 0.7
+    assert str(helps).startswith("Fusion helps.")
+    found = {one.method: one for one in helps.comparisons_ if "single" in one.reference}
+    # No mean of modalities that say nothing says anything.
+    assert found["late fusion, mean"].verdict == "no evidence that it does"
+
+
+def test_no_evidence_where_one_suffices():
+    X, y = one_suffices()
+    found = compare_fusion(X, y, fast=True, methods=["uniform", "l1_mkl"])
+    assert found.verdict_.verdict == "no evidence that it does"
+    assert found.chosen_["best single modality"] == ["useful alone"] * 5
+    assert str(found).startswith("No evidence that fusion helps.")
+
+
+def test_regression():
+    X, y = numbers()
+    found = compare_fusion(X, y, fast=True)
+    assert found.conditions_.task == "regression"
+    assert found.not_applicable_ == {
+        "localized MKL": "LocalizedMKLClassifier is for classification only"
+    }
+    assert found.verdict_.verdict == "fusion helps"
+    assert {one.method for one in found.summary_} >= FUSIONS - {"localized MKL"}
+    shifted = compare_fusion(X, 1e4 + 100 * y, fast=True, methods=["l1_mkl", "uniform"])
+    for method in ("a alone", "L1 MKL", "uniform kernel sum"):
+        np.testing.assert_allclose(shifted.scores(method), found.scores(method), atol=0.02)
+
+
+def test_single_modality_is_scikit_learns_nested_cross_validation(helps):
+    X, y = exclusive_or()
+    model = GridSearchCV(
+        make_pipeline(
+            ColumnKernelizer([("a", "auto", "a")]), KernelCombiner(), SVC(kernel="precomputed")
+        ),
+        {"svc__C": FAST_COSTS},
+        cv=StratifiedKFold(3, shuffle=True, random_state=0),
+    )
+    outer = StratifiedKFold(5, shuffle=True, random_state=0)
+    scores, inner, chosen = [], [], []
+    for train, test in outer.split(np.zeros(len(y)), y):
+        model.fit(X[train], y[train])
+        scores.append(model.score(X[test], y[test]))
+        inner.append(model.best_score_)
+        chosen.append(model.best_params_["svc__C"])
+    np.testing.assert_allclose(helps.scores("a alone"), scores)
+    found = [score for score in helps.results_ if score.method == "a alone"]
+    np.testing.assert_allclose([score.inner_score for score in found], inner)
+    assert [score.params["C"] for score in found] == chosen
+
+
+def test_test_samples_have_no_part_in_anything_else():
+    X, y = exclusive_or(60)
+    rows = np.arange(60)
+    folds = [(rows[:40], rows[40:]), (rows[20:], rows[:20])]
+    kept = compare_fusion(X, y, cv=folds, inner_cv=3, fast=True)
+    other = y.copy()
+    other[40:] = np.where(other[40:] == "same", "different", "same")
+    changed = compare_fusion(X, other, cv=folds, inner_cv=3, fast=True)
+    for before, after in zip(kept.results_, changed.results_, strict=True):
+        if before.fold == 1:  # whose test labels were all turned round
+            assert before.inner_score == after.inner_score
+            assert before.params == after.params
+            assert after.scores["accuracy"] == pytest.approx(1 - before.scores["accuracy"])
+    for kind, chosen in kept.chosen_.items():
+        assert chosen[0] == changed.chosen_[kind][0]
+
+
+def test_results_depend_on_input_and_seed_only(helps):
+    X, y = exclusive_or()
+    again = compare_fusion(
+        X, y, fast=True, n_jobs=2, methods=["late_stack", "lp_mkl", "localized_mkl"]
+    )
+    for label in ("late fusion, stacked", "Lp MKL", "localized MKL", "b alone"):
+        np.testing.assert_array_equal(again.scores(label), helps.scores(label))
+    other = compare_fusion(X, y, fast=True, random_state=1, methods=["uniform"])
+    assert (other.scores("a alone") != helps.scores("a alone")).any()
+
+
+# ---------------------------------------------------------------------------- winner's curse
+
+
+def made_up(scores, inner, test="corrected_t"):
+    """A comparison of given test and inner scores (n_folds,) by label and kind."""
+    folds = [Fold(np.arange(90), np.arange(90, 100))] * 10
+    keys = {"baseline": "dummy", "single": "single", "fusion": "l1_mkl"}
+    methods = [Method(keys[kind], label, kind, "nothing", None, [{}]) for label, kind in scores]
+    results = [
+        FoldScore(label, fold + 1, {"accuracy": value}, inner[label, kind][fold], {}, 0.0)
+        for (label, kind), values in scores.items()
+        for fold, value in enumerate(values)
+    ]
+    return FusionComparison(
+        results,
+        Conditions(
+            "classification",
+            np.zeros(100),
+            [],
+            folds,
+            None,
+            "",
+            "",
+            ["accuracy"],
+            methods,
+            test,
+            0.05,
+            False,
+            0,
+        ),
+    )
+
+
+def test_references_are_chosen_by_inner_scores_not_by_test_scores():
+    rng = np.random.default_rng(0)
+    flat = np.full(10, 0.5)
+    scores = {("none", "baseline"): flat, ("fused", "fusion"): 0.5 + 0.01 * rng.normal(size=10)}
+    inner = dict.fromkeys(scores, flat)
+    for k in range(30):  # as good as each other: the best on the test folds is luck
+        key = (f"m{k} alone", "single")
+        scores[key] = 0.5 + 0.05 * rng.normal(size=10)
+        inner[key] = 0.5 + 0.05 * rng.normal(size=10)
+    found = made_up(scores, inner)
+    means = {label: values.mean() for (label, kind), values in scores.items() if kind == "single"}
+    assert max(means.values()) > 0.52
+    assert found.scores("best single modality").mean() == pytest.approx(0.5, abs=0.03)
+    labels = list(means)
+    for fold, label in enumerate(found.chosen_["best single modality"]):
+        assert label == max(labels, key=lambda one: inner[one, "single"][fold])
+
+
+def test_fusion_can_hurt():
+    rng = np.random.default_rng(0)
+    noise = 0.01 * rng.normal(size=10)
+    scores = {
+        ("none", "baseline"): np.full(10, 0.5),
+        ("a alone", "single"): 0.9 + noise,
+        ("fused", "fusion"): np.full(10, 0.8),
+    }
+    found = made_up(scores, {key: np.full(10, 0.5) for key in scores})
+    assert found.verdict_.verdict == "hurts"
+    assert str(found).startswith("Fusion hurts.")
+    assert found.verdict_.test.high < 0
+    assert made_up(scores, scores, test="wilcoxon").verdict_.verdict == "hurts"
+
+
+# ---------------------------------------------------------------------------- kinds of data
+
+
+def test_groups_are_kept_together_for_all():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(24), 3)
+    subject = rng.normal(size=(24, 4))[groups]  # tells who it is, and nothing else
+    y = rng.permutation(np.repeat([0, 1], 12))[groups]
+    X = Modalities(a=subject + 0.01 * rng.normal(size=(72, 4)), b=rng.normal(size=(72, 2)))
+    wanted = ["uniform", "interaction"]
+    leaky = compare_fusion(X, y, fast=True, methods=wanted)
+    honest = compare_fusion(X, y, groups=groups, fast=True, methods=wanted)
+    assert leaky.scores("a alone").mean() > 0.8
+    assert honest.scores("a alone").mean() < 0.7
+    assert honest.conditions_.n_groups == 24
+    assert all(score.inner_score < 0.9 for score in honest.results_)
+    assert "24 groups" in honest.to_markdown()
+
+
+def test_time_ordered():
+    X, y = numbers(60)
+    found = compare_fusion(
+        X,
+        y,
+        cv=TimeSeriesSplit(3),
+        inner_cv=TimeSeriesSplit(3),
+        fast=True,
+        methods=["late_stack", "uniform"],
+    )
+    assert found.not_applicable_ == {}
+    assert [len(train) for train, _ in found.conditions_.folds] == [15, 30, 45]
+
+
+def test_what_is_not_applicable_is_listed_with_the_reason():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    words = np.array(["calm slept well", "hot and restless"])
+    notes = [f"{words[label]} {rng.integers(1000)}" for label in y]
+    X = Modalities(vitals=rng.normal(size=(60, 2)), notes=notes)
+    found = compare_fusion(X, y, fast=True, methods=["early", "interaction", "cca", "uniform"])
+    reason = "'notes' is texts"
+    assert found.not_applicable_ == {"interaction regression": reason, "CCA fusion": reason}
+    assert found.scores("notes alone").mean() > 0.9
+    assert found.scores("early fusion").mean() > 0.9
+    assert reason in found.to_markdown()
+    frame = found.to_frame()
+    assert list(frame.loc[frame.kind == "not applicable", "reason"]) == [reason, reason]
+
+
+def test_a_method_that_refuses_a_fold_is_listed_and_warned_of(monkeypatch):
+    from mkfusion.compare import _methods
+
+    class Refusing(_methods.MKLClassifier):
+        def fit(self, X, y, sample_weight=None):
+            raise ValueError("not <these>\ndata")
+
+    monkeypatch.setattr(_methods, "MKLClassifier", Refusing)
+    X, y = one_suffices()
+    with pytest.warns(UserWarning, match="L1 MKL is listed as not applicable"):
+        found = compare_fusion(X, y, fast=True, methods=["uniform", "l1_mkl"])
+    assert found.not_applicable_ == {"L1 MKL": "fold 1: not <these> data"}
+    assert "L1 MKL" not in {one.method for one in found.comparisons_}
+
+
+def test_missing_modalities():
+    X, y = one_suffices()
+    useful, noise = X["useful"].copy(), X["noise"].copy()
+    useful[::7], noise[3::7] = np.nan, np.nan
+    found = compare_fusion(
+        Modalities(useful=useful, noise=noise),
+        y,
+        fast=True,
+        methods=["early", "late_mean", "uniform"],
+    )
+    assert found.not_applicable_ == {
+        "early fusion": "9 samples lack 'useful'; 9 samples lack 'noise'"
+    }
+    assert found.scores("useful alone").mean() > 0.65
+    assert found.scores("late fusion, mean").mean() > 0.6
+
+
+def test_tables_with_categories_gaps_and_signals_of_several_classes():
+    rng = np.random.default_rng(0)
+    y = np.repeat(["x", "y", "z"], 20)
+    centre = np.repeat([0.0, 1.5, 3.0], 20)
+    table = pd.DataFrame(
+        {
+            "age": centre + rng.normal(size=60),
+            "sex": pd.Categorical(rng.choice(["f", "m"], 60)),
+            "mood": np.where(rng.random(60) < 0.7, y, "?"),
+        }
+    )
+    table.loc[::9, "age"] = np.nan
+    signals = rng.normal(size=(60, 2, 12)) * (1 + centre[:, np.newaxis, np.newaxis])
+    X = Modalities(table=table, signals=signals)
+    found = compare_fusion(X, y, fast=True, cv=3)
+    assert found.not_applicable_ == {}
+    for method in FUSIONS:
+        assert found.scores(method).mean() > 0.55, method
+    assert "roc_auc" not in found.conditions_.metrics
+
+
+def test_columns_of_a_table_and_lists_of_metrics():
+    X, y = one_suffices()
+    table = pd.DataFrame(np.hstack([X["useful"], X["noise"]]), columns=list("abcde"))
+    modalities = [("useful", ["a", "b"]), ("noise__and more", slice("c", "e")), ("single", "a")]
+
+    found = compare_fusion(
+        table,
+        y,
+        modalities,
+        scoring={"f1": "f1", "mine": _right},
+        fast=True,
+        methods=["early", "cca"],
+    )
+    assert found.conditions_.metrics == ["f1", "mine"]
+    assert "noise__and more alone" in {one.method for one in found.summary_}
+    assert found.not_applicable_ == {}
+
+
+def _right(model, X, y):
+    return float(np.mean(model.predict(X) == y))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"methods": ["magic"]}, "methods has"),
+        ({"methods": "early"}, "methods has"),
+        ({"methods": ["dummy", "single"]}, "nothing that fuses"),
+        ({"task": "clustering"}, "task is"),
+        ({"test": "t"}, "test is"),
+        ({"alpha": 5}, "alpha is"),
+        ({"random_state": None}, "random_state is None"),
+        ({"random_state": -1}, "random_state is -1"),
+        ({"scoring": "acuracy"}, "acuracy"),
+        ({"scoring": []}, "scoring is empty"),
+        ({"modalities": [("a", "c")]}, "'c'"),
+        ({"y": np.arange(60)}, "60 different whole numbers"),
+        ({"y": np.zeros(60)}, "for every sample"),
+        ({"y": ["a"] * 30 + [None] * 30}, "none of them missing"),
+        ({"y": [np.nan] + [0.5] * 59}, "NaN"),
+        ({"y": ["a", "b"] * 30, "task": "regression"}, "expected numbers"),
+        ({"y": [0, 1]}, "inconsistent numbers"),
+    ],
+)
+def test_bad_input_is_refused(given, message):
+    X, y = one_suffices()
+    arguments = {"X": X, "y": y, "fast": True, **given}
+    with pytest.raises((ValueError, TypeError), match=message):
+        compare_fusion(**arguments)
+
+
+def test_one_modality_is_nothing_to_fuse():
+    X, y = one_suffices()
+    with pytest.raises(ValueError, match="there is one modality only"):
+        compare_fusion(X, y, [("useful", "useful")], fast=True)
+
+
+def test_all_methods_have_names():
+    assert len(METHODS) == len(set(METHODS)) == 12
