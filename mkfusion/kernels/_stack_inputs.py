@@ -12,9 +12,19 @@ from sklearn.utils.validation import validate_data
 from mkfusion.kernels._dense_storage import is_matrix_of_lists
 from mkfusion.kernels._stack import KernelStack
 
-__all__ = ["is_several", "prediction_stack", "training_stack"]
+__all__ = ["is_several", "prediction_stack", "remember_input", "training_stack"]
 
 _MATRIX = (np.float64, np.float32)
+
+
+def remember_input(estimator: Any, X: Any, n_train: int) -> None:
+    """Set what scikit-learn wants to know of training kernels: n_features_in_ and, maybe, names."""
+    if is_several(X):
+        estimator.n_features_in_ = n_train
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+    else:
+        validate_data(estimator, X, skip_check_array=True)
 
 
 def training_stack(estimator: Any, X: Any) -> KernelStack:

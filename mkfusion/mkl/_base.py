@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, Options
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from mkfusion.mkl._validation import Training, is_several, prediction_stack
+from mkfusion.kernels._stack_inputs import prediction_stack, remember_input
+from mkfusion.mkl._validation import Training
 
 if TYPE_CHECKING:
     from mkfusion.solvers import Loss, MKLResult
@@ -107,7 +108,7 @@ class BaseMKL(BaseEstimator, ABC):
         self.objective_ = primal
         self.duality_gap_ = results[0].gap if len(results) == 1 else gap / max(primal, _TINY)
         self.n_iter_ = max(result.n_iter for result in results)
-        self._remember_input(X, training.stack.shape[0])
+        remember_input(self, X, training.stack.shape[0])
         if not all(result.converged for result in results):
             warnings.warn(
                 f"{type(self).__name__} reached the relative duality gap {self.duality_gap_:.2g} "
@@ -117,14 +118,6 @@ class BaseMKL(BaseEstimator, ABC):
                 stacklevel=4,
             )
         return self
-
-    def _remember_input(self, X: Any, n_train: int) -> None:
-        if is_several(X):
-            self.n_features_in_ = n_train
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-        else:
-            validate_data(self, X, skip_check_array=True)
 
     def _decisions(self, X: Any) -> NDArray[np.float64]:
         """Return every task's decision values (n_samples, n_tasks).

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, Options
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from mkfusion.kernels import KernelStack
-from mkfusion.kernels._stack_inputs import is_several, prediction_stack, training_stack
+from mkfusion.kernels._stack_inputs import prediction_stack, remember_input, training_stack
 from mkfusion.mkl._alignment import align_weights, alignf_weights
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._easymkl import easymkl_weights
@@ -199,7 +199,7 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
             model, weights = _model_weights(self.weighting, stack, y)
         else:
             weights = _checked_weights(self.weighting, stack.names)
-        self._remember_input(X, stack.shape[0])
+        remember_input(self, X, stack.shape[0])
         self.weights_ = weights
         self.kernel_names_ = stack.names
         self.model_ = model
@@ -246,14 +246,6 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
                 'target_type="continuous", which says what they are.'
             )
         return False
-
-    def _remember_input(self, X: Any, n_train: int) -> None:
-        if is_several(X):
-            self.n_features_in_ = n_train
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-        else:
-            validate_data(self, X, skip_check_array=True)
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return the weighted sum of kernels.

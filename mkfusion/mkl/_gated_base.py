@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from mkfusion.kernels import KernelStack
+from mkfusion.kernels._stack_inputs import prediction_stack
 from mkfusion.mkl._gating import GatingFeatures, gates
-from mkfusion.mkl._validation import is_several, prediction_stack
 
 __all__ = ["GatedClassifier"]
 
@@ -41,14 +41,6 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
         tags.input_tags.pairwise = True
         tags.input_tags.three_d_array = True
         return tags
-
-    def _remember_input(self, X: Any, n_train: int) -> None:
-        if is_several(X):
-            self.n_features_in_ = n_train
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-        else:
-            validate_data(self, X, skip_check_array=True)
 
     def gate(self, X: Any) -> Floats:
         """Return how much each kernel counts for each sample.

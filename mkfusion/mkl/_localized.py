@@ -13,13 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options
 
 from mkfusion.kernels import KernelStack
+from mkfusion.kernels._stack_inputs import remember_input, training_stack
 from mkfusion.mkl._gated_base import GatedClassifier
 from mkfusion.mkl._gating import kernels_of, learn_features
 from mkfusion.mkl._validation import (
     check_labels,
     checked,
     class_weights,
-    training_stack,
 )
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ class LocalizedMKLClassifier(GatedClassifier):
             descents = self._descend(machines)
             best = min(descents, key=lambda descent: descent.curve[-1])
             solution = machines.solution(best.theta)
-        self._remember_input(X, stack.shape[0])
+        remember_input(self, X, stack.shape[0])
         self.classes_ = classes
         self.kernel_names_ = stack.names
         self._features, self._gated = features, gated

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 from sklearn.utils._param_validation import Interval
 
+from mkfusion.kernels._stack_inputs import training_stack
 from mkfusion.mkl._base import BaseMKL
-from mkfusion.mkl._validation import Training, checked, sample_weights, training_stack
+from mkfusion.mkl._validation import Training, checked, sample_weights
 
 if TYPE_CHECKING:
     from mkfusion.solvers import Loss

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from mkfusion.kernels._stack_inputs import training_stack
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._validation import (
     Training,
     check_numbers,
     checked,
     sample_weights,
-    training_stack,
 )
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from sklearn.utils.validation import (
 )
 
 from mkfusion.kernels import KernelStack
-from mkfusion.kernels._stack_inputs import is_several, prediction_stack, training_stack
 
 __all__ = [
     "IN_MEMORY_BYTES",
@@ -25,10 +24,7 @@ __all__ = [
     "check_numbers",
     "checked",
     "class_weights",
-    "is_several",
-    "prediction_stack",
     "sample_weights",
-    "training_stack",
 ]
 
 # Kernels on demand are computed once and kept if they are not larger than this.
