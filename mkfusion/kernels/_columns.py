@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,8 +143,9 @@ def in_two_dimensions(data: Any) -> Any:
     """Return a single column in two dimensions, other samples as they are."""
     if hasattr(data, "to_frame"):
         return data.to_frame()
-    if isinstance(data, list) and all(np.ndim(item) == 0 for item in data):
-        data = np.array(data, dtype=None if None not in data else object)
+    # Lists of texts are left to those who may want texts.
+    if isinstance(data, list) and all(isinstance(item, Number) for item in data):
+        data = np.array(data)
     return data.reshape(-1, 1) if isinstance(data, np.ndarray) and data.ndim == 1 else data
 
 

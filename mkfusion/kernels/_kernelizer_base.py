@@ -22,6 +22,7 @@ from mkfusion.kernels._adapters import (
     kernel_label,
     takes_table,
 )
+from mkfusion.kernels._base import Kernel
 from mkfusion.kernels._columns import in_two_dimensions
 from mkfusion.kernels._evaluation import FittedKernel, KernelView, training_view
 from mkfusion.kernels._feature_kernels import FeatureKernel
@@ -238,8 +239,11 @@ def _pairs(
         for spec, wants_features in zip(entry.specs, numeric, strict=True):
             if wants_features:
                 yield spec, features, target, blame
+            elif takes_table(spec):
+                own = isinstance(first_step(spec), Kernel) and isinstance(table, list)
+                yield spec, np.array(table, object)[:, np.newaxis] if own else table, target, blame
             else:
-                yield spec, table if takes_table(spec) else data, target, blame
+                yield spec, data, target, blame
 
 
 def as_list(spec: Any, name: str) -> list[Any]:

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, csr_matrix, random_array
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.kernel_approximation import AdditiveChi2Sampler, RBFSampler
 from sklearn.pipeline import make_pipeline
@@ -50,7 +50,10 @@ def test_gram_matrices_by_construction(monkeypatch) -> None:
 
 def test_nothing_of_the_size_of_a_gram_matrix() -> None:
     n = 4000
-    Z = [rng.normal(size=(n, 3)), random_array((n, 500), density=0.002, format="csr", rng=rng)]
+    Z = [
+        rng.normal(size=(n, 3)),
+        csr_array(rng.normal(size=(n, 500)) * (rng.random((n, 500)) < 0.002)),
+    ]
     stack, beta = KernelStack.from_features(Z), np.zeros(n)
     beta[::7] = 1.0
     part = np.random.default_rng(0).permutation(n)[: n // 2]
