@@ -61,7 +61,7 @@ class GatedFusionClassifier(ClassifierMixin, GatedFusion):
         Class labels, sorted.
     weights_ : ndarray of shape (n_modalities,)
         Mean of the gate's weights over the training samples.
-    objectives_ : ndarray of shape (n_iter_ + 1,)
+    objectives_ : ndarray of shape (`n_iter_` + 1,)
         Penalised log-likelihood per sample out of fold, at equal weights and after every step. It
         never decreases.
     n_iter_ : int
@@ -215,7 +215,7 @@ class GatedFusionRegressor(RegressorMixin, GatedFusion):
         Their modalities.
     weights_ : ndarray of shape (n_modalities,)
         Mean of the gate's weights over the training samples.
-    objectives_ : ndarray of shape (n_iter_ + 1,)
+    objectives_ : ndarray of shape (`n_iter_` + 1,)
         Penalised log-likelihood per sample out of fold, less a constant, at equal weights and after
         every step. It never decreases.
     n_iter_ : int

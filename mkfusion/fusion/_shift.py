@@ -61,7 +61,7 @@ class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
         What norms of offsets stay below.
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
-    objectives_ : ndarray of shape (n_iter_ + 1,)
+    objectives_ : ndarray of shape (`n_iter_` + 1,)
         Penalised log-likelihood per sample out of fold: of the primary modality alone, and after
         every step. It never decreases.
     n_iter_ : int
@@ -213,7 +213,7 @@ class ModalityShiftRegressor(RegressorMixin, ModalityShift):
         What features of each other modality add to predictions where its gate is open.
     max_norm_ : float
         What offsets stay below.
-    objectives_ : ndarray of shape (n_iter_ + 1,)
+    objectives_ : ndarray of shape (`n_iter_` + 1,)
         Minus half the squared error per sample out of fold, as a share of the primary modality's,
         less the penalty: of the primary modality alone, and after every step. It never decreases.
     n_iter_ : int
