@@ -328,6 +328,6 @@ class EarlyFusionRegressor(RegressorMixin, _EarlyFusion):
     >>> fusion = EarlyFusionRegressor(modalities=modalities).fit(X, y)
     >>> round(fusion.score(X, y), 2)
     0.52
-    >>> fusion.features(X).var(axis=0)[:4].sum().round(6)
-    np.float64(1.0)
+    >>> float(fusion.features(X).var(axis=0)[:4].sum().round(6))
+    1.0
     """
