@@ -2,6 +2,7 @@
 
 from mkfusion.inspection._bias import UnimodalBias, unimodal_bias
 from mkfusion.inspection._display_alignment import KernelAlignmentDisplay
+from mkfusion.inspection._display_bias import UnimodalBiasDisplay
 from mkfusion.inspection._display_emap import EmapDisplay
 from mkfusion.inspection._display_importance import ModalityImportanceDisplay
 from mkfusion.inspection._display_information import PartialInformationDisplay
@@ -24,6 +25,7 @@ __all__ = [
     "PartialInformationDisplay",
     "ShapleyValues",
     "UnimodalBias",
+    "UnimodalBiasDisplay",
     "WeightStability",
     "WeightStabilityDisplay",
     "emap",

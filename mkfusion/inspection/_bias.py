@@ -176,6 +176,7 @@ def unimodal_bias(
     See Also
     --------
     modality_importance : The same losses, and what a model can do without a modality.
+    UnimodalBiasDisplay : Draws the outcome.
 
     Notes
     -----

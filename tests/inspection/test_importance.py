@@ -22,6 +22,7 @@ from mkfusion import (
 )
 from mkfusion.inspection import (
     ModalityImportanceDisplay,
+    UnimodalBiasDisplay,
     modality_importance,
     shapley_values,
     unimodal_bias,
@@ -269,4 +270,23 @@ def test_display_draws(table, method):
     assert "accuracy" in display.ax_.get_xlabel()
     assert display.importance.to_frame().columns.tolist() == ["importance", "low", "high"]
     assert method in str(display.importance)
+    plt.close("all")
+
+
+def test_display_of_bias_shows_losses_within_the_margin(table):
+    pytest.importorskip("matplotlib").use("Agg")
+    import matplotlib.pyplot as plt
+
+    X, y = table
+    display = UnimodalBiasDisplay.from_estimator(
+        LinearRegression().fit(X, y), X, y, margin=0.03, modalities=PARTS, random_state=0
+    )
+    found = display.bias
+    shown = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert shown == [
+        f"{name}: {verdict}" for (name, _), verdict in zip(PARTS, found.verdicts, strict=True)
+    ]
+    np.testing.assert_array_equal(display.ax_.lines[0].get_xdata(), found.losses)
+    band = display.ax_.patches[0].get_extents().transformed(display.ax_.transData.inverted())
+    assert (band.x0, band.x1) == pytest.approx((-0.03, 0.03))
     plt.close("all")
