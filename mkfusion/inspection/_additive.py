@@ -1,4 +1,4 @@
-"""Averages of a model over recombined samples, and models that need few of them."""
+"""Averages of a model over recombined samples."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
 from mkfusion.inspection._answers import respond
-from mkfusion.inspection._samples import Parts, as_list
-from mkfusion.kernels import ColumnKernelizer
-from mkfusion.kernels._columns import resolve_columns
+from mkfusion.inspection._multilinear import assembled
+from mkfusion.inspection._samples import Parts
 
-__all__ = ["Projector", "adds_up", "respond_in_batches"]
+__all__ = ["Projector", "respond_in_batches"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -42,10 +40,7 @@ class Projector:
         if n_modalities > 2:
             references = [rng.permutation(chosen) for _ in range(n_modalities)]
         means = np.stack([self._means(m, references) for m in range(n_modalities)])
-        # The mean over the references themselves: exact for additive models.
-        overall = means[:, chosen].mean(axis=(0, 1))
-        projection = means.sum(axis=0) - (n_modalities - 1) * overall
-        return projection, means - means.mean(axis=1, keepdims=True)
+        return assembled(means, chosen)
 
     def _means(self, m: int, references: Sequence[Rows]) -> Floats:
         """Return each sample's mean response with the other modalities of all references."""
@@ -76,28 +71,3 @@ def respond_in_batches(estimator: Any, X: Any, name: str, batch_size: int) -> Fl
             for batch in gen_batches(n, batch_size)
         ]
     )
-
-
-def adds_up(estimator: Any, parts: Parts) -> bool:
-    """Whether a model is a sum over kernels each of which looks at one modality."""
-    model = getattr(estimator, "best_estimator_", estimator)
-    if not isinstance(model, Pipeline):
-        return False
-    steps = [step for _, step in model.steps if step not in (None, "passthrough")]
-    first, *between, last = steps
-    if not isinstance(first, ColumnKernelizer) or first.missing != "error":
-        return False
-    machine = hasattr(last, "dual_coef_")
-    if not machine or not all(hasattr(step, "kernel_names_") for step in between):
-        return False
-    return all(_in_one_modality(parts, columns, entry) for entry, _, columns in first.kernels)
-
-
-def _in_one_modality(parts: Parts, columns: Any, entry: str) -> bool:
-    found = resolve_columns(parts.X, columns, entry)
-    seen: set[Any]
-    if isinstance(found, str):
-        seen = {found}
-    else:
-        seen = set(as_list(found.positions))
-    return any(seen <= set(places) for places in parts.places)

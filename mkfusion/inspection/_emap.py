@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from mkfusion.inspection._additive import Projector, adds_up, respond_in_batches
+from mkfusion.inspection._additive import Projector, respond_in_batches
 from mkfusion.inspection._answers import (
     as_scorer,
     label_of,
@@ -23,14 +23,12 @@ from mkfusion.inspection._intervals import (
     bootstrap_scores,
     percentiles,
 )
+from mkfusion.inspection._kernel_models import kernel_model
 from mkfusion.inspection._samples import Parts
 
 __all__ = ["AdditiveProjection", "emap"]
 
 Floats = NDArray[np.float64]
-
-# A sum of modalities reproduces an additive model up to so large a share of its responses.
-_SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,7 +48,9 @@ class AdditiveProjection:
     response_method : str
         What the responses are.
     exact : bool
-        Whether the model was known to be additive by its kernels.
+        Whether the model's kernels gave the means over all combinations of modalities and
+        references in closed form. If not, they come from predictions: of all combinations for two
+        modalities, of a draw of them for more.
     variance_explained : float
         1 minus the mean square of ``responses - projection`` over the variance of the responses:
         1 for an additive model.
@@ -216,13 +216,20 @@ def emap(
 
     over reference samples j. For two modalities this is exact, with n_samples times n_references
     predictions for each. For M > 2 the other modalities of a reference come from different
-    samples: each modality is permuted by itself, once, which estimates the mean over all n^M
-    combinations, and is exact for additive models.
+    samples: each modality is permuted by itself, once, which estimates the mean over all
+    combinations of the references, and is exact for additive models.
 
-    A pipeline of a :class:`~mkfusion.ColumnKernelizer`, each of whose entries looks at one
-    modality, and a kernel machine (with a :class:`~mkfusion.KernelCombiner` between them or not) is
-    additive: one reference is enough then, and n_samples predictions for each modality. It is
-    recognised by its structure and then checked on all samples.
+    Kernel machines need fewer, and are exact for any number of modalities. Their response is affine
+    in the kernels between a sample and the training samples, and so its mean over references is the
+    response to mean kernels, for products of kernels of different modalities too: n_samples
+    predictions for each modality, in which the kernels of all others are replaced by their mean
+    over the references. `exact` says whether it was so. That is the case for a pipeline of a
+    :class:`~mkfusion.ColumnKernelizer`, each of whose entries looks at one modality,
+    :class:`~mkfusion.InteractionKernels` and :class:`~mkfusion.KernelCombiner` or neither, and a
+    kernel machine. It is recognised by its structure, and then checked at random combinations of
+    the samples. What is not affine in the kernels (probabilities, gates), kernels that depend on
+    which other modalities a sample has (``missing="marginalise"``), and single kernels of several
+    modalities, such as :class:`~mkfusion.CompositeKernel`, are left to predictions.
 
     The `decision_function` of :class:`sklearn.svm.SVC` with more than two classes counts votes of
     pairs of classes, which is additive for hardly any kernel: part of its gap is the counting.
@@ -262,17 +269,13 @@ def emap(
     codes = check_groups(groups, n)
 
     responses = respond_in_batches(estimator, parts.X, name, batch_size)
-    projector = Projector(estimator, parts, name, batch_size, n_jobs)
-    projection, effects = None, None
-    if adds_up(estimator, parts):
-        projection, effects = projector.project(np.zeros(1, dtype=np.intp), rng)
-        spread = max(float(np.ptp(responses)), float(np.abs(responses).max()))
-        if np.abs(projection - responses).max() > _SAME * spread:
-            projection = None
-    exact = projection is not None
-    if projection is None or effects is None:
-        size = n if n_references is None else n_references
-        chosen = np.sort(rng.choice(n, size, replace=False))
+    chosen = np.sort(rng.choice(n, n if n_references is None else n_references, replace=False))
+    model = kernel_model(estimator, parts, name)
+    exact = model is not None and model.is_exact(estimator, name)
+    if model is not None and exact:
+        projection, effects = model.project(chosen, batch_size)
+    else:
+        projector = Projector(estimator, parts, name, batch_size, n_jobs)
         projection, effects = projector.project(chosen, rng)
 
     scores: dict[str, float] = {}
@@ -280,13 +283,13 @@ def emap(
     if target is not None:
         both = [scored_answers(estimator, values, name) for values in (responses, projection)]
         try:
-            model, additive = (float(scorer(one, np.arange(n), target)) for one in both)
+            full, additive = (float(scorer(one, np.arange(n), target)) for one in both)
         except AttributeError as error:
             raise ValueError(
                 f"scoring is {scoring!r}, which cannot be had from {name}; expected another score, "
                 'or another response_method: "predict_proba" for scores of probabilities.'
             ) from error
-        scores = {"model": model, "projection": additive, "gap": model - additive}
+        scores = {"model": full, "projection": additive, "gap": full - additive}
         rows = list(bootstrap_rows(n, n_bootstraps, codes, rng))
         with_them, without = (
             bootstrap_scores(estimator, scoring, scorer, one, target, rows) for one in both

@@ -21,8 +21,6 @@ from mkfusion import (
     Modalities,
 )
 from mkfusion.inspection import AdditiveProjection, EmapDisplay, emap
-from mkfusion.inspection._additive import adds_up
-from mkfusion.inspection._samples import Parts
 
 PAIR = [("a", [0, 1]), ("b", [2])]
 
@@ -114,7 +112,7 @@ def test_exclusive_or_is_all_interaction(xor):
     assert outcome.scores["projection"] < 0.75
     assert outcome.gap == pytest.approx(1.0 - outcome.scores["projection"])
     assert outcome.gap_interval[0] > 0.2
-    assert not outcome.exact
+    assert outcome.exact
     assert "Interactions between a and b add" in str(outcome)
 
 
@@ -139,12 +137,12 @@ def test_kernel_models_are_exact_without_all_pairs(model, n_classes, monkeypatch
     X = Modalities(a=rng.normal(size=(60, 2)), b=rng.normal(size=(60, 2)))
     y = rng.integers(0, n_classes, 60)
     if n_classes == 3 and isinstance(getattr(model, "steps", [[0, 0]])[-1][1], SVC):
-        pytest.skip("one-versus-rest of pairs is not additive; see the next test")
+        pytest.skip("votes of pairs of classes are not additive")
     model.fit(X, y)
     new = Modalities(a=rng.normal(size=(12, 2)), b=rng.normal(size=(12, 2)))
     quick = emap(model, new, y[:12], random_state=0)
     assert quick.exact
-    monkeypatch.setattr("mkfusion.inspection._emap.adds_up", lambda *_: False)
+    monkeypatch.setattr("mkfusion.inspection._emap.kernel_model", lambda *_: None)
     brute = emap(model, new, y[:12], random_state=0)
     assert not brute.exact
     np.testing.assert_allclose(quick.projection, brute.projection, atol=1e-9)
@@ -152,25 +150,6 @@ def test_kernel_models_are_exact_without_all_pairs(model, n_classes, monkeypatch
     np.testing.assert_allclose(quick.projection, quick.responses, atol=1e-9)
     assert quick.scores == pytest.approx(brute.scores)
     assert quick.gap == pytest.approx(0.0, abs=1e-12)
-
-
-def test_what_only_looks_additive_is_not_taken_for_it():
-    rng = np.random.default_rng(2)
-    X = Modalities(a=rng.normal(size=(60, 2)), b=rng.normal(size=(60, 2)))
-    y = rng.integers(0, 3, 60)
-    model = make_pipeline(ColumnKernelizer(KERNELS), KernelCombiner(), SVC(kernel="precomputed"))
-    model.fit(X, y)
-    parts = Parts(X, None)
-    assert adds_up(model, parts)
-    assert not emap(model, X[:10], n_bootstraps=0).exact
-
-
-def test_kernels_that_see_several_modalities_are_not_additive(table):
-    X, y = table
-    kernels = [("all", "rbf", [0, 1, 2])]
-    model = make_pipeline(ColumnKernelizer(kernels), MKLClassifier()).fit(X, y)
-    assert not adds_up(model, Parts(X, PAIR))
-    assert emap(model, X, y, modalities=PAIR, n_bootstraps=0).variance_explained < 0.999
 
 
 @pytest.mark.parametrize("kind", ["frame", "sparse", "modalities"])
