@@ -5,108 +5,26 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mkfusion.compare._contributions import Contributions, sum_up
 from mkfusion.compare._evaluate import FoldScore
-from mkfusion.compare._features import Described
-from mkfusion.compare._folds import Fold
-from mkfusion.compare._methods import Method
-from mkfusion.compare._statistics import PairedTest, holm, mean_interval, paired_test, verdict
+from mkfusion.compare._interactions import Interactions, gap_of
+from mkfusion.compare._records import Comparison, Conditions, Summary
+from mkfusion.compare._statistics import holm, mean_interval, paired_test, verdict
+from mkfusion.inspection import KernelAlignment
 
-__all__ = ["Comparison", "Conditions", "FusionComparison", "Summary"]
+__all__ = ["FusionComparison"]
 
 BEST_SINGLE = "best single modality"
 BEST_SIMPLE = "best simple baseline"
 BEST_FUSION = "best fusion method"
-
-
-class Conditions(NamedTuple):
-    """Under which conditions methods were compared.
-
-    Attributes
-    ----------
-    task : {"classification", "regression"}
-    y : ndarray of shape (n_samples,)
-    modalities : list of Described
-    folds : list of Fold
-    n_groups : int or None
-    outer, inner : str
-        The splitters.
-    metrics : list of str
-    methods : list of Method
-    test : {"corrected_t", "wilcoxon"}
-    alpha : float
-    fast : bool
-    seed : int
-    """
-
-    task: str
-    y: NDArray[Any]
-    modalities: list[Described]
-    folds: list[Fold]
-    n_groups: int | None
-    outer: str
-    inner: str
-    metrics: list[str]
-    methods: list[Method]
-    test: str
-    alpha: float
-    fast: bool
-    seed: int
-
-    @property
-    def test_to_train(self) -> float:
-        """Test samples of a fold for each training sample of it."""
-        return float(np.mean([len(test) / len(train) for train, test in self.folds]))
-
-
-class Summary(NamedTuple):
-    """A method's scores over all folds.
-
-    Attributes
-    ----------
-    method : str
-    kind : {"baseline", "single", "fusion", "chosen"}
-        The last is one of several, chosen anew within the training samples of each fold.
-    means, lows, highs : dict of str to float
-        By metric: mean score, and its confidence interval.
-    seconds : float
-        Of all folds.
-    n_unconverged : int
-        Fits that warned that they did not converge.
-    """
-
-    method: str
-    kind: str
-    means: dict[str, float]
-    lows: dict[str, float]
-    highs: dict[str, float]
-    seconds: float
-    n_unconverged: int
-
-
-class Comparison(NamedTuple):
-    """A fusion method beside what it should beat.
-
-    Attributes
-    ----------
-    method : str
-    reference : str
-    test : PairedTest
-        Differences of the first metric.
-    p_adjusted : float
-        By Holm's method, within the comparisons with the same reference.
-    verdict : {"fusion helps", "no evidence that it does", "hurts"}
-    """
-
-    method: str
-    reference: str
-    test: PairedTest
-    p_adjusted: float
-    verdict: str
+CARRIES = "Which modality carries it"
+INTERACT = "Do modalities interact?"
+ALIKE = "How alike the modalities are"
 
 
 class FusionComparison:
@@ -118,6 +36,8 @@ class FusionComparison:
         Of every method on every fold.
     conditions : Conditions
         Under which they came about.
+    alignment : KernelAlignment or str, default="not measured"
+        Of the modalities' kernels; a text is why there is none.
 
     Attributes
     ----------
@@ -127,6 +47,18 @@ class FusionComparison:
     comparisons_ : list of Comparison
         Every fusion method with the best single modality, then all but the simple ones with the
         best simple baseline.
+    contributions_ : Contributions or None
+        Which modality carries it: the Shapley value of each in the score of the uniform kernel sum
+        (`modalities`: for each `mean`, `low`, `high`, what it has `alone` and what it adds `last`),
+        and what they sum to (`total`).
+    interactions_ : Interactions or None
+        Whether modalities interact: held-out scores of the machine on kernels and their products
+        (`model`), of what is left of it without interactions (`projection`), and the `test` and
+        `verdict` of their difference.
+    alignment_ : KernelAlignment or None
+        How alike the modalities' kernels are, and how like the target, over all samples.
+    not_answered_ : dict of str to str
+        Which of these three there are not, and why.
     results_ : list of FoldScore
         Scores of every method on every fold, with what was chosen for it.
     summary_ : list of Summary
@@ -159,9 +91,16 @@ class FusionComparison:
     'no evidence that it does'
     >>> comparison.chosen_["best single modality"]
     ['colour alone', 'colour alone', 'colour alone', 'colour alone', 'colour alone']
+    >>> {one.modality: round(one.mean, 2) for one in comparison.contributions_.modalities}
+    {'acids': 0.15, 'colour': 0.33}
     """
 
-    def __init__(self, scores: list[FoldScore], conditions: Conditions) -> None:
+    def __init__(
+        self,
+        scores: list[FoldScore],
+        conditions: Conditions,
+        alignment: KernelAlignment | str = "not measured",
+    ) -> None:
         self.conditions_ = conditions
         self.not_applicable_ = {m.label: m.reason for m in conditions.methods if m.reason}
         for score in scores:
@@ -183,6 +122,7 @@ class FusionComparison:
         self._choose()
         self._summarise()
         self._test()
+        self._answer(alignment)
 
     def _choose(self) -> None:
         """Find the best of each kind by the scores within the training samples."""
@@ -284,13 +224,54 @@ class FusionComparison:
             for label, test, p in zip(labels, tests, holm([t.p_value for t in tests]), strict=True)
         ]
 
+    def _answer(self, alignment: KernelAlignment | str) -> None:
+        """Say which modality carries it, whether they interact, and how alike they are."""
+        self.not_answered_: dict[str, str] = {}
+        self.contributions_: Contributions | None = None
+        self.interactions_: Interactions | None = None
+        self.alignment_: KernelAlignment | None = None
+        carried = self._told("uniform", CARRIES)
+        if carried is not None:
+            self.contributions_ = sum_up(carried, self.conditions_)
+        parted = self._told("products", INTERACT)
+        if parted is not None:
+            self.interactions_ = gap_of(parted, self.conditions_)
+        if isinstance(alignment, str):
+            self.not_answered_[ALIKE] = alignment
+        else:
+            self.alignment_ = alignment
+
+    def _told(self, key: str, question: str) -> list[dict[str, Any]] | None:
+        """Return what a method tells about each fold, unless there is a reason why it cannot."""
+        for method in self.conditions_.methods:
+            if method.key == key:
+                break
+        else:
+            self.not_answered_[question] = f'"{key}" is not among the methods that were asked for'
+            return None
+        if method.label in self.not_applicable_:
+            self.not_answered_[question] = f"{method.label} is not applicable"
+            return None
+        found = [score.answers for score in self._by_method[method.label]]
+        for fold, answers in enumerate(found):
+            reason = answers.get("reason", "")
+            if not reason and not all(np.isfinite(value).all() for value in answers.values()):
+                reason = "a score is not a number"
+            if reason:
+                self.not_answered_[question] = f"fold {fold + 1}: {reason}"
+                return None
+        return found
+
     def to_frame(self, table: str = "summary") -> Any:
         """Return a table as a pandas DataFrame.
 
         Parameters
         ----------
-        table : {"summary", "folds", "comparisons"}, default="summary"
-            Mean scores of every method; scores of every method on every fold; or tests.
+        table : {"summary", "folds", "comparisons", "contributions", "interactions"}, \
+                default="summary"
+            Mean scores of every method; scores of every method on every fold; tests; the Shapley
+            value of every modality; or the test of interactions. The last two have no rows if they
+            are in `not_answered_`.
 
         Returns
         -------

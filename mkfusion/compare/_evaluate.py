@@ -17,8 +17,9 @@ from threadpoolctl import threadpool_limits
 from mkfusion import KernelStack, Modalities
 from mkfusion.compare._folds import Fold, Splitter
 from mkfusion.compare._methods import Method, Setting
+from mkfusion.compare._within import Part
 
-__all__ = ["FoldScore", "Job", "fingerprint", "run_fold"]
+__all__ = ["FoldScore", "Job", "REFUSALS", "fingerprint", "held", "run_fold"]
 
 # What an estimator raises where the data, or a fold of them, are not for it.
 REFUSALS = (ValueError, TypeError, np.linalg.LinAlgError)
@@ -44,6 +45,8 @@ class FoldScore(NamedTuple):
         Fits that warned that they did not converge.
     refusal : str
         Why there are no scores; empty where there are.
+    answers : dict
+        What else the method tells about the fold; a "reason" in it is why it cannot.
     """
 
     method: str
@@ -54,6 +57,7 @@ class FoldScore(NamedTuple):
     seconds: float
     n_unconverged: int = 0
     refusal: str = ""
+    answers: dict[str, Any] = {}
 
 
 class Job(NamedTuple):
@@ -83,15 +87,6 @@ class Job(NamedTuple):
     key: str
 
 
-class _Part(NamedTuple):
-    """Training and test samples, as a method sees them."""
-
-    train: Any
-    y_train: NDArray[Any]
-    test: Any
-    y_test: NDArray[Any]
-
-
 class _Split:
     """Samples to learn from, and samples to score on; kernels are made when asked for.
 
@@ -107,7 +102,7 @@ class _Split:
         self._kernels: tuple[KernelStack, KernelStack] | None = None
         self._alone: tuple[KernelStack, KernelStack] | None = None
 
-    def part(self, sees: str) -> _Part:
+    def part(self, sees: str) -> Part:
         """Return the samples as a method sees them."""
         train, test = self.rows
         n, total = len(train), len(train) + len(test)
@@ -124,7 +119,7 @@ class _Split:
             data = np.zeros((n, 1)), np.zeros((total - n, 1))
         else:
             data = self.alone if sees == "alone" else self.kernels
-        return _Part(data[0], y[train], data[1], y[test])
+        return Part(data[0], y[train], data[1], y[test])
 
     def folds(self) -> list[Fold]:
         """Split the samples to learn from once more."""
@@ -135,6 +130,15 @@ class _Split:
         first, second = self.alone
         return [np.vstack([first.gram(k), second.gram(k)]) for k in range(first.shape[2])]
 
+    def present(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which training samples, and which test samples, have which modalities."""
+        there = self.job.X.present()
+        return there[self.rows.train], there[self.rows.test]
+
+    def score(self, model: Any, X: Any, y: NDArray[Any]) -> float:
+        """Score by the first metric."""
+        return float(next(iter(self.job.scorers.values()))(model, X, y))
+
     @property
     def kernels(self) -> tuple[KernelStack, KernelStack]:
         """Kernels in memory: all kernel methods of the fold share them."""
@@ -142,7 +146,7 @@ class _Split:
             train, test = (self.job.X[rows] for rows in self.rows)
             kernelizer = self.job.setting.kernelizer()
             lazy = kernelizer.fit_transform(train), kernelizer.transform(test)
-            self._kernels = _held(lazy[0]), _held(lazy[1])
+            self._kernels = held(lazy[0]), held(lazy[1])
         return self._kernels
 
     @property
@@ -151,15 +155,24 @@ class _Split:
         if self.job.setting.missing == "error":
             return self.kernels
         if self._alone is None:
-            shares = np.sqrt(self.job.X.present().mean(axis=1))
-            train, test = (shares[rows] for rows in self.rows)
+            train, test = (np.sqrt(have.mean(axis=1)) for have in self.present())
             first, second = self.kernels
-            self._alone = _held(first, train, train), _held(second, test, train)
+            self._alone = held(first, train, train), held(second, test, train)
         return self._alone
 
 
-def _held(stack: KernelStack, rows: Any = None, columns: Any = None) -> KernelStack:
-    """Return a stack in memory, its rows and columns multiplied by factors if there are any."""
+def held(stack: KernelStack, rows: Any = None, columns: Any = None) -> KernelStack:
+    """Return a stack in memory, its rows and columns multiplied by factors if there are any.
+
+    Parameters
+    ----------
+    stack : KernelStack of shape (n_rows, n_columns, n_kernels)
+    rows, columns : ndarray of shape (n_rows,) and (n_columns,), default=None
+
+    Returns
+    -------
+    KernelStack
+    """
     grams = [stack.gram(k) for k in range(stack.shape[2])]
     if rows is not None:
         grams = [gram * rows[:, np.newaxis] * columns for gram in grams]
@@ -225,31 +238,44 @@ def _evaluate(key: str, method: Method, samples: _Fold) -> FoldScore:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         inner = [
-            np.mean([_score(method, params, split, metrics[:1]) for split in samples.inner])
+            np.mean([_score(method, params, split, metrics[:1])[0] for split in samples.inner])
             for params in method.candidates
         ]
         # NaN, such as a score that is not defined on a fold, is never the best.
         best = int(np.argmax(np.where(np.isnan(inner), -np.inf, inner)))
         params = method.candidates[best]
-        scores = _score(method, params, samples.outer, metrics)
+        scores, model = _score(method, params, samples.outer, metrics)
+        seconds = time.perf_counter() - start
+        answers = _answers(method, model, params, samples.outer)
     unconverged = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
     for other in caught:
         if other not in unconverged:
             warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-    seconds = time.perf_counter() - start
     named = dict(zip(metrics, scores, strict=True))
-    return FoldScore("", 0, named, float(inner[best]), params, seconds, len(unconverged))
+    late = len(unconverged)
+    return FoldScore("", 0, named, float(inner[best]), params, seconds, late, answers=answers)
 
 
 def _score(
     method: Method, params: dict[str, Any], split: _Split, metrics: list[str]
-) -> list[float]:
-    """Fit to the samples to learn from, and score on the others."""
+) -> tuple[list[float], Any]:
+    """Fit to the samples to learn from, and score on the others; return the model as well."""
     assert method.build is not None
     part = split.part(method.sees)
     model = method.build(params, split).fit(part.train, part.y_train)
     scorers = split.job.scorers
-    return [float(scorers[metric](model, part.test, part.y_test)) for metric in metrics]
+    scores = [float(scorers[metric](model, part.test, part.y_test)) for metric in metrics]
+    return scores, model
+
+
+def _answers(method: Method, model: Any, params: dict[str, Any], split: _Split) -> dict[str, Any]:
+    """Return what a method tells beside its scores, or why it cannot."""
+    if method.inquire is None:
+        return {}
+    try:
+        return method.inquire(model, params, split)
+    except Exception as error:  # scorers are anyone's code, and stand before no common model here
+        return {"reason": " ".join(f"{type(error).__name__}: {error}".split())}
 
 
 def fingerprint(data: Any) -> str:

@@ -16,7 +16,7 @@ def records(comparison: FusionComparison, table: str) -> list[dict[str, Any]]:
     Parameters
     ----------
     comparison : FusionComparison
-    table : {"summary", "folds", "comparisons"}
+    table : {"summary", "folds", "comparisons", "contributions", "interactions"}
 
     Returns
     -------
@@ -27,7 +27,13 @@ def records(comparison: FusionComparison, table: str) -> list[dict[str, Any]]:
     ValueError
         If there is no such table.
     """
-    makers = {"summary": _summary, "folds": _folds, "comparisons": _comparisons}
+    makers = {
+        "summary": _summary,
+        "folds": _folds,
+        "comparisons": _comparisons,
+        "contributions": _contributions,
+        "interactions": _interactions,
+    }
     if table not in makers:
         raise ValueError(f"table is {table!r}; expected one of {list(makers)}.")
     return makers[table](comparison)
@@ -75,4 +81,35 @@ def _comparisons(comparison: FusionComparison) -> list[dict[str, Any]]:
             "verdict": one.verdict,
         }
         for one in found
+    ]
+
+
+def _contributions(comparison: FusionComparison) -> list[dict[str, Any]]:
+    found = comparison.contributions_
+    if found is None:
+        return []
+    return [
+        {
+            "modality": one.modality,
+            "contribution": one.mean,
+            "low": one.low,
+            "high": one.high,
+            "alone": one.alone,
+            "last": one.last,
+        }
+        for one in found.modalities
+    ]
+
+
+def _interactions(comparison: FusionComparison) -> list[dict[str, Any]]:
+    found = comparison.interactions_
+    if found is None:
+        return []
+    return [
+        {
+            "model": found.model.mean(),
+            "projection": found.projection.mean(),
+            **found.test._asdict(),
+            "verdict": found.verdict,
+        }
     ]

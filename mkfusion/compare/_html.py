@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 from mkfusion.compare._paragraph import paragraph
 from mkfusion.compare._statistics import HELPS, HURTS
-from mkfusion.compare._svg import differences_svg, scores_svg
-from mkfusion.compare._tables import Table, tables, verdict_sentences
+from mkfusion.compare._svg import contributions_svg, differences_svg, scores_svg
+from mkfusion.compare._tables import tables, verdict_sentences
+from mkfusion.compare._words import Table
 
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
 
 __all__ = ["as_html"]
+
+# Letters of a cell that stays on one line.
+_SHORT = 20
 
 _STYLE = """
 :root {
@@ -45,8 +49,10 @@ p, li, .figure-text { max-width: 44rem; }
 .pictures {
   display: grid; gap: 1.5rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr));
+  grid-template-rows: auto 1fr;
 }
 figure { margin: 0; }
+@media (min-width: 54rem) { figure:first-child { grid-row: 1 / span 2; } }
 figcaption { color: var(--soft); font-size: .9rem; }
 svg { display: block; width: 100%; height: auto; max-width: 30rem; }
 svg { font: 12px system-ui, sans-serif; }
@@ -75,6 +81,8 @@ th, td {
 }
 th { font-weight: 600; }
 td { font-variant-numeric: tabular-nums; }
+td.short { white-space: nowrap; }
+td:not(.short) { min-width: 7rem; }
 th[scope="row"] { font-weight: 500; min-width: 8.5rem; overflow-wrap: anywhere; }
 thead th { background: var(--wash); }
 summary { cursor: pointer; padding: .4rem 0; }
@@ -100,18 +108,7 @@ def as_html(comparison: FusionComparison, title: str) -> str:
     said = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in [first, *rest])
     pictures = "\n".join(
         f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
-        for picture, caption in (
-            (
-                scores_svg(comparison),
-                f"{comparison.conditions_.metrics[0]} on held-out samples: points are folds, "
-                "squares means, bars their intervals. Dashed: the best single modality.",
-            ),
-            (
-                differences_svg(comparison),
-                "Difference to the best single modality, fold by fold: right of the dashed line "
-                "fusion is better. The numbers are in the tables below.",
-            ),
-        )
+        for picture, caption in _pictures(comparison)
     )
     sections = "\n".join(_section(i, table) for i, table in enumerate(tables(comparison)))
     listed = "\n".join(f"<li>{escape(reference)}</li>" for reference in references)
@@ -151,6 +148,31 @@ def as_html(comparison: FusionComparison, title: str) -> str:
 """
 
 
+def _pictures(comparison: FusionComparison) -> list[tuple[str, str]]:
+    metric = comparison.conditions_.metrics[0]
+    made = [
+        (
+            scores_svg(comparison),
+            f"{metric} on held-out samples: points are folds, squares means, bars their "
+            "intervals. Dashed: the best single modality.",
+        ),
+        (
+            differences_svg(comparison),
+            "Difference to the best single modality, fold by fold: right of the dashed line "
+            "fusion is better. The numbers are in the tables below.",
+        ),
+    ]
+    if comparison.contributions_ is not None:
+        made.append(
+            (
+                contributions_svg(comparison.contributions_, metric),
+                f"Contribution of each modality to {metric} (Shapley values), fold by fold. "
+                "Dashed: nothing.",
+            )
+        )
+    return made
+
+
 def _section(index: int, table: Table) -> str:
     heading = f'<h2 id="table{index}">{escape(table.title)}</h2>'
     # Keyboards must reach what scrolls; a region needs a name.
@@ -163,11 +185,17 @@ def _section(index: int, table: Table) -> str:
     return f'<section aria-labelledby="table{index}">\n{heading}\n{drawn}\n</section>'
 
 
+def _cell(text: str) -> str:
+    # An interval reads badly in three lines.
+    short = ' class="short"' if len(text) <= _SHORT else ""
+    return f"<td{short}>{escape(text)}</td>"
+
+
 def _table(table: Table) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
     rows = "\n".join(
         f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "".join(_cell(cell) for cell in row[1:])
         + "</tr>"
         for row in table.rows
     )

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from mkfusion.compare._paragraph import paragraph
-from mkfusion.compare._tables import Table, tables, verdict_sentences
+from mkfusion.compare._tables import tables, verdict_sentences
+from mkfusion.compare._words import Table
 
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
@@ -36,7 +37,7 @@ def as_markdown(comparison: FusionComparison) -> str:
 
 
 def _table(table: Table) -> str:
-    lines = [table.header, ["---"] * len(table.header)]
+    lines = [[_escaped(cell) for cell in table.header], ["---"] * len(table.header)]
     lines += [[_escaped(cell) for cell in row] for row in table.rows]
     drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"## {_escaped(table.title)}\n\n{_escaped(table.caption)}\n\n{drawn}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, SVR
 
 from mkfusion import (
@@ -24,16 +24,19 @@ from mkfusion import (
     InteractionClassifier,
     InteractionRegressor,
     KernelCombiner,
+    KernelStack,
     LateFusionClassifier,
     LateFusionRegressor,
     LocalizedMKLClassifier,
     MKLClassifier,
     MKLRegressor,
 )
+from mkfusion.compare._contributions import share_out
 from mkfusion.compare._features import Described, FeatureModalities, Lookup
-from mkfusion.compare._folds import Fold
+from mkfusion.compare._interactions import part_with
+from mkfusion.compare._within import Within
 
-__all__ = ["METHODS", "Method", "Setting", "Within", "make_methods"]
+__all__ = ["METHODS", "Method", "Setting", "make_methods", "with_products"]
 
 # All by their names in `methods`; dummy and single modalities are always there.
 METHODS = (
@@ -48,6 +51,7 @@ METHODS = (
     "alignment",
     "l1_mkl",
     "lp_mkl",
+    "products",
     "localized_mkl",
 )
 # Ways of fusing that learn nothing about how much a modality counts, and no fusion at all.
@@ -57,23 +61,17 @@ COSTS = (0.1, 1.0, 10.0, 100.0)
 NORMS = (4 / 3, 2.0, 4.0)
 FAST_COSTS = (1.0, 10.0)
 FAST_NORMS = (4 / 3, 2.0)
+# Of the products of kernels beside the kernels themselves.
+PRODUCT_WEIGHTS = (0.5, 1.0)
+FAST_PRODUCT_WEIGHTS = (0.5,)
 # Columns of a modality whose products are terms of interaction regression.
 MOST_FACTORS = 10
 FAST_MOST_FACTORS = 5
 SHARED_COMPONENTS = 2
 
 
-class Within(Protocol):
-    """What estimators can ask of the training samples that they will be fitted to."""
-
-    def folds(self) -> list[Fold]:
-        """Split them once more."""
-
-    def grams(self) -> list[NDArray[np.float64]]:
-        """Return each modality's kernel: training and then test samples by training samples."""
-
-
 Build = Callable[[dict[str, Any], Within], Any]
+Inquire = Callable[[Any, dict[str, Any], Within], dict[str, Any]]
 
 
 class Setting(NamedTuple):
@@ -128,6 +126,9 @@ class Method(NamedTuple):
         Values of what is tuned.
     reason : str
         Why it is not applicable to these data; empty where it is.
+    inquire : callable or None
+        What else it tells, beside its scores, about an outer fold: from the fitted model, the
+        values that were chosen, and the samples.
     """
 
     key: str
@@ -137,6 +138,7 @@ class Method(NamedTuple):
     build: Build | None
     candidates: list[dict[str, Any]]
     reason: str = ""
+    inquire: Inquire | None = None
 
     @property
     def simple(self) -> bool:
@@ -169,6 +171,7 @@ def make_methods(wanted: tuple[str, ...], setting: Setting) -> list[Method]:
         "alignment": _combined,
         "l1_mkl": _mkl,
         "lp_mkl": _mkl,
+        "products": _products,
         "localized_mkl": _localized,
     }
     for key, maker in makers.items():
@@ -195,9 +198,13 @@ def _machine(setting: Setting, C: float, kernel: Any = "precomputed") -> Any:
     return SVC(C=C, kernel=kernel) if setting.classes else SVR(C=C, kernel=kernel)
 
 
+def _know_nothing(setting: Setting) -> Any:
+    return DummyClassifier() if setting.classes else DummyRegressor()
+
+
 def _dummy(setting: Setting) -> Method:
     def build(params: dict[str, Any], within: Within) -> Any:
-        return DummyClassifier() if setting.classes else DummyRegressor()
+        return _know_nothing(setting)
 
     label = "majority class" if setting.classes else "mean"
     return Method("dummy", f"no modality ({label})", "baseline", "nothing", build, [{}])
@@ -225,13 +232,58 @@ def _combined(key: str, setting: Setting) -> Method:
         combiner = KernelCombiner(params.get("weighting", "uniform"), target_type=target)
         return _scaled_target(setting, make_pipeline(combiner, _machine(setting, params["C"])))
 
+    def inquire(model: Any, params: dict[str, Any], within: Within) -> dict[str, Any]:
+        machine = _scaled_target(setting, _machine(setting, params["C"]))
+        return share_out(machine, _know_nothing(setting), within, setting.seed)
+
     if key == "uniform":
-        label, candidates = "uniform kernel sum", _costs(setting)
-    else:
-        label = "alignment weights"
-        weightings = ("alignf",) if setting.fast else ("alignf", "alignment")
-        candidates = [{"weighting": w, **c} for w in weightings for c in _costs(setting)]
-    return Method(key, label, "fusion", "kernels", build, candidates)
+        label, costs = "uniform kernel sum", _costs(setting)
+        return Method(key, label, "fusion", "kernels", build, costs, inquire=inquire)
+    weightings = ("alignf",) if setting.fast else ("alignf", "alignment")
+    candidates = [{"weighting": w, **c} for w in weightings for c in _costs(setting)]
+    return Method(key, "alignment weights", "fusion", "kernels", build, candidates)
+
+
+def with_products(stack: KernelStack, weight: float) -> NDArray[np.float64]:
+    """Return the mean of kernels, and of the products of two of them, in one matrix.
+
+    Parameters
+    ----------
+    stack : KernelStack of shape (n_rows, n_columns, n_kernels)
+    weight : float
+        Of the products.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns)
+    """
+    total, squares = np.zeros((2, *stack.shape[:2]))
+    n = stack.shape[2]
+    for k in range(n):
+        gram = stack.gram(k)
+        total += gram
+        squares += gram * gram
+    # All products of two at once: those of each with all, less those with itself.
+    return (1 - weight) / n * total + weight / (n * (n - 1)) * (total * total - squares)
+
+
+def _products(key: str, setting: Setting) -> Method:
+    def build(params: dict[str, Any], within: Within) -> Any:
+        machine = _machine(setting, params["C"])
+        if setting.n_classes > 2:
+            # Pairs of classes that vote, as in SVC, are no affine function of the kernel.
+            machine = OneVsRestClassifier(machine)
+        combiner = FunctionTransformer(with_products, kw_args={"weight": params["weight"]})
+        return _scaled_target(setting, make_pipeline(combiner, machine))
+
+    def inquire(model: Any, params: dict[str, Any], within: Within) -> dict[str, Any]:
+        return part_with(model, within)
+
+    weights = FAST_PRODUCT_WEIGHTS if setting.fast else PRODUCT_WEIGHTS
+    candidates = [{"weight": w, **cost} for w, cost in product(weights, _costs(setting))]
+    # A modality that a sample lacks counts as zero, which depends on no other modality.
+    label = "kernel sum and products"
+    return Method(key, label, "fusion", "alone", build, candidates, inquire=inquire)
 
 
 def _mkl(key: str, setting: Setting) -> Method:

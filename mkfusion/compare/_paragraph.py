@@ -27,6 +27,15 @@ _REFERENCES = {
     "centered alignment. Journal of Machine Learning Research 13 (2012) 795–828.",
     "mkl": "Kloft, Brefeld, Sonnenburg and Zien. lp-norm multiple kernel learning. Journal of "
     "Machine Learning Research 12 (2011) 953–997.",
+    "tensor": "Zadeh, Chen, Poria, Cambria and Morency. Tensor fusion network for multimodal "
+    "sentiment analysis. Proceedings of EMNLP (2017) 1103–1114.",
+    "shapley": "Shapley. A value for n-person games. Contributions to the Theory of Games II "
+    "(1953) 307–317.",
+    "covert": "Covert, Lundberg and Lee. Understanding global feature contributions with additive "
+    "importance measures. Advances in Neural Information Processing Systems 33 (2020) "
+    "17212–17223.",
+    "emap": "Hessel and Lee. Does my multimodal model learn cross-modal interactions? It's harder "
+    "to tell than you might think! Proceedings of EMNLP (2020) 861–877.",
     "localized_mkl": "Gönen and Alpaydın. Localized multiple kernel learning. Proceedings of the "
     "25th International Conference on Machine Learning (2008) 352–359.",
 }
@@ -41,6 +50,7 @@ _METHODS = {
     "alignment": "kernels weighted by centred alignment with the target {alignment}",
     "l1_mkl": "multiple kernel learning with an L1 norm {mkl}",
     "lp_mkl": "multiple kernel learning with a tuned Lp norm {mkl}",
+    "products": "a weighted sum of the kernels and their pairwise products {tensor}",
     "localized_mkl": "localized multiple kernel learning {localized_mkl}",
 }
 
@@ -96,10 +106,32 @@ def paragraph(comparison: FusionComparison) -> tuple[str, list[str]]:
         "choice. Differences of "
         f"{_braced(conditions.metrics[0])} were tested by {test} at alpha = {conditions.alpha:g}, "
         "fusion methods against each of the two references with Holm's correction {holm}. "
+        f"{_answers(comparison, test)}"
         "Computations used mkfusion and scikit-learn {scikit-learn}, with random seed "
         f"{conditions.seed}."
     )
     return _numbered(template)
+
+
+def _answers(comparison: FusionComparison, test: str) -> str:
+    """Say how it was found which modality carries it, and whether they interact."""
+    said = ""
+    found = comparison.contributions_
+    if found is not None:
+        how = "all subsets" if found.exact else "random orders of the modalities in each fold"
+        said += (
+            "The contribution of each modality is its Shapley value {shapley} in the held-out "
+            f"{_braced(comparison.conditions_.metrics[0])} above that of knowing nothing "
+            f"{{covert}}, from machines fitted to the uniform kernel sum of {how} with the "
+            "parameter that was tuned for all of them. "
+        )
+    if comparison.interactions_ is not None:
+        said += (
+            "Whether modalities interact was tested once, by the difference between the held-out "
+            f"{_braced(comparison.conditions_.metrics[0])} of the machine on kernels and products "
+            f"and that of its multimodally-additive projection {{emap}}, with {test}. "
+        )
+    return said
 
 
 def _braced(text: str) -> str:

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from numbers import Integral
 from typing import Any
 
 import joblib
 import numpy as np
-import scipy
-import sklearn
 from joblib import effective_n_jobs
-from numpy.typing import NDArray
-from sklearn.metrics import get_scorer
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-import mkfusion
-from mkfusion import Modalities
-from mkfusion._views import resolve_views, take_views
-from mkfusion.compare._comparison import Conditions, FusionComparison
-from mkfusion.compare._evaluate import FoldScore, Job, fingerprint, run_fold
+from mkfusion.compare._alike import align
+from mkfusion.compare._comparison import FusionComparison
+from mkfusion.compare._evaluate import FoldScore, Job, run_fold
 from mkfusion.compare._features import describe_modalities
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
-from mkfusion.compare._methods import METHODS, Setting, make_methods
+from mkfusion.compare._inputs import (
+    as_modalities,
+    as_target,
+    check_settings,
+    is_classification,
+    key_of,
+    make_scorers,
+    wanted_methods,
+)
+from mkfusion.compare._methods import Setting, make_methods
+from mkfusion.compare._records import Conditions
 
 __all__ = ["compare_fusion"]
-
-_MOST_CLASSES = 20  # whole numbers beyond may be either classes or a quantity: users must say
-_LARGEST_SEED = 2**32 - 1
 
 
 def compare_fusion(
@@ -55,7 +55,9 @@ def compare_fusion(
 ) -> FusionComparison:
     """Compare ways of fusing modalities with each other, and with every modality alone.
 
-    All methods are tuned, trained and tested on the same folds, by nested cross-validation.
+    All methods are tuned, trained and tested on the same folds, by nested cross-validation. It
+    answers three questions: does fusing help, which modality carries it, and do modalities interact
+    or only add up.
 
     Parameters
     ----------
@@ -89,8 +91,9 @@ def compare_fusion(
         inside alike.
     methods : "all" or list of str, default="all"
         Of "early", "late_mean", "late_stack", "interaction", "cca", "uniform", "alignment",
-        "l1_mkl", "lp_mkl" and "localized_mkl". The majority class or the mean ("dummy") and every
-        modality alone ("single") are always there.
+        "l1_mkl", "lp_mkl", "products" and "localized_mkl". The majority class or the mean ("dummy")
+        and every modality alone ("single") are always there. Which modality carries it is told
+        with "uniform", and whether modalities interact with "products".
     test : {"corrected_t", "wilcoxon"}, default="corrected_t"
         The corrected resampled t-test, or Wilcoxon's signed-rank test, which does not know that
         the folds share training samples, and finds nothing in less than six of them.
@@ -111,7 +114,7 @@ def compare_fusion(
     Returns
     -------
     FusionComparison
-        Scores, tests, a verdict, and reports of them.
+        Scores, tests, a verdict, answers, and reports of them.
 
     Raises
     ------
@@ -127,6 +130,8 @@ def compare_fusion(
     See Also
     --------
     MKLClassifier : Weights of kernels and machine together.
+    mkfusion.inspection.shapley_values : Which modality carries any one model.
+    mkfusion.inspection.emap : Whether modalities interact in any one model.
 
     Notes
     -----
@@ -137,10 +142,12 @@ def compare_fusion(
     CCA fusion and interaction regression see numbers: columns as they are, categories one-hot,
     texts by tf-idf (early fusion only), signals by mean, standard deviation, minimum, maximum and
     mean absolute step of each channel. Interaction regression takes a modality of more than 10 by
-    their first 10 principal components. C is tuned for all machines, p for Lp MKL. Regression
-    targets are standardised within the training samples. Stacking, and the calibration of late
-    fusion's probabilities, split the training samples once more, as `inner_cv` does; stacking
-    classes takes three such splits or more.
+    their first 10 principal components. Kernel sum and products is a machine on the mean of the
+    kernels and the mean of the products of two of them, weighted alike or (not if `fast`) on the
+    products alone; a modality that a sample lacks counts as zero. C is tuned for all machines, p
+    for Lp MKL. Regression targets are standardised within the training samples. Stacking, and the
+    calibration of late fusion's probabilities, split the training samples once more, as `inner_cv`
+    does; stacking classes takes three such splits or more.
 
     **References that no test fold has chosen.** The modality that scored best on the test folds
     scored best partly by luck. So the *best single modality* is chosen anew in each fold, by the
@@ -154,15 +161,37 @@ def compare_fusion(
     no simple baselines with the best of these. Each of the two families of tests has Holm's
     correction. Tests are on the first metric alone; intervals are not corrected.
 
+    **Which modality carries it.** In each fold the held-out score, above that of knowing nothing,
+    is shared among the modalities by their Shapley values. What some of them are worth is the score
+    of the machine on the uniform sum of their kernels, fitted to them alone, at the C that was
+    tuned for all of them. Up to six modalities all subsets are fitted, 64 fits in a fold; of more,
+    those along random orders and their reverses, each alone and all but each: 60 to 120 fits in a
+    fold up to 30 modalities, and four for each modality beyond. Intervals have the correction of
+    the tests; a modality is said to carry most only if the test tells it from the second, with
+    Bonferroni's correction for all pairs.
+
+    **Do modalities interact.** The machine on kernels and products can use interactions; its
+    multimodally-additive projection is the sum of functions of one modality each that is closest to
+    it where every value of a modality in the fold's test samples meets every value of the others.
+    The difference of their held-out scores is tested once, as planned beforehand. The decision
+    function (one for each class against the rest, if there are more than two) is affine in every
+    modality's kernel, so that the projection is exact for about as many predictions as there are
+    test samples and modalities. Metrics that need anything but predictions and decision function
+    are listed as not answered. No evidence of interactions is no evidence that there are none.
+
     **Memory.** The kernels of a fold and of its inner folds are held, for all its methods, and
     given up before the next: about ``8 * n_modalities * (n_inner + 1) * n_train**2`` bytes for
-    each job.
+    each job, and ``40 * n_train**2`` for sums and products. The alignment of the modalities takes
+    ``8 * n_modalities * n_samples**2``, once, and is left out beyond 3000 samples.
 
     References
     ----------
     Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52 (2003). Cawley
     and Talbot, "On over-fitting in model selection and subsequent selection bias in performance
-    evaluation", JMLR 11 (2010): nested cross-validation.
+    evaluation", JMLR 11 (2010): nested cross-validation. Covert, Lundberg and Lee, "Understanding
+    global feature contributions with additive importance measures", NeurIPS (2020): Shapley values.
+    Hessel and Lee, "Does my multimodal model learn cross-modal interactions? It's harder to tell
+    than you might think!", EMNLP (2020): the additive projection.
 
     Examples
     --------
@@ -175,22 +204,22 @@ def compare_fusion(
     >>> comparison.verdict_.verdict
     'no evidence that it does'
     """
-    samples, names = _as_modalities(X, modalities)
+    samples, names = as_modalities(X, modalities)
     y = column_or_1d(y, warn=True)
     check_consistent_length(samples, y)
-    y = _as_target(y)
-    classes = _is_classification(y, task)
+    y = as_target(y)
+    classes = is_classification(y, task)
     if not classes:
         y = y.astype(np.float64)
-    seed = _checked(random_state, test, alpha)
+    seed = check_settings(random_state, test, alpha)
     setting = Setting(
         describe_modalities(samples, names), classes, len(np.unique(y)) * classes, fast, seed
     )
-    scorers = _scorers(scoring, setting)
+    scorers = make_scorers(scoring, setting)
     outer = outer_splitter(cv, y, groups, classes, seed, fast)
     folds = outer.split()
     inner = inner_splitter(inner_cv, outer, folds, seed, fast)
-    listed = make_methods(_wanted(methods), setting)
+    listed = make_methods(wanted_methods(methods), setting)
     job = Job(
         samples,
         y,
@@ -199,7 +228,7 @@ def compare_fusion(
         inner,
         scorers,
         _as_memory(memory),
-        _key(samples, y, setting, scorers, inner.describe()) if memory is not None else "",
+        key_of(samples, y, setting, scorers, inner.describe()) if memory is not None else "",
     )
     scores = _run(job, folds, n_jobs, verbose)
     conditions = Conditions(
@@ -217,117 +246,7 @@ def compare_fusion(
         fast=fast,
         seed=seed,
     )
-    return FusionComparison(scores, conditions)
-
-
-def _as_modalities(X: Any, modalities: Any) -> tuple[Modalities, list[str]]:
-    """Return the samples under names that parameters can have, and the user's names."""
-    if not isinstance(X, Modalities) and not hasattr(X, "columns") and not hasattr(X, "tocsr"):
-        X = np.asarray(X)
-    views = resolve_views(X, modalities)
-    data = {f"m{k}": _in_columns(part) for k, part in enumerate(take_views(X, views))}
-    return Modalities(data), [view.name for view in views]
-
-
-def _in_columns(data: Any) -> Any:
-    """Return a single column that was asked for by its name in two dimensions."""
-    if hasattr(data, "to_frame"):
-        return data.to_frame()
-    return data.reshape(-1, 1) if isinstance(data, np.ndarray) and data.ndim == 1 else data
-
-
-def _as_target(y: NDArray[Any]) -> NDArray[Any]:
-    """Return labels or numbers, none of them missing."""
-    if y.dtype == object:
-        kinds = {type(value) for value in y.tolist()}
-        if len(kinds) > 1 or not kinds <= {str, bool, int, float}:
-            shown = sorted(kind.__name__ for kind in kinds)
-            raise ValueError(
-                f"y holds {', '.join(shown)}; expected strings, booleans or numbers, and none of "
-                "them missing."
-            )
-        y = np.array(y.tolist())
-    if y.dtype.kind in "iuf" and not np.isfinite(y).all():
-        raise ValueError("y holds NaN or infinity; expected finite numbers, or class labels.")
-    return y
-
-
-def _is_classification(y: NDArray[Any], task: str) -> bool:
-    if task not in ("auto", "classification", "regression"):
-        raise ValueError(f'task is {task!r}; expected "auto", "classification" or "regression".')
-    numbers = y.dtype.kind in "iuf"
-    if task == "regression" and not numbers:
-        raise ValueError(f"y is of {y.dtype} and task is 'regression'; expected numbers.")
-    n_values = len(np.unique(y))
-    if n_values < 2:
-        raise ValueError(f"y is {y[0]!r} for every sample; expected a target that varies.")
-    if task != "auto":
-        return task == "classification"
-    if numbers and (y != np.floor(y)).any():
-        return False
-    if numbers and n_values > _MOST_CLASSES:
-        raise ValueError(
-            f'y holds {n_values} different whole numbers; expected task="classification" or '
-            'task="regression", which says what they are.'
-        )
-    return True
-
-
-def _checked(random_state: Any, test: str, alpha: float) -> int:
-    """Return the seed, after a look at the other small parameters."""
-    whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
-    if not whole or not 0 <= random_state <= _LARGEST_SEED:
-        raise ValueError(
-            f"random_state is {random_state!r}; expected an integer between 0 and 2**32 - 1."
-        )
-    if test not in ("corrected_t", "wilcoxon"):
-        raise ValueError(f'test is {test!r}; expected "corrected_t" or "wilcoxon".')
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha is {alpha!r}; expected a number between 0 and 1.")
-    return int(random_state)
-
-
-def _wanted(methods: Any) -> tuple[str, ...]:
-    if isinstance(methods, str) and methods == "all":
-        return METHODS
-    unknown = [methods] if isinstance(methods, str) else [m for m in methods if m not in METHODS]
-    if unknown:
-        raise ValueError(f'methods has {unknown}; expected "all", or some of {list(METHODS)}.')
-    return tuple(methods)
-
-
-def _scorers(scoring: Any, setting: Setting) -> dict[str, Any]:
-    """Return scorers by the names of their metrics."""
-    if scoring is None:
-        regression = ["r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"]
-        scoring = ["accuracy", "balanced_accuracy", "f1_macro"] if setting.classes else regression
-        if setting.n_classes == 2:
-            scoring.append("roc_auc")
-    if isinstance(scoring, Mapping):
-        named = dict(scoring)
-    else:
-        given = [scoring] if isinstance(scoring, str) or callable(scoring) else list(scoring)
-        named = {getattr(one, "__name__", "score") if callable(one) else one: one for one in given}
-    if not named:
-        raise ValueError("scoring is empty; expected at least one metric.")
-    return {str(name): get_scorer(one) for name, one in named.items()}
-
-
-def _key(
-    X: Modalities, y: NDArray[Any], setting: Setting, scorers: dict[str, Any], inner: str
-) -> str:
-    """Return a name for everything that scores depend on beside method and fold."""
-    try:
-        metrics = joblib.hash(scorers)
-    except Exception as error:
-        raise ValueError(
-            f"scoring cannot be pickled, which memory needs: {error} Expected names of metrics, or "
-            "functions of a module."
-        ) from error
-    kernels = [repr(modality.kernel) for modality in setting.modalities]
-    versions = [module.__version__ for module in (mkfusion, sklearn, np, scipy)]
-    rest = [setting.classes, setting.fast, setting.seed, inner, kernels, versions, metrics]
-    return f"{fingerprint(X)} {fingerprint(y)} {rest!r}"
+    return FusionComparison(scores, conditions, align(job))
 
 
 def _as_memory(memory: Any) -> joblib.Memory:

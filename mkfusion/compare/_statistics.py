@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 HELPS, UNDECIDED, HURTS = "fusion helps", "no evidence that it does", "hurts"
+_WORDS = (HELPS, UNDECIDED, HURTS)
 
 
 class PairedTest(NamedTuple):
@@ -240,7 +241,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def verdict(difference: float, p_value: float, alpha: float) -> str:
+def verdict(
+    difference: float, p_value: float, alpha: float, words: tuple[str, str, str] = _WORDS
+) -> str:
     """Say it in words.
 
     Parameters
@@ -251,11 +254,15 @@ def verdict(difference: float, p_value: float, alpha: float) -> str:
         Adjusted, where there are several tests.
     alpha : float
         Error rate.
+    words : tuple of three str
+        For better, for no evidence, and for worse.
 
     Returns
     -------
-    {"fusion helps", "no evidence that it does", "hurts"}
+    str
+        One of `words`.
     """
+    better, undecided, worse = words
     if p_value >= alpha or difference == 0:
-        return UNDECIDED
-    return HELPS if difference > 0 else HURTS
+        return undecided
+    return better if difference > 0 else worse

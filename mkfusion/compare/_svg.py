@@ -1,4 +1,4 @@
-"""Two pictures drawn in SVG, which follow the page's colours and need no plotting library."""
+"""Pictures drawn in SVG, which follow the page's colours and need no plotting library."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mkfusion.compare._tables import number
+from mkfusion.compare._words import number
 
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
+    from mkfusion.compare._contributions import Contributions
 
-__all__ = ["differences_svg", "scores_svg"]
+__all__ = ["contributions_svg", "differences_svg", "scores_svg"]
 
 # Units are pixels at the width of a phone; a wider page scales them up.
 _WIDTH = 340
@@ -89,6 +90,24 @@ def differences_svg(comparison: FusionComparison) -> str:
     )
 
 
+def contributions_svg(found: Contributions, metric: str) -> str:
+    """Return a picture of what every modality contributes."""
+    rows = [
+        _Row(one.modality, "single", one.mean, one.low, one.high, one.by_fold)
+        for one in found.modalities
+    ]
+    said = "; ".join(f"{row.label}: {number(row.mean, sign=True)}" for row in rows)
+    return _drawn(
+        "contributions",
+        rows,
+        0.0,
+        f"Contribution of each modality to {metric}",
+        f"Points are folds, bars intervals. Shapley values: {said}. Together they have "
+        f"{number(found.total)} above knowing nothing. The dashed line is nothing.",
+        signed=True,
+    )
+
+
 def _drawn(
     key: str, rows: list[_Row], reference: float, title: str, text: str, *, signed: bool
 ) -> str:
@@ -126,7 +145,7 @@ def _drawn(
             row.label if len(row.label) <= _LABEL_LENGTH else row.label[: _LABEL_LENGTH - 1] + "…"
         )
         parts += [
-            f'<text class="label" x="{_LEFT}" y="{top + 15}">{escape(label)}</text>',
+            f'<text class="label" x="{_LEFT + 5}" y="{top + 15}">{escape(label)}</text>',
             f'<text class="value" x="{_WIDTH - _RIGHT}" y="{top + 15}">'
             f"{number(row.mean, sign=signed)}</text>",
             *(f'<circle class="point" cx="{at(v)}" cy="{y + 7}" r="2"/>' for v in row.points),

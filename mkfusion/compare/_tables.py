@@ -5,62 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 from platform import python_version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mkfusion.compare._answer_tables import answer_sentences, answer_tables
 from mkfusion.compare._comparison import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE
 from mkfusion.compare._statistics import HELPS, HURTS
+from mkfusion.compare._words import Table, effect, equals, interval, number, p_text
 
 if TYPE_CHECKING:
-    from mkfusion.compare._comparison import Comparison, FusionComparison
+    from mkfusion.compare._comparison import FusionComparison
 
-__all__ = ["Table", "number", "p_text", "tables", "verdict_sentences"]
+__all__ = ["tables", "verdict_sentences"]
 
 _PERFECT_AT_ONE = ("accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "r2")
 _VERSIONS = ("mkfusion", "scikit-learn", "numpy", "scipy", "numba")
-
-
-class Table(NamedTuple):
-    """A table of texts.
-
-    Attributes
-    ----------
-    title : str
-    caption : str
-    header : list of str
-    rows : list of list of str
-        The first of each says what the row is of.
-    long : bool
-        Whether it is for those who look closely.
-    """
-
-    title: str
-    caption: str
-    header: list[str]
-    rows: list[list[str]]
-    long: bool = False
-
-
-def number(value: float, *, sign: bool = False) -> str:
-    """Return a score, or a difference of scores, in few digits."""
-    if np.isnan(value):
-        return "–"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.4g}"
-    # A zero has no sign, and a minus is no hyphen.
-    text = text.lstrip("-") if float(text) == 0 else text
-    return ("+" if sign and float(text) > 0 else "") + text.replace("-", "−")
-
-
-def p_text(p: float) -> str:
-    """Return a p value, such as ``0.034`` or ``< 0.001``."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def _interval(low: float, high: float, *, sign: bool = False) -> str:
-    return f"{number(low, sign=sign)} to {number(high, sign=sign)}"
 
 
 def verdict_sentences(comparison: FusionComparison) -> list[str]:
@@ -81,7 +41,7 @@ def verdict_sentences(comparison: FusionComparison) -> list[str]:
         f"{number(scores[BEST_FUSION].mean())}, that of the {BEST_SINGLE} "
         f"{number(scores[BEST_SINGLE].mean())}; each is chosen anew within the training samples of "
         "every fold.",
-        f"Difference {_effect(found, conditions.alpha)}, p {_equals(found.test.p_value)}; "
+        f"Difference {effect(found.test, conditions.alpha)}, p {equals(found.test.p_value)}; "
         f"{name} on {len(conditions.folds)} folds.",
     ]
     perfect = metric.startswith(_PERFECT_AT_ONE) and (scores[BEST_SINGLE] == 1).all()
@@ -95,26 +55,13 @@ def verdict_sentences(comparison: FusionComparison) -> list[str]:
             f"{len(conditions.folds)} folds are too few for this test to find anything at "
             f"alpha = {conditions.alpha:g}."
         )
-    return sentences
-
-
-def _equals(p: float) -> str:
-    text = p_text(p)
-    return text if text.startswith("<") else f"= {text}"
-
-
-def _effect(found: Comparison, alpha: float) -> str:
-    test = found.test
-    size = "" if np.isnan(test.standardised) else f", standardised {number(test.standardised)}"
-    return (
-        f"{number(test.difference, sign=True)} ({1 - alpha:.0%} interval "
-        f"{_interval(test.low, test.high, sign=True)}{size})"
-    )
+    return sentences + answer_sentences(comparison)
 
 
 def tables(comparison: FusionComparison) -> list[Table]:
     """Return all tables of the report, in its order."""
-    made = [_scores(comparison), *_tests(comparison), _chosen(comparison)]
+    made = [_scores(comparison), *_tests(comparison), *answer_tables(comparison)]
+    made.append(_chosen(comparison))
     if comparison.not_applicable_:
         made.append(
             Table(
@@ -122,6 +69,15 @@ def tables(comparison: FusionComparison) -> list[Table]:
                 "Methods that these data are not for.",
                 ["method", "reason"],
                 [[method, reason] for method, reason in comparison.not_applicable_.items()],
+            )
+        )
+    if comparison.not_answered_:
+        made.append(
+            Table(
+                "Not answered",
+                "Questions that there is no answer to, and why.",
+                ["question", "reason"],
+                [[question, reason] for question, reason in comparison.not_answered_.items()],
             )
         )
     return [*made, _data(comparison), _settings(comparison), _by_fold(comparison)]
@@ -135,7 +91,7 @@ def _scores(comparison: FusionComparison) -> Table:
     late = any(one.n_unconverged for one in comparison.summary_)
     rows = []
     for one in comparison.summary_:
-        row = [one.method, number(one.means[first]), _interval(one.lows[first], one.highs[first])]
+        row = [one.method, number(one.means[first]), interval(one.lows[first], one.highs[first])]
         row += [number(one.means[metric]) for metric in conditions.metrics[1:]]
         row.append("–" if one.kind == "chosen" else f"{one.seconds:.1f}")
         rows.append(row + ([str(one.n_unconverged)] if late else []))
@@ -160,7 +116,7 @@ def _tests(comparison: FusionComparison) -> list[Table]:
             [
                 one.method,
                 number(one.test.difference, sign=True),
-                _interval(one.test.low, one.test.high, sign=True),
+                interval(one.test.low, one.test.high, sign=True),
                 number(one.test.standardised),
                 p_text(one.test.p_value),
                 p_text(one.p_adjusted),

@@ -9,10 +9,10 @@ from sklearn.svm import SVC
 
 from mkfusion import ColumnKernelizer, KernelCombiner, Modalities
 from mkfusion.compare import FusionComparison, compare_fusion
-from mkfusion.compare._comparison import Conditions
 from mkfusion.compare._evaluate import FoldScore
 from mkfusion.compare._folds import Fold
 from mkfusion.compare._methods import FAST_COSTS, METHODS, Method
+from mkfusion.compare._records import Conditions
 
 FUSIONS = {
     "early fusion",
@@ -24,6 +24,7 @@ FUSIONS = {
     "alignment weights",
     "L1 MKL",
     "Lp MKL",
+    "kernel sum and products",
     "localized MKL",
 }
 
@@ -65,7 +66,7 @@ def test_every_method_is_there(helps):
         "best fusion method",
     }
     assert helps.not_applicable_ == {}
-    assert len(helps.results_) == 5 * 13
+    assert len(helps.results_) == 5 * 14
     assert set(helps.conditions_.metrics) == {
         "accuracy",
         "balanced_accuracy",
@@ -383,4 +384,4 @@ def test_one_modality_is_nothing_to_fuse():
 
 
 def test_all_methods_have_names():
-    assert len(METHODS) == len(set(METHODS)) == 12
+    assert len(METHODS) == len(set(METHODS)) == 13

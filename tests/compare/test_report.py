@@ -17,7 +17,8 @@ import pytest
 from mkfusion import Modalities
 from mkfusion.compare import compare_fusion
 from mkfusion.compare._svg import _tick, _ticks
-from mkfusion.compare._tables import number, p_text, tables
+from mkfusion.compare._tables import tables
+from mkfusion.compare._words import number, p_text
 
 EVIL = '<script>alert("1")</script> & | *b* {x} $y$'
 VOID = {"meta", "line", "circle", "rect", "br"}
@@ -29,7 +30,7 @@ def found():
     y = np.where(np.arange(60) % 2, EVIL, "other")
     useful = (np.arange(60) % 2)[:, np.newaxis] * 2 + rng.normal(size=(60, 2))
     X = Modalities({EVIL: useful, "long " * 20: rng.normal(size=(60, 3))})
-    return compare_fusion(X, y, fast=True, cv=4, methods=["early", "uniform", "l1_mkl"])
+    return compare_fusion(X, y, fast=True, cv=4, methods=["early", "uniform", "l1_mkl", "products"])
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +113,13 @@ def test_page_is_accessible(read):
 
 def test_pictures_have_text(read):
     pictures = read.all("svg")
-    assert [attrs["role"] for attrs in pictures] == ["img", "img"]
+    assert [attrs["role"] for attrs in pictures] == ["img"] * 3
     said = [data for tag, data in read.texts if tag == "desc"]
-    assert len(said) == 2
+    assert len(said) == 3
     assert "uniform kernel sum: " in said[0] and "uniform kernel sum: " in said[1]
+    assert f"{EVIL}: " in said[2]
     points = read.all("circle")
-    assert len(points) == 4 * (9 + 4)  # folds, of every row
+    assert len(points) == 4 * (10 + 5 + 2)  # folds, of every row
     assert all(0 <= float(attrs["cx"]) <= 340 for attrs in points)
 
 
@@ -132,6 +134,12 @@ def test_report_carries_what_a_paper_needs(found, page):
         "Holm",
         "Kloft",
         "corrected resampled t-test",
+        "Which modality carries it</h2>",
+        "Do modalities interact?</h2>",
+        "How alike the modalities are</h2>",
+        "Shapley",
+        "Covert",
+        "Hessel and Lee",
     ):
         assert wanted in text, wanted
     assert "Gönen" not in text  # was not compared
@@ -162,13 +170,19 @@ def test_verdict_is_never_bare(found):
 
 def test_frames(found):
     summary = found.to_frame()
-    assert isinstance(summary, pd.DataFrame) and len(summary) == 9
+    assert isinstance(summary, pd.DataFrame) and len(summary) == 10
     row = summary.set_index("method").loc["early fusion"]
     assert row["accuracy"] == pytest.approx(found.scores("early fusion").mean())
     folds = found.to_frame("folds")
-    assert len(folds) == 4 * 6 and set(folds.n_train) == {45}
+    assert len(folds) == 4 * 7 and set(folds.n_train) == {45}
     comparisons = found.to_frame("comparisons")
-    assert list(comparisons.reference) == ["best single modality"] * 4 + ["best simple baseline"]
+    assert (
+        list(comparisons.reference) == ["best single modality"] * 5 + ["best simple baseline"] * 2
+    )
+    contributions = found.to_frame("contributions")
+    assert list(contributions.modality) == [EVIL, "long " * 20]
+    assert contributions.contribution.sum() == pytest.approx(found.contributions_.total)
+    assert len(found.to_frame("interactions")) == 1
     with pytest.raises(ValueError, match="table is 'all'"):
         found.to_frame("all")
     with pytest.raises(ValueError, match="method is"):
@@ -183,12 +197,21 @@ def test_frame_says_that_it_needs_pandas(found, monkeypatch):
         found.to_frame()
 
 
+def test_report_without_the_answers(tmp_path):
+    X = Modalities(a=np.arange(40.0)[:, np.newaxis], b=np.ones((40, 1)))
+    bare = compare_fusion(X, np.arange(40) % 2, fast=True, cv=2, methods=["early"])
+    assert len(bare.not_answered_) == 2 and bare.to_frame("contributions").empty
+    text = bare.to_html(tmp_path / "bare.html").read_text(encoding="utf-8")
+    assert text.count("<svg") == 2 and "Not answered" in text
+    assert "Shapley" not in text and "Hessel" not in text
+
+
 def test_plot(found):
     from matplotlib.figure import Figure
 
     ax = found.plot(ax=Figure().subplots(), metric="f1_macro")
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert len(labels) == 9 and labels[3] == "early fusion"
+    assert len(labels) == 10 and labels[3] == "early fusion"
     ax.figure.canvas.draw()  # users' dollars are no mathematics
     drawn = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 4]
     np.testing.assert_array_equal(drawn[3], found.scores("early fusion", "f1_macro"))
