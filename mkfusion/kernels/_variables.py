@@ -148,6 +148,14 @@ class Nominal:
         self._means = self._weights * shares
         self.mean_norm = float(self._means @ shares)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Formats for models turn keys into strings, booleans too: categories go by their order.
+        return {**vars(self), "codes": list(self.codes)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        codes = {value: code for code, value in enumerate(state["codes"])}
+        vars(self).update(state, codes=codes)
+
     def encode(self, column: Column) -> tuple[Vector, dict[Hashable, int]]:
         unseen: dict[Hashable, int] = {}
         codes = np.full(len(column.values), np.nan)

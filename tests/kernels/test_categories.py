@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from mkfusion import ColumnKernelizer, FrequencyKernel, MKLClassifier, OverlapKernel
+from mkfusion.kernels._cells import Column
+from mkfusion.kernels._variables import Nominal
 
 KERNELS = [OverlapKernel(), FrequencyKernel(), FrequencyKernel(alpha=0.5), FrequencyKernel(alpha=3)]
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel._label())
@@ -187,3 +189,15 @@ def test_in_grid_searches() -> None:
 def test_refused(kernel, X, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         kernel.fit(X)
+
+
+def test_categories_are_stored_in_their_order_and_not_as_keys():
+    column = Column(0, "nominal", np.array([True, False, True]), np.zeros(3, dtype=bool))
+    variable = Nominal(column)
+    state = variable.__getstate__()
+    assert state["codes"] == [True, False]
+    again = Nominal.__new__(Nominal)
+    again.__setstate__(state)
+    assert vars(again).keys() == vars(variable).keys()
+    assert again.codes == variable.codes
+    np.testing.assert_array_equal(again.encode(column)[0], [0, 1, 0])

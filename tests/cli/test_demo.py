@@ -1,5 +1,6 @@
 """``mkfusion demo`` prints what it promises, draws it, and refuses bad options in one line."""
 
+import importlib.util
 import io
 import os
 import re
@@ -238,7 +239,7 @@ def test_folder_as_output_is_refused(tmp_path, capsys):
 
 
 def test_without_matplotlib_the_way_out_is_said(monkeypatch, capsys):
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert cli.main(["demo"]) == 2
     shown = capsys.readouterr().err
     assert "mkfusion[plot]" in shown
@@ -249,7 +250,7 @@ def test_interruption_is_one_line(monkeypatch, capsys):
     def interrupt(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_demo", interrupt)
+    monkeypatch.setattr(cli, "_run", interrupt)
     assert cli.main(["demo"]) == 130
     assert capsys.readouterr().err == "mkfusion: interrupted\n"
 

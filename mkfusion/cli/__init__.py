@@ -1,0 +1,74 @@
+"""The command line: ``mkfusion compare``, ``fit``, ``predict`` and ``demo``."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from mkfusion.cli._errors import BAD_INPUT, UsageError, one_line
+from mkfusion.cli._parser import make_parser
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run a command; what it needs loads here, so that --help answers at once."""
+    if options.command == "compare":
+        from mkfusion.cli._compare import compare as command
+    elif options.command == "fit":
+        from mkfusion.cli._fit import fit as command
+    elif options.command == "predict":
+        from mkfusion.cli._predict import predict as command
+    else:
+        from mkfusion.cli._demo import demo as command
+    # A terminal that cannot show a user's words shows their codes.
+    with suppress(AttributeError):
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    command(options)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str or None, default=None
+        The arguments after the program's name; None takes them from ``sys.argv``.
+
+    Returns
+    -------
+    int
+        Exit code: 0 when all went well, 1 when the reader of the output went away, 2 with one line
+        on standard error where the data, or a model's file, are not what they should be, 130 when
+        interrupted.
+
+    Raises
+    ------
+    SystemExit
+        With code 2 and one line on standard error for a bad option; with code 0 after ``--help``
+        and ``--version``.
+
+    Examples
+    --------
+    >>> from mkfusion.cli import main
+    >>> main(["demo", "--cv", "1"])
+    Traceback (most recent call last):
+    SystemExit: 2
+    """
+    options = make_parser().parse_args(argv)
+    try:
+        return _run(options)
+    except UsageError as error:
+        print(f"mkfusion {options.command}: error: {one_line(error)}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("mkfusion: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) left. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

@@ -1,0 +1,87 @@
+"""Text and tables on standard output: aligned and coloured in a terminal, plain elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mkfusion.cli._errors import one_line
+
+__all__ = ["Report"]
+
+_PLAIN = str.maketrans({"−": "-", "–": "-", "∞": "inf", "…": "..."})
+_PLAIN_WIDTH = 80  # of sentences; tables are as wide as they are
+_UNLIMITED = 10_000
+
+
+class Report:
+    """Where results are printed."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, markup=False, emoji=False)
+        self._rich = self._console.is_terminal
+        encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+        if not self._rich:
+            self._console.width = _UNLIMITED
+        self._plain = not self._rich or not encoding.startswith("utf")
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """Print a sentence.
+
+        Parameters
+        ----------
+        text : str
+        style : str, default=""
+            In a terminal.
+        """
+        if self._rich:
+            self._console.print(self._text(text, style))
+        else:
+            print("\n".join(textwrap.wrap(self._text(text, "").plain, _PLAIN_WIDTH)))
+
+    def path(self, what: str, path: object) -> None:
+        """Say where something was written, on one line.
+
+        Parameters
+        ----------
+        what : str
+        path : Path
+        """
+        self._console.print(self._text(f"{what} {path}", ""), soft_wrap=True)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table, its first column to the left and the others to the right.
+
+        Parameters
+        ----------
+        header : sequence of n_columns str
+        rows : sequence of sequences of n_columns str
+        """
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for k, name in enumerate(header):
+            words = not any(sign.isdigit() for row in rows for sign in row[k])
+            # Numbers stay whole: names of metrics break at their underscores instead.
+            title = name.replace("_", "\n") if self._rich else name
+            table.add_column(
+                Text(title),
+                justify="left" if k == 0 or words else "right",
+                overflow="fold",
+                no_wrap=k > 0 and not words,
+            )
+        for row in rows:
+            table.add_row(*(self._text(cell, "") for cell in row))
+        if self._rich:
+            self._console.print(table)
+            return
+        with self._console.capture() as drawn:
+            self._console.print(table)
+        print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
+
+    def _text(self, text: str, style: str) -> Text:
+        text = one_line(text)
+        return Text(text.translate(_PLAIN) if self._plain else text, style if self._rich else "")

@@ -1,0 +1,90 @@
+"""What is said on standard error: one line for a mistake, one for what users should know."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+__all__ = [
+    "BAD_INPUT",
+    "UsageError",
+    "as_usage_errors",
+    "close_names",
+    "listed",
+    "need",
+    "note",
+    "notes_for_warnings",
+    "one_line",
+]
+
+BAD_INPUT = 2
+_MAX_SHOWN = 3
+_MAX_NAMES = 12
+
+
+class UsageError(Exception):
+    """Input that cannot be worked with. Its message is for users."""
+
+
+def one_line(message: object) -> str:
+    """Return a message on one line, without characters that would steer a terminal."""
+    words = " ".join(str(message).split())
+    return "".join(one if one.isprintable() else "?" for one in words)
+
+
+def note(message: object) -> None:
+    """Say something on standard error that users should know."""
+    print(f"note: {one_line(message)}", file=sys.stderr)
+
+
+@contextmanager
+def notes_for_warnings() -> Iterator[None]:
+    """Show warnings for users as notes, each once, and none for developers."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
+        line = one_line(message)
+        if issubclass(category, UserWarning) and line not in said:
+            said.add(line)
+            note(line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
+@contextmanager
+def as_usage_errors() -> Iterator[None]:
+    """Take errors about values for errors of what users gave."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error) or repr(error)) from error
+
+
+def need(command: str, *packages: str) -> None:
+    """Refuse to go on without an optional package."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(f"{command} needs {package}: install mkfusion[cli]")
+
+
+def close_names(name: str, names: Iterable[str]) -> str:
+    """Return a hint at names that may be meant, or at all there are."""
+    names = list(names)
+    alike = {one.casefold(): one for one in reversed(names)}
+    close = difflib.get_close_matches(name.casefold(), alike, n=_MAX_SHOWN)
+    if close:
+        return f"did you mean {' or '.join(repr(alike[one]) for one in close)}?"
+    return f"there are {listed(names, _MAX_NAMES)}"
+
+
+def listed(values: Sequence[object], most: int = _MAX_SHOWN) -> str:
+    """Return the first of some values, and how many there are if these are not all."""
+    shown = ", ".join(map(repr, values[:most]))
+    return shown if len(values) <= most else f"{shown}, ... ({len(values)} in all)"

@@ -1,0 +1,169 @@
+"""``mkfusion fit``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mkfusion import ColumnKernelizer, MKLClassifier, MKLRegressor
+from mkfusion.cli._errors import as_usage_errors, need, notes_for_warnings
+
+__all__ = ["fit"]
+
+_FOLDS = 5
+
+
+class _Choice(NamedTuple):
+    """How C was chosen.
+
+    Attributes
+    ----------
+    costs : tuple of float
+        Among which.
+    n_folds : int
+    metric : str
+    score : float
+        Mean over the folds.
+    """
+
+    costs: tuple[float, ...]
+    n_folds: int
+    metric: str
+    score: float
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Fit multiple kernel learning to the modalities in some files, and save it.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Raises
+    ------
+    UsageError
+        If the data or the options are not for it.
+    """
+    need("mkfusion fit", "pandas", "skops")
+    from mkfusion.cli._model import Model, save_model
+    from mkfusion.cli._samples import load_samples
+
+    samples = load_samples(options, least=1)
+    keeps = options.missing == "keep"
+    with notes_for_warnings(), as_usage_errors():
+        kernels = _kernels(samples.X, keeps)
+        machine = MKLClassifier if samples.classes else MKLRegressor
+        model: Any = machine(C=options.C or 1.0, p=options.p)
+        if not samples.classes:
+            # C and epsilon then mean the same in any unit.
+            model = TransformedTargetRegressor(model, transformer=StandardScaler())
+        kernelizer = ColumnKernelizer(
+            [(name, clone(kernel), name) for name, kernel in kernels.items()],
+            missing="marginalise" if keeps else "error",
+        )
+        pipeline = Pipeline([("kernels", kernelizer), ("mkl", model)])
+        choice = None
+        if options.C is None:
+            pipeline, choice = _choose(pipeline, samples, options)
+        else:
+            pipeline.fit(samples.X, samples.y)
+    takes_gaps = {name: not isinstance(kernel, Pipeline) for name, kernel in kernels.items()}
+    save_model(
+        Model(pipeline, samples.kinds, takes_gaps, keeps, options.target, options.id),
+        options.output,
+    )
+    _print(pipeline, samples, choice, options)
+
+
+def _kernels(X: Any, keeps: bool) -> dict[str, Any]:
+    """Return the kernel of each modality, chosen by all samples rather than anew in each fold."""
+    chooser = ColumnKernelizer(
+        [(name, "auto", name) for name in X.names], missing="marginalise" if keeps else "error"
+    )
+    return chooser.fit(X).auto_kernels_
+
+
+def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tuple[Pipeline, Any]:
+    """Fit with the C that cross-validation chooses."""
+    from mkfusion.compare._folds import outer_splitter
+    from mkfusion.compare._methods import COSTS
+
+    cv: Any = options.cv
+    if options.time_ordered:
+        cv = TimeSeriesSplit(options.cv or _FOLDS)
+    if cv is None:
+        cv = _as_many_as_fit(samples)
+    folds = outer_splitter(
+        cv, samples.y, samples.groups, samples.classes, options.seed, False
+    ).split()
+    name = "mkl__C" if samples.classes else "mkl__regressor__C"
+    metric = "accuracy" if samples.classes else "r2"
+    search = GridSearchCV(
+        pipeline,
+        {name: COSTS},
+        cv=[(fold.train, fold.test) for fold in folds],
+        scoring=metric,
+        error_score="raise",
+    )
+    search.fit(samples.X, samples.y)
+    choice = _Choice(COSTS, len(folds), metric, float(search.best_score_))
+    return search.best_estimator_, choice
+
+
+def _as_many_as_fit(samples: Any) -> int:
+    """Return a number of folds such that every class or group can be in each."""
+    most = len(samples.y) // 2
+    if samples.groups is not None:
+        most = len(np.unique(samples.groups))
+    elif samples.classes:
+        most = int(np.unique(samples.y, return_counts=True)[1].min())
+    return max(2, min(_FOLDS, most))
+
+
+def _print(pipeline: Pipeline, samples: Any, choice: Any, options: argparse.Namespace) -> None:
+    """Print what was learned."""
+    from mkfusion.cli._console import Report
+
+    report = Report()
+    machine = pipeline["mkl"] if samples.classes else pipeline["mkl"].regressor_
+    target = f"{len(machine.classes_)} classes" if samples.classes else "a quantity"
+    report.say(
+        f"{type(machine).__name__} of {options.target!r} ({target}) on {len(samples.X)} samples",
+        "bold",
+    )
+    if choice is None:
+        report.say(f"C = {machine.C:g}, as given")
+    else:
+        report.say(
+            f"C = {machine.C:g}, the best of {', '.join(f'{C:g}' for C in choice.costs)} in "
+            f"{choice.n_folds}-fold cross-validation: {choice.metric} {choice.score:.3f}. As the "
+            "best of several it flatters; mkfusion compare tells what to expect."
+        )
+    report.say()
+    kernels = pipeline["kernels"].kernels
+    header = ["modality", "columns", "kernel", "weight"]
+    rows = [
+        [name, str(len(samples.kinds[name])), _describe(kernel), f"{weight:.3f}"]
+        for (name, kernel, _), weight in zip(kernels, machine.weights_, strict=True)
+    ]
+    report.table(header, rows)
+    report.say()
+    report.say(
+        f"Certified duality gap {machine.duality_gap_:.1e}: the objective is at most this share "
+        "above its optimum."
+    )
+    report.path("Model written to", options.output)
+
+
+def _describe(kernel: Any) -> str:
+    """Return a kernel in few words, such as ``StandardScaler + RBFKernel``."""
+    steps = [step for _, step in kernel.steps] if isinstance(kernel, Pipeline) else [kernel]
+    names = [type(step).__name__ for step in steps]
+    return " + ".join(name for name in names if name != "FunctionTransformer")

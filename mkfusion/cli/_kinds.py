@@ -1,0 +1,204 @@
+"""Columns of a few kinds, the same from any file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from mkfusion.cli._errors import UsageError, note
+
+__all__ = ["Kind", "as_kind", "classify", "gaps", "read_kind"]
+
+_TEXT_LIKE_NUMBERS = 0.5  # of a text column's values, from which on a slip is likelier than words
+
+
+class Kind(NamedTuple):
+    """What the cells of a column are.
+
+    Attributes
+    ----------
+    name : {"number", "truth", "text", "levels", "time"}
+    levels : list of str or numbers
+        From low to high, of an ordered categorical.
+    """
+
+    name: str
+    levels: tuple[Any, ...] = ()
+
+
+def gaps(column: pd.Series) -> np.ndarray:
+    """Return which cells are empty, (n_rows,)."""
+    return np.asarray(column.isna(), dtype=bool)
+
+
+def read_kind(column: pd.Series, where: str) -> Kind:
+    """Find out what a column holds.
+
+    Parameters
+    ----------
+    column : Series
+    where : str
+        What to call it in messages.
+
+    Returns
+    -------
+    Kind
+
+    Raises
+    ------
+    UsageError
+        If it holds anything else.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        levels = tuple(dtype.categories.tolist())
+        plain = all(isinstance(level, str | int | float) for level in levels)
+        if dtype.ordered and plain and not any(isinstance(level, bool) for level in levels):
+            return Kind("levels", levels)
+        return Kind("text")
+    if types.is_bool_dtype(dtype):
+        return Kind("truth")
+    if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
+        return Kind("number")
+    if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
+        return Kind("time")
+    present = column[~gaps(column)]
+    found = {type(value) for value in present}
+    if found <= {str}:
+        return Kind("text")
+    if found <= {bool, np.bool_}:
+        return Kind("truth")
+    if found <= {int, float, Decimal, np.int64, np.float64}:
+        return Kind("number")
+    names = ", ".join(sorted(kind.__name__ for kind in found))
+    raise UsageError(
+        f"{where} holds {names}; expected numbers, texts, true and false, dates or categories"
+    )
+
+
+def classify(column: pd.Series, where: str) -> tuple[pd.Series, Kind]:
+    """Bring a column into the form of its kind, and say if it seems to be of another one.
+
+    Parameters
+    ----------
+    column : Series
+    where : str
+        What to call it in messages.
+
+    Returns
+    -------
+    tuple of Series and Kind
+
+    Raises
+    ------
+    UsageError
+        If it holds anything else than one of the kinds, or infinity.
+    """
+    kind = read_kind(column, where)
+    if kind.name == "text" and not isinstance(column.dtype, pd.CategoricalDtype):
+        present = column[~gaps(column)]
+        words = present[pd.to_numeric(present, errors="coerce").isna()]
+        if 0 < len(words) < _TEXT_LIKE_NUMBERS * len(present):
+            note(
+                f"{where} is taken for text: {len(words)} of its {len(present)} values are no "
+                f"numbers, such as {words.iloc[0]!r} in row {words.index[0] + 1}"
+            )
+    return as_kind(column, kind, where), kind
+
+
+def as_kind(column: pd.Series, kind: Kind, where: str) -> pd.Series:
+    """Bring a column into the form that a kind has.
+
+    Parameters
+    ----------
+    column : Series
+    kind : Kind
+    where : str
+        What to call it in messages.
+
+    Returns
+    -------
+    Series
+        Of float64; of booleans; of objects with None in empty cells; of an ordered categorical;
+        or of dates or durations.
+
+    Raises
+    ------
+    UsageError
+        If it is of another kind, or infinite.
+    """
+    empty = gaps(column)
+    if empty.all():
+        return _all_empty(column, kind)
+    found = read_kind(column, where).name
+    if kind.name == "text":
+        if found == "text":
+            return _objects(column.astype(object), empty, str)
+        raise _other_kind(column, where, found, "text")
+    if kind.name == "levels":
+        return _as_levels(column, kind, where)
+    if kind.name == "truth":
+        values = column[~empty]
+        if found == "truth" or (found == "number" and values.isin([0, 1]).all()):
+            objects = _objects(column.astype(object), empty, bool)
+            return objects if empty.any() else objects.astype(bool)
+        raise _other_kind(column, where, found, "true or false")
+    if kind.name == "time":
+        if found == "text":
+            column = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+            if (column.isna() & ~empty).any():
+                raise _other_kind(column, where, found, "dates")
+        elif found != "time":
+            raise _other_kind(column, where, found, "dates")
+        return column.dt.tz_convert(None) if getattr(column.dtype, "tz", None) else column
+    if found not in ("number", "truth"):
+        raise _other_kind(column, where, found, "numbers")
+    numbers = column.astype("Float64" if types.is_extension_array_dtype(column.dtype) else float)
+    values = np.array(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+    if np.isinf(values).any():
+        row = int(np.flatnonzero(np.isinf(values))[0])
+        raise UsageError(f"{where} is infinite in row {row + 1}; expected finite numbers")
+    return pd.Series(values, index=column.index, name=column.name)
+
+
+def _all_empty(column: pd.Series, kind: Kind) -> pd.Series:
+    """Return a column of nothing."""
+    n_rows = len(column)
+    values: Any = np.full(n_rows, None, dtype=object)
+    if kind.name == "number":
+        values = np.full(n_rows, np.nan)
+    elif kind.name == "levels":
+        values = pd.Categorical(values, categories=list(kind.levels), ordered=True)
+    elif kind.name == "time":
+        values = np.full(n_rows, np.datetime64("NaT", "ns"))
+    return pd.Series(values, index=column.index, name=column.name)
+
+
+def _objects(column: pd.Series, empty: np.ndarray, of: type) -> pd.Series:
+    values = np.full(len(column), None, dtype=object)
+    values[~empty] = [of(value) for value in column[~empty]]
+    return pd.Series(values, index=column.index, name=column.name, dtype=object)
+
+
+def _as_levels(column: pd.Series, kind: Kind, where: str) -> pd.Series:
+    unknown = column[~gaps(column) & ~column.isin(list(kind.levels)).to_numpy(bool)]
+    if len(unknown):
+        raise UsageError(
+            f"{where} holds {unknown.tolist()[0]!r} in row {unknown.index[0] + 1}; expected one of "
+            f"{list(kind.levels)}"
+        )
+    levels = pd.Categorical(column.astype(object), categories=list(kind.levels), ordered=True)
+    return pd.Series(levels, index=column.index, name=column.name)
+
+
+def _other_kind(column: pd.Series, where: str, found: str, expected: str) -> UsageError:
+    present = column[~gaps(column)]
+    if found == "text":
+        words = present[pd.to_numeric(present.astype(object), errors="coerce").isna()]
+        present = words if len(words) else present
+    shown = present.tolist()[0]
+    return UsageError(f"{where} holds {shown!r} in row {present.index[0] + 1}; expected {expected}")

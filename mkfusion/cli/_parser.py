@@ -1,0 +1,382 @@
+"""The options of every command."""
+
+import argparse
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from mkfusion.cli._errors import BAD_INPUT, one_line
+
+__all__ = ["make_parser"]
+
+_LARGEST_SEED = 2**32 - 1
+_DEFAULT_PICTURE = "mkfusion_weights.png"
+
+_COMPARE_EXAMPLES = """\
+examples:
+  mkfusion compare data.csv --target label --modality accel=ax,ay,az \\
+      --modality gyro='g*' --groups subject -o report.html
+  mkfusion compare patients.csv rna.parquet mri.csv --id patient --target relapse \\
+      --missing keep --metric roc_auc -o report.html
+"""
+_FIT_EXAMPLES = """\
+example:
+  mkfusion fit data.csv --target label --modality accel=ax,ay,az \\
+      --modality gyro='g*' --groups subject -o model.skops
+"""
+_PREDICT_EXAMPLES = """\
+example:
+  mkfusion predict model.skops new.csv -o predictions.csv
+"""
+_DEMO_EXAMPLES = """\
+example:
+  mkfusion demo --data mfeat --cv 3 --output weights.png
+"""
+_EXAMPLES = """\
+examples:
+  mkfusion compare data.csv --target label --modality accel=ax,ay,az \\
+      --modality gyro='g*' --groups subject -o report.html
+  mkfusion fit data.csv --target label --modality accel=ax,ay,az \\
+      --modality gyro='g*' -o model.skops
+  mkfusion predict model.skops new.csv -o predictions.csv
+
+mkfusion COMMAND --help tells what a command does and takes.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(message)}\n")
+
+
+def _integer(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Argument type: a natural number in a range."""
+    wanted = f"of at least {least}" if most is None else f"between {least} and {most}"
+
+    def parse(text: str) -> int:
+        if text.strip().isdecimal():
+            value = int(text)
+            if least <= value and (most is None or value <= most):
+                return value
+        raise argparse.ArgumentTypeError(f"expected an integer {wanted}, got {text!r}")
+
+    return parse
+
+
+def _number(least: float, wanted: str, *, closed: bool) -> Callable[[str], float]:
+    """Argument type: a number above a bound, or from it on; "inf" where it is closed."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if value > least and (closed or value < float("inf")) or (closed and value == least):
+            return value
+        raise argparse.ArgumentTypeError(f"expected {wanted}, got {text!r}")
+
+    return parse
+
+
+def _jobs(text: str) -> int:
+    """Argument type: a number of processes, -1 for one on each core."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value == -1 or value >= 1:
+        return value
+    raise argparse.ArgumentTypeError(f"expected an integer of at least 1, or -1, got {text!r}")
+
+
+def _file(*suffixes: str) -> Callable[[str], Path]:
+    """Argument type: a file that can be written, checked before the work rather than after."""
+
+    def parse(text: str) -> Path:
+        path = Path(text)
+        if path.suffix.lower() not in suffixes:
+            raise argparse.ArgumentTypeError(
+                f"expected a file name that ends in {' or '.join(suffixes)}, got {text!r}"
+            )
+        if path.is_dir():
+            raise argparse.ArgumentTypeError(f"{text!r} is a folder")
+        if not path.parent.is_dir():
+            raise argparse.ArgumentTypeError(f"no such folder: {str(path.parent)!r}")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise argparse.ArgumentTypeError(f"cannot write to {text!r}")
+        return path
+
+    return parse
+
+
+def _folder(text: str) -> Path:
+    """Argument type: a folder that can be written to, or made."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file; expected a folder")
+    there = path if path.exists() else path.parent
+    if not there.is_dir():
+        raise argparse.ArgumentTypeError(f"no such folder: {str(there)!r}")
+    if not os.access(there, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write to {text!r}")
+    return path
+
+
+def _names(text: str) -> list[str]:
+    """Argument type: a list of names with commas between them."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"expected names with commas between them, got {text!r}")
+    return names
+
+
+def _modality(text: str) -> tuple[str, list[str]]:
+    """Argument type: NAME=COLUMNS."""
+    name, equals, columns = text.partition("=")
+    pieces = [piece.strip() for piece in columns.split(",")]
+    if not equals or not name.strip() or not all(pieces):
+        raise argparse.ArgumentTypeError(f"expected NAME=COLUMN,COLUMN,..., got {text!r}")
+    return name.strip(), pieces
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+    """
+    parser = _Parser(
+        prog="mkfusion",
+        description="Multiple kernel learning for multimodal data: does fusing help?",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"mkfusion {version('mkfusion')}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, title="commands"
+    )
+
+    def add(name: str, summary: str, description: str, examples: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=summary,
+            description=description,
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    _add_compare(
+        add(
+            "compare",
+            "does fusing the modalities of your data help, and is that sure?",
+            "Compare every modality alone with ways of fusing them, on the same folds of nested\n"
+            "cross-validation, with corrected tests and a verdict.",
+            _COMPARE_EXAMPLES,
+        )
+    )
+    _add_fit(
+        add(
+            "fit",
+            "learn kernel weights and a machine, and save the model",
+            "Fit multiple kernel learning, one kernel for each modality, and save the model in a\n"
+            "file that runs no code when it is loaded.",
+            _FIT_EXAMPLES,
+        )
+    )
+    predict = add(
+        "predict",
+        "predict with a saved model",
+        "Predict with a model that mkfusion fit has saved.",
+        _PREDICT_EXAMPLES,
+    )
+    predict.add_argument("model", metavar="MODEL", help="file that mkfusion fit has written")
+    predict.add_argument(
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="CSV or Parquet files with the model's columns; several are joined on the id column "
+        "that fit was told",
+    )
+    predict.add_argument(
+        "-o",
+        "--output",
+        type=_file(".csv"),
+        metavar="FILE.csv",
+        help="where to write the predictions (default: standard output)",
+    )
+    _add_demo(
+        add(
+            "demo",
+            "the same on real sensor data that come with the package",
+            "Cross-validate every modality alone, all columns in one SVC, the uniform kernel sum,\n"
+            "L1-MKL and L2-MKL on the same folds of real data; print scores, kernel weights,\n"
+            "certified gaps and times, and draw the weights.",
+            _DEMO_EXAMPLES,
+        )
+    )
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    """Add what says which samples there are, and how they are split."""
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="CSV (.csv, .tsv, .csv.gz) or Parquet files; several are joined on --id",
+    )
+    data.add_argument("--target", required=True, metavar="COLUMN", help="what is to be predicted")
+    data.add_argument(
+        "--modality",
+        action="append",
+        type=_modality,
+        default=[],
+        metavar="NAME=COLUMNS",
+        help="a modality and its columns: names and shell patterns with commas between them, "
+        "such as gyro='g*'; once for each (default: with several files, each is one)",
+    )
+    data.add_argument("--id", metavar="COLUMN", help="names the samples; not learned from")
+    data.add_argument(
+        "--groups",
+        metavar="COLUMN",
+        help="subjects, sessions or the like: samples of one never train and test a model",
+    )
+    data.add_argument(
+        "--missing",
+        choices=["error", "drop", "keep"],
+        default="error",
+        help="samples that lack a modality are refused, left out, or kept and compared by what "
+        "they have (default: %(default)s)",
+    )
+    data.add_argument(
+        "--task",
+        choices=["auto", "classification", "regression"],
+        default="auto",
+        help="auto takes numbers with fractions for regression, all else for classes",
+    )
+
+
+def _add_folds(parser: argparse.ArgumentParser, default: str) -> argparse._ArgumentGroup:
+    folds = parser.add_argument_group("validation")
+    folds.add_argument(
+        "--cv", type=_integer(2), metavar="FOLDS", help=f"number of folds (default: {default})"
+    )
+    folds.add_argument(
+        "--time-ordered",
+        action="store_true",
+        help="rows are in order of time: train on the past, test on what follows",
+    )
+    folds.add_argument(
+        "--seed",
+        type=_integer(0, _LARGEST_SEED),
+        default=0,
+        metavar="SEED",
+        help="of all that is drawn (default: %(default)s)",
+    )
+    return folds
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    folds = _add_folds(parser, "10, 5 with --fast, fewer where a class or the groups are small")
+    folds.add_argument(
+        "--metric",
+        action="extend",
+        type=_names,
+        metavar="NAME",
+        help="scikit-learn's metrics, tuned and tested by the first: accuracy, roc_auc, r2, ...",
+    )
+    folds.add_argument(
+        "--methods",
+        type=_names,
+        metavar="NAMES",
+        help="of early, late_mean, late_stack, interaction, cca, uniform, products, alignment, "
+        "l1_mkl, lp_mkl, localized_mkl (default: all); single modalities are always there",
+    )
+    folds.add_argument("--fast", action="store_true", help="fewer folds, fewer values to tune")
+    work = parser.add_argument_group("work")
+    work.add_argument(
+        "--jobs", type=_jobs, metavar="N", help="folds at the same time, -1 for one on each core"
+    )
+    work.add_argument(
+        "--resume",
+        type=_folder,
+        metavar="FOLDER",
+        help="keeps finished pieces: the same command goes on from there",
+    )
+    work.add_argument(
+        "-o",
+        "--output",
+        type=_file(".html", ".md"),
+        metavar="FILE",
+        help="where to write the report, by its ending as .html or .md",
+    )
+
+
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    machine = parser.add_argument_group("machine")
+    machine.add_argument(
+        "--C",
+        type=_number(0, "a positive number", closed=False),
+        metavar="C",
+        help="price of errors (default: chosen by cross-validation)",
+    )
+    machine.add_argument(
+        "--p",
+        type=_number(1, 'a number of at least 1, or "inf"', closed=True),
+        default=1.0,
+        metavar="P",
+        help="norm of the kernel weights: 1 chooses few kernels, 2 weighs all, inf sums them "
+        "(default: %(default)g)",
+    )
+    _add_folds(parser, "5, fewer where a class or the groups are small")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=_file(".skops"),
+        required=True,
+        metavar="FILE.skops",
+        help="where to write the model",
+    )
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        choices=["basic_motions", "mfeat"],
+        default="basic_motions",
+        help="data set (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cv", type=_integer(2), default=5, metavar="FOLDS", help="folds (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=_integer(0, _LARGEST_SEED),
+        default=0,
+        metavar="SEED",
+        help="seed of all folds and of the drawn samples (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=_integer(1),
+        metavar="N",
+        help="how many samples to draw (default: all 80 of basic_motions, 400 of mfeat's 2000)",
+    )
+    parser.add_argument(
+        "--output",
+        type=_file(".png"),
+        default=_DEFAULT_PICTURE,
+        metavar="FILE.png",
+        help="where to draw the weights (default: %(default)s)",
+    )
+    parser.add_argument("--no-plot", action="store_true", help="draw nothing")

@@ -1,0 +1,199 @@
+"""``mkfusion predict``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mkfusion import Modalities
+from mkfusion.cli._errors import (
+    UsageError,
+    as_usage_errors,
+    close_names,
+    listed,
+    need,
+    note,
+    notes_for_warnings,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mkfusion.cli._model import Model
+
+__all__ = ["predict"]
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Predict with a saved model, and write a table.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+
+    Raises
+    ------
+    UsageError
+        If the model or the data are not for it.
+    """
+    need("mkfusion predict", "pandas", "skops")
+    from mkfusion.cli._model import load_model
+
+    model = load_model(options.model)
+    X, names = _load_samples(model, options.data)
+    _check_present(model, X, names)
+    with notes_for_warnings(), as_usage_errors():
+        table = _predictions(model, X, names)
+    if options.output is None:
+        table.to_csv(sys.stdout, index=False)
+        return
+    try:
+        table.to_csv(options.output, index=False)
+    except OSError as error:
+        raise UsageError(f"{str(options.output)!r} cannot be written: {error}") from error
+    print(f"{len(table)} predictions written to {options.output}")
+
+
+def _predictions(model: Model, X: Modalities, names: Sequence[Any]) -> pd.DataFrame:
+    """Return names, predictions and decision values."""
+    import pandas as pd
+
+    pipeline = model.pipeline
+    columns: dict[str, Any] = {model.id or "row": names, "prediction": pipeline.predict(X)}
+    if hasattr(pipeline, "classes_"):
+        decisions = pipeline.decision_function(X)
+        if decisions.ndim == 1:
+            columns[f"decision_{pipeline.classes_[1]}"] = decisions
+        else:
+            for label, values in zip(pipeline.classes_, decisions.T, strict=True):
+                columns[f"decision_{label}"] = values
+    return pd.DataFrame(columns)
+
+
+def _load_samples(model: Model, paths: Sequence[str]) -> tuple[Modalities, list[Any]]:
+    """Read the model's columns, and what names the samples."""
+    from mkfusion.cli._files import read_table
+    from mkfusion.cli._join import read_ids, rows_of
+    from mkfusion.cli._select import find_column
+
+    if len(paths) > 1 and model.id is None:
+        raise UsageError(
+            f"{len(paths)} files cannot be joined: the model was fitted without --id COLUMN"
+        )
+    texts = [
+        column
+        for kinds in model.kinds.values()
+        for column, kind in kinds.items()
+        if kind.name == "text"
+    ]
+    wanted = texts if model.id is None else [*texts, model.id]
+    frames = [read_table(path, wanted) for path in paths]
+    if model.id is None:
+        names: list[Any] = list(range(1, len(frames[0]) + 1))
+        rows = [np.arange(len(names))]
+    else:
+        ids = []
+        for path, frame in zip(paths, frames, strict=True):
+            find_column("the model's --id", model.id, [path], [frame])
+            ids.append(read_ids(path, frame[model.id], len(paths) > 1))
+        names = list(dict.fromkeys(one for some in ids for one in some))
+        rows = [rows_of(names, some) for some in ids]
+    data = {name: _modality(model, name, paths, frames, rows) for name in model.kinds}
+    if all(part is None for part in data.values()):
+        raise UsageError(f"{listed(paths)} has no column of any of the model's modalities")
+    return Modalities(data), names
+
+
+def _modality(
+    model: Model,
+    name: str,
+    paths: Sequence[str],
+    frames: Sequence[pd.DataFrame],
+    rows: Sequence[NDArray[np.intp]],
+) -> Any:
+    """Return a modality's columns, None where there are none and the model allows for it."""
+    import pandas as pd
+
+    from mkfusion.cli._kinds import as_kind
+    from mkfusion.cli._samples import take
+
+    kinds = model.kinds[name]
+    having = _files_with(list(kinds), frames, name, paths)
+    lacking = [column for column in kinds if column not in having]
+    if len(lacking) == len(kinds) and model.keeps:
+        note(f"no sample has the modality {name!r}: none of its columns is there")
+        return None
+    if lacking:
+        there = [column for frame in frames for column in frame.columns]
+        raise UsageError(
+            f"{listed(paths)} lacks {len(lacking)} of the {len(kinds)} columns of the model's "
+            f"modality {name!r}: {listed(lacking)}; {close_names(lacking[0], there)}"
+        )
+    columns = []
+    for column, kind in kinds.items():
+        f = having[column]
+        where = f"column {column!r} of {paths[f]!r}"
+        cells = as_kind(frames[f][column].reset_index(drop=True), kind, where)
+        columns.append(take(cells, rows[f]))
+    return pd.concat(columns, axis=1)
+
+
+def _files_with(
+    columns: Sequence[str], frames: Sequence[pd.DataFrame], name: str, paths: Sequence[str]
+) -> dict[str, int]:
+    """Return in which file each of a modality's columns is, all in one if one has them all."""
+    from mkfusion.cli._files import stem
+
+    whole = [f for f, frame in enumerate(frames) if set(columns) <= set(frame.columns)]
+    named = [f for f in whole if stem(paths[f]) == name]
+    if named or len(whole) == 1:
+        return dict.fromkeys(columns, (named or whole)[0])
+    having: dict[str, int] = {}
+    for column in columns:
+        files = [f for f, frame in enumerate(frames) if column in frame.columns]
+        if len(files) > 1:
+            raise UsageError(
+                f"column {column!r} of the model's modality {name!r} is in "
+                f"{listed([paths[f] for f in files])}; expected it in one file"
+            )
+        if files:
+            having[column] = files[0]
+    return having
+
+
+def _check_present(model: Model, X: Modalities, names: Sequence[Any]) -> None:
+    """Refuse samples that lack what the model needs."""
+    present = X.present()
+    for name, there in zip(X.names, present.T, strict=True):
+        lacking = np.flatnonzero(~there)
+        if len(lacking) and not model.keeps:
+            raise UsageError(
+                f"{len(lacking)} of {len(X)} samples lack the modality {name!r}, such as "
+                f"{_named(model, names[lacking[0]])}; a model fitted with --missing keep allows it"
+            )
+        if X[name] is None or model.takes_gaps[name]:
+            continue
+        table = X[name][there]
+        partial = table.isna().to_numpy()
+        if partial.any():
+            row, column = np.argwhere(partial)[0]
+            sample = names[np.flatnonzero(there)[row]]
+            raise UsageError(
+                f"column {table.columns[column]!r} is empty for {_named(model, sample)}; modality "
+                f"{name!r} had no empty cells when the model was fitted"
+            )
+    nothing = np.flatnonzero(~present.any(axis=1))
+    if len(nothing):
+        raise UsageError(
+            f"{len(nothing)} of {len(X)} samples have no modality at all, such as "
+            f"{_named(model, names[nothing[0]])}; expected at least one"
+        )
+
+
+def _named(model: Model, name: Any) -> str:
+    return f"row {name}" if model.id is None else f"{model.id} {name!r}"

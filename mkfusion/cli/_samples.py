@@ -1,0 +1,240 @@
+"""Samples for compare and fit: read, joined, and checked before any work."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mkfusion import Modalities
+from mkfusion.cli._errors import UsageError, listed, note
+from mkfusion.cli._files import read_table
+from mkfusion.cli._join import check_common, read_ids, rows_of
+from mkfusion.cli._kinds import Kind, classify
+from mkfusion.cli._select import (
+    Place,
+    find_column,
+    modalities_of_files,
+    modalities_of_options,
+)
+from mkfusion.cli._target import check_folds, is_classification, read_groups, read_target
+
+__all__ = ["Samples", "load_samples", "take"]
+
+
+class Samples(NamedTuple):
+    """What there is to learn from.
+
+    Attributes
+    ----------
+    X : Modalities
+        DataFrames.
+    y : ndarray of shape (n_samples,)
+    groups : ndarray of shape (n_samples,) or None
+    classes : bool
+        Whether y is class labels.
+    kinds : dict of str to dict of str to Kind
+        By modality and column.
+    """
+
+    X: Modalities
+    y: NDArray[Any]
+    groups: NDArray[Any] | None
+    classes: bool
+    kinds: dict[str, dict[str, Kind]]
+
+
+def load_samples(options: argparse.Namespace, least: int) -> Samples:
+    """Read the files, join them, and check what can be known before the work.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    least : int
+        How many modalities there must be.
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    UsageError
+        If anything about them is not as it should be.
+    """
+    paths: list[str] = options.data
+    reserved = _reserved(options)
+    if len(paths) > 1 and options.id is None:
+        raise UsageError(f"{len(paths)} files need --id COLUMN, on which they are joined")
+    if len(paths) == 1 and not options.modality:
+        raise UsageError("one file needs --modality NAME=COLUMNS, once for each modality")
+    frames = [read_table(path, [options.id]) for path in paths]
+    home = find_column("--target", options.target, paths, frames)
+    groups_at = None
+    if options.groups is not None:
+        groups_at = find_column("--groups", options.groups, paths, frames)
+    rows, names = _join(options, paths, frames, home)
+    if options.modality:
+        modalities = modalities_of_options(options.modality, paths, frames, reserved)
+    else:
+        modalities = modalities_of_files(paths, frames, reserved)
+    if len(modalities) < least:
+        there = ", ".join(modalities) or "none"
+        raise UsageError(
+            f"there {'is one modality' if modalities else 'are no modalities'} ({there}); expected "
+            f"{'two or more, to fuse them' if least > 1 else 'one or more'}"
+        )
+
+    y = read_target(frames[home][options.target], f"--target {options.target!r}")
+    kinds: dict[str, dict[str, Kind]] = {}
+    data = {}
+    for name, places in modalities.items():
+        columns, kinds[name] = _columns(places, paths, frames, rows)
+        data[name] = pd.concat(columns, axis=1)
+    X = Modalities(data)
+    groups = None
+    if groups_at is not None:
+        where = f"--groups {options.groups!r}"
+        groups = read_groups(
+            take(frames[groups_at][options.groups], rows[groups_at]), where, paths[groups_at]
+        )
+    kept = _complete(X, options, modalities, paths, rows, names)
+    X, y = X[kept], y[kept]
+    groups = None if groups is None else groups[kept]
+    if groups is not None and (empty := groups == "").any():
+        raise UsageError(
+            f"--groups {options.groups!r} is empty for {empty.sum()} of {len(groups)} samples, "
+            f"such as {names[kept[np.flatnonzero(empty)[0]]]}"
+        )
+    classes = is_classification(y, options.task, options.target)
+    if options.time_ordered and groups is not None:
+        raise UsageError("--time-ordered and --groups do not go together: choose one")
+    check_folds(y, groups, classes, options.cv, options.time_ordered, options.target)
+    return Samples(X, y if classes else y.astype(np.float64), groups, classes, kinds)
+
+
+def _reserved(options: argparse.Namespace) -> dict[str, str]:
+    """Return the columns that are no modality's."""
+    reserved: dict[str, str] = {}
+    for option in ("target", "groups", "id"):
+        column = getattr(options, option)
+        if column is None:
+            continue
+        if column in reserved:
+            raise UsageError(f"column {column!r} is {reserved[column]} and --{option}: choose one")
+        reserved[column] = f"--{option}"
+    return reserved
+
+
+def _join(
+    options: argparse.Namespace, paths: Sequence[str], frames: list[pd.DataFrame], home: int
+) -> tuple[list[NDArray[np.intp]], list[str]]:
+    """Return in which row of each file each sample of the target's file is, -1 where in none.
+
+    What to call the samples in messages is the second.
+    """
+    several = len(paths) > 1
+    if options.id is None:
+        n_rows = len(frames[0])
+        return [np.arange(n_rows)], [f"row {row + 1}" for row in range(n_rows)]
+    for path, frame in zip(paths, frames, strict=True):
+        find_column("--id", options.id, [path], [frame])
+    ids = [
+        read_ids(path, frame[options.id], several)
+        for path, frame in zip(paths, frames, strict=True)
+    ]
+    for f in range(len(paths)):
+        check_common(options.id, [paths[home], paths[f]], [ids[home], ids[f]])
+        extra = [one for one in ids[f] if one not in set(ids[home])] if f != home else []
+        if extra:
+            note(
+                f"{len(extra)} of the {len(ids[f])} ids of {paths[f]!r} have no target, and are "
+                f"left out: {listed(extra)}"
+            )
+    names = [f"{options.id} {one!r}" for one in ids[home]]
+    return [rows_of(ids[home], some) for some in ids], names
+
+
+def take(column: pd.Series, rows: NDArray[np.intp]) -> pd.Series:
+    """Return the cells in some rows, empty for those of -1.
+
+    Parameters
+    ----------
+    column : Series
+    rows : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    Series
+    """
+    absent = rows < 0
+    taken = column.iloc[np.where(absent, 0, rows)].reset_index(drop=True)
+    if not absent.any():
+        return taken
+    if taken.dtype == bool:
+        taken = taken.astype(object)
+    taken[absent] = None
+    return taken
+
+
+def _columns(
+    places: list[Place],
+    paths: Sequence[str],
+    frames: list[pd.DataFrame],
+    rows: Sequence[NDArray[np.intp]],
+) -> tuple[list[pd.Series], dict[str, Kind]]:
+    """Return a modality's columns with a row for each sample, and their kinds."""
+    columns, kinds = [], {}
+    for file, name in places:
+        where = f"column {name!r} of {paths[file]!r}"
+        column, kinds[name] = classify(frames[file][name].reset_index(drop=True), where)
+        columns.append(take(column, rows[file]))
+    return columns, kinds
+
+
+def _complete(
+    X: Modalities,
+    options: argparse.Namespace,
+    modalities: dict[str, list[Place]],
+    paths: Sequence[str],
+    rows: Sequence[NDArray[np.intp]],
+    names: Sequence[str],
+) -> NDArray[np.intp]:
+    """Return which samples stay, as --missing says about those that lack a modality."""
+    present = X.present()
+    never = [name for name, some in zip(X.names, present.T, strict=True) if not some.any()]
+    if never:
+        raise UsageError(f"no sample has the modality {never[0]!r}: all its cells are empty")
+    complete = present.all(axis=1)
+    if complete.all():
+        return np.arange(len(X))
+    n_lacking = int((~complete).sum())
+    if options.missing == "drop":
+        if not complete.any():
+            raise UsageError("--missing drop leaves no sample: none has all modalities")
+        note(f"{n_lacking} of {len(X)} samples lack a modality and are left out")
+        return np.flatnonzero(complete)
+    if options.missing == "keep":
+        nothing = np.flatnonzero(~present.any(axis=1))
+        if len(nothing):
+            raise UsageError(
+                f"{len(nothing)} of {len(X)} samples have no modality at all, such as "
+                f"{names[nothing[0]]}; expected at least one"
+            )
+        note(f"{n_lacking} of {len(X)} samples lack a modality and are kept")
+        return np.arange(len(X))
+    m = int(np.flatnonzero(~present.all(axis=0))[0])
+    name = X.names[m]
+    lacking = np.flatnonzero(~present[:, m])
+    files = sorted({place.file for place in modalities[name]})
+    absent = [f for f in files if (rows[f][lacking] < 0).any()]
+    where = f" (not in {paths[absent[0]]!r})" if absent else " (all its cells are empty)"
+    raise UsageError(
+        f"{len(lacking)} of {len(X)} samples lack the modality {name!r}{where}, such as "
+        f"{names[lacking[0]]}; --missing drop leaves out samples that lack one, "
+        "--missing keep compares them by what they have"
+    )

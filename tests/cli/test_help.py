@@ -1,0 +1,41 @@
+"""Help reads well, tells all there is, and loads nothing heavy."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mkfusion.compare._methods import METHODS
+
+COMMANDS = ("compare", "fit", "predict", "demo")
+
+
+@pytest.mark.parametrize("arguments", [(), *((command,) for command in COMMANDS)])
+def test_help_has_an_example_and_fits_a_terminal(arguments, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, shown, complaint = run(*arguments, "--help")
+    assert (code, complaint) == (0, "")
+    assert "example" in shown
+    assert f"mkfusion {arguments[0] if arguments else 'compare'} " in shown.split("example")[1]
+    assert max(map(len, shown.splitlines())) <= 84
+
+
+def test_help_names_all_methods(run):
+    shown = " ".join(run("compare", "--help")[1].split())
+    named = shown.split("--methods NAMES of ")[1].split(" (default: all)")[0].split(", ")
+    assert {"dummy", "single", *named} == set(METHODS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_loads_nothing_heavy(command):
+    code = (
+        "import sys, sklearn.svm; from_sklearn = set(sys.modules)\n"
+        "from mkfusion import cli\n"
+        f"try: cli.main([{command!r}, '--help'])\n"
+        "except SystemExit: pass\n"
+        "loaded = sys.modules.keys() - from_sklearn\n"
+        "heavy = ('numba', 'matplotlib', 'rich', 'pandas', 'skops', 'pyarrow')\n"
+        "print('heavy:', [m for m in heavy if m in loaded])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("heavy: []\n")

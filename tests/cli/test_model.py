@@ -1,0 +1,298 @@
+"""``mkfusion fit`` and ``predict``: the pipeline one would write, in a file that runs nothing."""
+
+import io
+import os
+import pickle
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+import skops.io
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mkfusion import (
+    ColumnKernelizer,
+    FrequencyKernel,
+    MKLClassifier,
+    MKLRegressor,
+    Modalities,
+    RBFKernel,
+)
+from mkfusion.cli._model import _TRUSTED
+from mkfusion.compare._methods import COSTS
+
+MODALITIES = ("--modality", "accel=ax,ay", "--modality", "gyro=g*")
+FIT = ("fit", "data.csv", "--target", "label", *MODALITIES, "-o", "model.skops")
+
+
+def split(frame):
+    return Modalities(accel=frame[["ax", "ay"]], gyro=frame[["g1", "g2"]])
+
+
+def kernelizer(missing="error"):
+    return ColumnKernelizer([(n, "auto", n) for n in ("accel", "gyro")], missing=missing)
+
+
+@pytest.fixture
+def new(study):
+    """Samples that were not there in training."""
+    rng = np.random.default_rng(5)
+    columns = ["ax", "ay", "g1", "g2"]
+    frame = pd.DataFrame(rng.normal(size=(12, 4)).round(4), columns=columns)
+    frame.insert(0, "sample", [f"n{i}" for i in range(12)])
+    return frame
+
+
+def test_given_cost_is_the_pipeline_fitted_in_python(folder, study, new, run):
+    code, shown, complaint = run(*FIT, "--C", 10, "--p", 2)
+    assert (code, complaint) == (0, "")
+    pipeline = make_pipeline(kernelizer(), MKLClassifier(C=10, p=2)).fit(
+        split(study), study["label"]
+    )
+    weights = re.findall(r"^(?:accel|gyro) .* (\d\.\d{3})$", shown, flags=re.M)
+    assert weights == [f"{weight:.3f}" for weight in pipeline[-1].weights_]
+    assert "C = 10, as given" in shown
+    assert f"gap {pipeline[-1].duality_gap_:.1e}" in shown
+    new.to_csv("new.csv", index=False)
+    assert run("predict", "model.skops", "new.csv", "-o", "out.csv")[:2] == (
+        0,
+        "12 predictions written to out.csv\n",
+    )
+    out = pd.read_csv("out.csv")
+    assert list(out.columns) == ["row", "prediction", "decision_loud"]
+    assert list(out["row"]) == list(range(1, 13))
+    expected = split(pd.read_csv("new.csv"))
+    np.testing.assert_array_equal(out["prediction"], pipeline.predict(expected))
+    # What is written has all digits.
+    np.testing.assert_allclose(
+        out["decision_loud"], pipeline.decision_function(expected), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_cost_is_chosen_by_cross_validation(folder, study, run, grouped):
+    given = ("--groups", "subject") if grouped else ()
+    code, shown, _ = run(*FIT, *given, "--seed", 3)
+    assert code == 0
+    kind = StratifiedGroupKFold if grouped else StratifiedKFold
+    folds = kind(5, shuffle=True, random_state=3)
+    groups = study["subject"] if grouped else None
+    search = GridSearchCV(
+        make_pipeline(kernelizer(), MKLClassifier()), {"mklclassifier__C": COSTS}, cv=folds
+    ).fit(split(study), study["label"], groups=groups)
+    said = " ".join(shown.split())
+    assert f"C = {search.best_params_['mklclassifier__C']:g}, the best of 0.1, 1, 10, 100" in said
+    assert f"in 5-fold cross-validation: accuracy {search.best_score_:.3f}." in said
+
+
+def test_regression_standardises_the_target(folder, study, new, run):
+    assert run(*FIT[:3], "size", *FIT[4:], "--C", 1)[0] == 0
+    new.to_csv("new.csv", index=False)
+    code, shown, _ = run("predict", "model.skops", "new.csv")
+    assert code == 0
+    out = pd.read_csv(io.StringIO(shown))
+    assert list(out.columns) == ["row", "prediction"]
+    machine = TransformedTargetRegressor(MKLRegressor(), transformer=StandardScaler())
+    pipeline = make_pipeline(kernelizer(), machine).fit(split(study), study["size"])
+    np.testing.assert_allclose(out["prediction"], pipeline.predict(split(new)), rtol=1e-9)
+
+
+def test_several_classes_have_a_decision_value_each(folder, study, run):
+    study.assign(label=np.arange(40) % 3).to_csv("data.csv", index=False)
+    assert run(*FIT, "--C", 1)[0] == 0
+    out = pd.read_csv(io.StringIO(run("predict", "model.skops", "data.csv")[1]))
+    assert list(out.columns) == ["row", "prediction", *(f"decision_{k}" for k in range(3))]
+    np.testing.assert_array_equal(out.iloc[:, 2:].to_numpy().argmax(axis=1), out["prediction"])
+
+
+def test_tables_of_all_kinds_come_back_as_they_were(folder, study, run):
+    rng = np.random.default_rng(2)
+    words = ["calm", "loud", "fast", "slow", "red"]
+    clinic = pd.DataFrame(
+        {
+            "smoker": rng.random(40) < 0.5,
+            "ward": rng.choice(["north", "south", None], 40),
+            "code": pd.Categorical(rng.choice(["1", "2"], 40)),
+            "grade": pd.Categorical(rng.choice(["I", "II"], 40), ["II", "I"], ordered=True),
+            "seen": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(40), "D"),
+            "age": np.where(rng.random(40) < 0.2, np.nan, rng.normal(size=40).round(4)),
+        }
+    )
+    flags = pd.DataFrame({f"flag{k}": rng.random(40) < 0.5 for k in range(3)})
+    notes = [" ".join(rng.choice(words, 4)) + f" w{i}" for i in range(40)]
+    wide = pd.DataFrame(rng.normal(size=(40, 100)).round(4), columns=[f"w{k}" for k in range(100)])
+    frame = pd.concat([study[["sample", "label", "ax"]], clinic, flags, wide], axis=1)
+    frame["note"] = notes
+    frame.to_parquet("data.parquet")
+    parts = {
+        "accel": ["ax"],
+        "clinic": list(clinic),
+        "flags": list(flags),
+        "notes": ["note"],
+        "wide": list(wide),
+    }
+    asked = [part for name, columns in parts.items()
+             for part in ("--modality", f"{name}={','.join(columns)}")]  # fmt: skip
+    code, shown, complaint = run("fit", "data.parquet", "--target", "label", *asked, "--id",
+                                 "sample", "--C", 10, "--p", 2, "-o", "model.skops")  # fmt: skip
+    assert (code, complaint) == (0, "")
+    for kernel in ("RBFKernel", "ClinicalKernel", "OverlapKernel", "TfidfVectorizer + Cosine"):
+        assert kernel in shown
+    frame["code"] = frame["code"].astype(str)
+    X = Modalities({name: frame[columns] for name, columns in parts.items()})
+    entries = [(name, "auto", name) for name in parts]
+    pipeline = make_pipeline(ColumnKernelizer(entries), MKLClassifier(C=10, p=2))
+    expected = pipeline.fit(X, frame["label"]).decision_function(X[5:25])
+    frame.iloc[5:25].drop(columns="label").to_parquet("new.parquet")
+    frame.iloc[5:25].drop(columns="label").to_csv("new.csv", index=False)
+    for name in ("new.parquet", "new.csv"):
+        code, shown, complaint = run("predict", "model.skops", name)
+        assert (code, complaint) == (0, "")
+        out = pd.read_csv(io.StringIO(shown))
+        np.testing.assert_allclose(out["decision_loud"], expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_array_equal(out["sample"], frame["sample"][5:25])
+
+
+def test_ids_join_and_lacking_modalities_are_kept(folder, study, run):
+    accel, gyro = pd.read_csv("accel.csv"), pd.read_csv("gyro.csv")
+    gyro.iloc[3:].to_csv("gyro.csv", index=False)
+    fit = ("fit", "labels.csv", "accel.csv", "gyro.csv", "--id", "sample", "--target", "label")
+    assert run(*fit, "-o", "model.skops")[0] == 2
+    assert run(*fit, "-o", "model.skops", "--missing", "keep", "--C", 1)[0] == 0
+    gaps = study.copy()
+    gaps.loc[study["sample"].isin(gyro["sample"][:3]), ["g1", "g2"]] = np.nan
+    pipeline = make_pipeline(kernelizer("marginalise"), MKLClassifier(C=1))
+    pipeline.fit(split(gaps), study["label"])
+
+    code, shown, complaint = run("predict", "model.skops", "gyro.csv", "accel.csv")
+    assert (code, complaint) == (0, "")
+    out = pd.read_csv(io.StringIO(shown)).set_index("sample")
+    assert list(out.index) == list(dict.fromkeys([*gyro["sample"][3:], *accel["sample"]]))
+    np.testing.assert_allclose(
+        out["decision_loud"][study["sample"]], pipeline.decision_function(split(gaps)), rtol=1e-9
+    )
+    code, shown, complaint = run("predict", "model.skops", "accel.csv")
+    assert code == 0
+    assert complaint == "note: no sample has the modality 'gyro': none of its columns is there\n"
+    alone = Modalities(accel=accel[["ax", "ay"]])
+    np.testing.assert_allclose(
+        pd.read_csv(io.StringIO(shown))["decision_loud"],
+        pipeline.decision_function(alone),
+        rtol=1e-9,
+    )
+
+
+@pytest.fixture
+def model(folder, run):
+    assert run(*FIT, "--C", 1)[0] == 0
+    return folder / "model.skops"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda frame: frame.drop(columns="g1"),
+            "lacks 1 of the 2 columns of the model's modality",
+        ),
+        (lambda frame: frame.rename(columns={"g1": "G1"}), "'g1'; did you mean 'G1'"),
+        (lambda frame: frame.assign(ax="words"), "'ax' of 'new.csv' holds 'words' in row 1"),
+        (lambda frame: frame.assign(ay=[np.nan, *range(39)]), "'ay' is empty for row 1"),
+        (lambda frame: frame.assign(ax=np.nan, ay=np.nan), "40 of 40 samples lack the modality"),
+        (lambda frame: frame.assign(g2=np.inf), "is infinite in row 1"),
+        (lambda frame: frame.iloc[:0], "has a header, but no rows"),
+    ],
+)
+def test_mistakes_in_samples_are_one_line(model, study, run, change, said):
+    change(study).to_csv("new.csv", index=False)
+    code, shown, complaint = run("predict", model, "new.csv")
+    assert (code, shown) == (2, "")
+    assert complaint.count("\n") == 1
+    assert complaint.startswith("mkfusion predict: error: ")
+    assert said in complaint
+
+
+def test_numbers_where_words_were_are_words_in_csv(folder, study, run):
+    study.assign(g1=[str(k) if k % 2 else f"x{k}" for k in range(20)] * 2).to_csv("data.csv")
+    assert run(*FIT, "--C", 1)[0] == 0
+    pd.read_csv("data.csv")[1::2].to_csv("odd.csv", index=False)
+    assert run("predict", "model.skops", "odd.csv")[0] == 0
+    frame = pd.read_csv("odd.csv")
+    assert frame["g1"].dtype.kind == "i"
+    frame.to_parquet("odd.parquet")
+    code, _, complaint = run("predict", "model.skops", "odd.parquet")
+    assert code == 2
+    assert "holds 1 in row 1; expected text" in complaint
+
+
+def test_several_files_need_a_model_with_an_id(model, run):
+    code, _, complaint = run("predict", model, "accel.csv", "gyro.csv")
+    assert code == 2
+    assert "fitted without --id" in complaint
+
+
+# ----------------------------------------------------------------------------------- model files
+
+
+class Evil:
+    """What a pickle can do."""
+
+    def __reduce__(self):
+        return os.mkdir, ("was_run",)
+
+
+def _held(model):
+    data = model.read_bytes()
+    return skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+
+
+def _dump(thing):
+    return skops.io.dumps(thing)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda held: _dump({**held, "more": os.system}), "posix.system"),
+        (lambda held: _dump({**held, "more": FrequencyKernel()}), "FrequencyKernel"),
+        (lambda held: _dump({**held, "pipeline": RBFKernel()}), "is no model that mkfusion fit"),
+        (lambda held: _dump({**held, "modalities": 3}), "is no model that mkfusion fit"),
+        (lambda held: _dump({**held, "format": 99}), "has format 99"),
+        (lambda held: _dump([1, 2]), "is no model that mkfusion fit"),
+        (lambda held: pickle.dumps(Evil()), "is no model that mkfusion fit"),
+        (lambda held: np.random.default_rng(0).bytes(999), "is no model that mkfusion fit"),
+        (lambda held: b"", "is no model that mkfusion fit"),
+        (lambda held: _dump(held)[:-900], "is no model that mkfusion fit"),
+    ],
+)
+def test_other_files_are_refused_and_not_run(model, run, make, said):
+    model.write_bytes(make(_held(model)))
+    code, shown, complaint = run("predict", model, "data.csv")
+    assert (code, shown) == (2, "")
+    assert complaint.count("\n") == 1
+    assert said in complaint
+    assert not (model.parent / "was_run").exists()
+
+
+def test_no_file_and_a_folder(folder, run):
+    assert "there is no file 'none.skops'" in run("predict", "none.skops", "data.csv")[2]
+    assert "is a folder" in run("predict", folder, "data.csv")[2]
+
+
+def test_another_scikit_learn_is_said(model, run):
+    held = _held(model)
+    model.write_bytes(_dump({**held, "scikit-learn": "1.2.3"}))
+    code, _, complaint = run("predict", model, "data.csv")
+    assert code == 0
+    assert complaint.startswith("note: ")
+    assert f"scikit-learn 1.2.3, and here is {sklearn.__version__}" in complaint
+
+
+def test_trusted_types_are_of_here_or_named():
+    others = {name for name in _TRUSTED if not name.startswith("mkfusion.")}
+    assert others == {"numpy.ravel", "scipy.sparse._csr.csr_matrix"}
