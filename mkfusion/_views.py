@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from mkfusion.kernels._columns import Columns, column_names, resolve_columns, select_columns
+from mkfusion.kernels.kernelizer._columns import (
+    Columns,
+    column_names,
+    resolve_columns,
+    select_columns,
+)
 from mkfusion.modalities import Modalities
 
 __all__ = ["View", "check_features", "resolve_views", "take_views"]

@@ -38,10 +38,10 @@ MAY_IMPORT = {
 # What users import from; the rest serves these.
 SHOPS = {TOP, f"{TOP}.datasets", f"{TOP}.inspection", f"{TOP}.compare", f"{TOP}.cli"}
 INNER_LOOPS = {
-    "mkfusion.kernels._alignment_loops",
-    "mkfusion.kernels._dense",
-    "mkfusion.kernels._string_loops",
-    "mkfusion.kernels._threads",
+    "mkfusion.kernels.signals._alignment_loops",
+    "mkfusion.kernels.stack._dense",
+    "mkfusion.kernels.strings._string_loops",
+    "mkfusion.kernels.stack._threads",
 }
 HEAVY = ("numba", "matplotlib", "pandas", "rich", "cvxpy")
 

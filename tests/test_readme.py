@@ -1,9 +1,12 @@
-"""The README and the guide: every Python example runs and prints what it says it prints."""
+"""The README and the guide: every example runs, and prints what it says it prints."""
 
 import contextlib
 import io
+import os
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -68,6 +71,29 @@ def test_two_commands_install_whatever_the_checkout_is_called():
         assert f"$(dirname ../*/mkfusion/ | head -n 1)[{extra}]" in words
         assert extra in extras
     assert commands[0].strip().endswith("env/bin/mkfusion demo")
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "docs" / "cli.md"], ids=lambda page: page.name)
+def test_commands_run_one_after_the_other(page, tmp_path):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # Indented blocks are about files that only their readers have.
+    shown = "".join(block for _, block in blocks(page, "console")).replace("\\\n", " ")
+    commands = [line.removeprefix("$ ") for line in shown.splitlines()]
+    assert any("mkfusion compare" in command for command in commands)
+    for command in commands:
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        if command.startswith("mkfusion compare"):
+            assert re.search("^(Fusion (helps|hurts)|No evidence that fusion)", done.stdout, re.M)
+    assert "<svg" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_links_lead_somewhere():

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
 from mkfusion._views import View, check_features, resolve_views, take_views
-from mkfusion.kernels._columns import (
+from mkfusion.kernels.kernelizer._columns import (
     Columns,
     as_table,
     column_names,

@@ -18,9 +18,9 @@ from mkfusion.cca._base import CanonicalAnalysis, Whitened
 from mkfusion.cca._blocks import Block, whiten
 from mkfusion.cca._solve import Solution, solve_maxvar, solve_pair
 from mkfusion.kernels import ColumnKernelizer, KernelStack
-from mkfusion.kernels._adapters import join_input_tags
-from mkfusion.kernels._gram_checks import GRAM_RTOL, asymmetry
-from mkfusion.kernels._pivoted_cholesky import pivoted_cholesky
+from mkfusion.kernels.kernelizer._adapters import join_input_tags
+from mkfusion.kernels.stack._gram_checks import GRAM_RTOL, asymmetry
+from mkfusion.kernels.stack._pivoted_cholesky import pivoted_cholesky
 from mkfusion.modalities import Modalities
 
 __all__ = ["KernelCCA"]

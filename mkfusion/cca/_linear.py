@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mkfusion.cca._base import CanonicalAnalysis, Whitened
 from mkfusion.cca._blocks import Block, Table, standardize, whiten
 from mkfusion.cca._inputs import as_numbers
-from mkfusion.kernels._columns import column_names
+from mkfusion.kernels.kernelizer._columns import column_names
 from mkfusion.modalities import Modalities
 
 __all__ = ["LinearAnalysis"]

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from mkfusion.fusion._inputs import about, check_columns, default_scaler, fit_weighted, seen_by
-from mkfusion.kernels._columns import in_two_dimensions
+from mkfusion.kernels.kernelizer._columns import in_two_dimensions
 
 __all__ = ["Blocks", "Entry", "join", "named_transformers", "read_entries"]
 

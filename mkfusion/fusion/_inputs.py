@@ -24,8 +24,8 @@ from sklearn.utils.validation import (
 )
 
 from mkfusion._views import View, check_features, resolve_views, take_views
-from mkfusion.kernels._adapters import takes_table
-from mkfusion.kernels._columns import as_table, in_two_dimensions
+from mkfusion.kernels.kernelizer._adapters import takes_table
+from mkfusion.kernels.kernelizer._columns import as_table, in_two_dimensions
 from mkfusion.modalities import Modalities
 
 __all__ = [

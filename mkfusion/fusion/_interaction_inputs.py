@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from mkfusion._views import View, resolve_views, take_views
-from mkfusion.kernels._columns import as_table, column_names, in_two_dimensions
+from mkfusion.kernels.kernelizer._columns import as_table, column_names, in_two_dimensions
 from mkfusion.modalities import Modalities
 
 __all__ = [

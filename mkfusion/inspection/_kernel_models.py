@@ -15,7 +15,7 @@ from mkfusion.inspection._answers import respond
 from mkfusion.inspection._multilinear import Block, Respond, agree, is_multiaffine, project_blocks
 from mkfusion.inspection._samples import Parts, as_list
 from mkfusion.kernels import ColumnKernelizer, InteractionKernels, KernelStack
-from mkfusion.kernels._columns import Columns, column_names, resolve_columns
+from mkfusion.kernels.kernelizer._columns import Columns, column_names, resolve_columns
 
 __all__ = ["KernelModel", "kernel_model"]
 

@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from mkfusion._views import resolve_views
-from mkfusion.kernels._columns import as_table
+from mkfusion.kernels.kernelizer._columns import as_table
 from mkfusion.modalities import Modalities
 
 __all__ = ["Parts", "as_list"]

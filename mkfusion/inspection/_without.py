@@ -11,7 +11,7 @@ from sklearn.utils import _safe_indexing
 
 from mkfusion.inspection._samples import Parts
 from mkfusion.kernels import ColumnKernelizer
-from mkfusion.kernels._columns import resolve_columns
+from mkfusion.kernels.kernelizer._columns import resolve_columns
 from mkfusion.modalities import Modalities
 
 __all__ = ["without"]

@@ -13,10 +13,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mkfusion.kernels._bank_storage import Bank, BankStorage
 from mkfusion.kernels._gamma import check_number
-from mkfusion.kernels._stack import KernelStack
-from mkfusion.kernels._storage import IndexArray
+from mkfusion.kernels.stack._bank_storage import Bank, BankStorage
+from mkfusion.kernels.stack._stack import KernelStack
+from mkfusion.kernels.stack._storage import IndexArray
 
 __all__ = ["RBFBank"]
 

@@ -13,7 +13,7 @@ from sklearn.gaussian_process.kernels import Kernel as GPKernel
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _is_fitted, _num_samples, check_is_fitted
 
-from mkfusion.kernels._storage import FloatArray
+from mkfusion.kernels.stack._storage import FloatArray
 
 __all__ = ["Kernel"]
 
@@ -197,31 +197,31 @@ class Kernel(BaseEstimator, GPKernel):
         Kernel
             Not fitted.
         """
-        from mkfusion.kernels._wrappers import BoundKernel
+        from mkfusion.kernels.algebra._wrappers import BoundKernel
 
         return BoundKernel(self, columns)
 
     def __add__(self, other: Any) -> Any:
-        from mkfusion.kernels._algebra import add
+        from mkfusion.kernels.algebra._algebra import add
 
         return add(self, other)
 
     def __radd__(self, other: Any) -> Any:
-        from mkfusion.kernels._algebra import add
+        from mkfusion.kernels.algebra._algebra import add
 
         return add(other, self)
 
     def __mul__(self, other: Any) -> Any:
-        from mkfusion.kernels._algebra import multiply
+        from mkfusion.kernels.algebra._algebra import multiply
 
         return multiply(self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        from mkfusion.kernels._algebra import multiply
+        from mkfusion.kernels.algebra._algebra import multiply
 
         return multiply(other, self)
 
     def __pow__(self, exponent: Any) -> Kernel:
-        from mkfusion.kernels._wrappers import PowerKernel, check_exponent
+        from mkfusion.kernels.algebra._wrappers import PowerKernel, check_exponent
 
         return PowerKernel(self, check_exponent(exponent))

@@ -23,7 +23,7 @@ from sklearn.utils.validation import validate_data
 
 from mkfusion.kernels._base import Kernel
 from mkfusion.kernels._gamma import check_number, learn_gamma
-from mkfusion.kernels._storage import FloatArray
+from mkfusion.kernels.stack._storage import FloatArray
 
 __all__ = [
     "ChiSquaredKernel",

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from mkfusion.kernels._base import Kernel
-from mkfusion.kernels._gram_checks import GRAM_RTOL
-from mkfusion.kernels._mapped_view import place_in_file, reopen
 from mkfusion.kernels._psd import ProjectedKernel
-from mkfusion.kernels._storage import FloatArray, IndexArray
+from mkfusion.kernels.stack._gram_checks import GRAM_RTOL
+from mkfusion.kernels.stack._mapped_view import place_in_file, reopen
+from mkfusion.kernels.stack._storage import FloatArray, IndexArray
 
 __all__ = ["PrecomputedKernel"]
 

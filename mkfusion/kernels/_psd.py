@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from mkfusion.kernels._base import Kernel
-from mkfusion.kernels._storage import FloatArray
+from mkfusion.kernels.stack._storage import FloatArray
 
 __all__ = ["ProjectedKernel"]
 

@@ -8,7 +8,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
 from mkfusion.kernels import KernelStack
-from mkfusion.kernels._evaluation import BLOCK_BYTES, row_batches
+from mkfusion.kernels.kernelizer._evaluation import BLOCK_BYTES, row_batches
 
 Floats = NDArray[np.float64]
 

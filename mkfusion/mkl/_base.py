@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, Options
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion.kernels._stack_inputs import prediction_stack, remember_input
+from mkfusion.kernels.stack._stack_inputs import prediction_stack, remember_input
 from mkfusion.mkl._validation import Training
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from mkfusion.kernels import KernelStack
-from mkfusion.kernels._stack_inputs import prediction_stack, remember_input, training_stack
+from mkfusion.kernels.stack._stack_inputs import prediction_stack, remember_input, training_stack
 from mkfusion.mkl._alignment import align_weights, alignf_weights
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._easymkl import easymkl_weights

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion.kernels import KernelStack
-from mkfusion.kernels._stack_inputs import prediction_stack
+from mkfusion.kernels.stack._stack_inputs import prediction_stack
 from mkfusion.mkl._gating import GatingFeatures, gates
 
 __all__ = ["GatedClassifier"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
-from mkfusion.kernels._storage import FloatArray, Storage
+from mkfusion.kernels.stack._storage import FloatArray, Storage
 from mkfusion.mkl._gating import gates, slope_in_scores
 from mkfusion.solvers import Hinge
 from mkfusion.solvers._rows import WholeRows

@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 from sklearn.utils.extmath import svd_flip
 
 from mkfusion.kernels import KernelStack
-from mkfusion.kernels._stack_arguments import kernel_indices
+from mkfusion.kernels.stack._stack_arguments import kernel_indices
 
 __all__ = ["GatingFeatures", "gates", "kernels_of", "learn_features", "slope_in_scores"]
 

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options
 
 from mkfusion.kernels import KernelStack
-from mkfusion.kernels._stack_inputs import remember_input, training_stack
+from mkfusion.kernels.stack._stack_inputs import remember_input, training_stack
 from mkfusion.mkl._gated_base import GatedClassifier
 from mkfusion.mkl._gating import kernels_of, learn_features
 from mkfusion.mkl._validation import (

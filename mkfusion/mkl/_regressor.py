@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from mkfusion.kernels._stack_inputs import training_stack
+from mkfusion.kernels.stack._stack_inputs import training_stack
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._validation import (
     Training,

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from mkfusion import MKLClassifier, RBFBank
 from mkfusion.datasets import load_sonar
-from mkfusion.kernels._bank_storage import BankStorage
+from mkfusion.kernels.stack._bank_storage import BankStorage
 
 rng = np.random.default_rng(0)
 TRAIN, TEST = rng.normal(size=(30, 7)) * np.arange(1, 8), rng.normal(size=(9, 7))

@@ -9,8 +9,8 @@ import pytest
 from sklearn.pipeline import make_pipeline
 
 from mkfusion import ColumnKernelizer, MKLClassifier, Modalities, SoftDTWKernel
-from mkfusion.kernels._adapters import PairwiseKernel
 from mkfusion.kernels._psd import ProjectedKernel
+from mkfusion.kernels.kernelizer._adapters import PairwiseKernel
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 3))

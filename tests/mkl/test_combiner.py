@@ -31,7 +31,7 @@ from sklearn.svm import SVC, SVR
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import mkfusion.kernels._evaluation
+import mkfusion.kernels.kernelizer._evaluation
 import mkfusion.mkl._alignment
 import mkfusion.mkl._hard_margin
 from mkfusion import (
@@ -186,7 +186,7 @@ def test_blocks_of_rows_and_kernels(weighting: str, monkeypatch: pytest.MonkeyPa
     kernels, y = bank()
     whole = weights(kernels, y, weighting)
     for size in (1, 20_000):
-        monkeypatch.setattr(mkfusion.kernels._evaluation, "BLOCK_BYTES", size)
+        monkeypatch.setattr(mkfusion.kernels.kernelizer._evaluation, "BLOCK_BYTES", size)
         monkeypatch.setattr(mkfusion.mkl._alignment, "BLOCK_BYTES", size)
         np.testing.assert_allclose(weights(kernels, y, weighting), whole, rtol=1e-12)
 

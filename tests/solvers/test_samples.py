@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mkfusion import Kernelizer, KernelStack, RBFKernel
-from mkfusion.kernels._bank_storage import BankStorage
-from mkfusion.kernels._lazy_storage import LazyStorage
+from mkfusion.kernels.stack._bank_storage import BankStorage
+from mkfusion.kernels.stack._lazy_storage import LazyStorage
 from mkfusion.solvers import Hinge, OneClass, Squared, Tube, _mkl, solve_mkl
 
 N = 900

@@ -1,0 +1,1 @@
+"""From raw samples of several modalities to a stack."""

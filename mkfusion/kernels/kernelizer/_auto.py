@@ -1,0 +1,154 @@
+"""Choosing a kernel by looking at the data: what ``kernel="auto"`` stands for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from mkfusion.kernels._base import Kernel
+from mkfusion.kernels._feature_kernels import CosineKernel, RBFKernel
+from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel
+from mkfusion.kernels.tables._categories import OverlapKernel
+from mkfusion.kernels.tables._cells import Column, read_columns
+from mkfusion.kernels.tables._tables import ClinicalKernel
+
+__all__ = ["Choice", "choose_kernel"]
+
+# Strings with more different values are texts. It is the bound of skrub's TableVectorizer.
+_MAX_CATEGORIES = 40
+# Fewer are, too, if most samples have one of their own and it is this long.
+_WORDS_OF_A_TEXT = 3
+# Numbers in so many columns are an embedding: their distances hardly differ, their angles do.
+_COLUMNS_OF_AN_EMBEDDING = 100
+
+
+class Choice(NamedTuple):
+    """A kernel for some data.
+
+    Attributes
+    ----------
+    kernel : Kernel or Pipeline
+        Not fitted.
+    reason : str
+        What the data are.
+    """
+
+    kernel: Kernel | Pipeline
+    reason: str
+
+    def __str__(self) -> str:
+        pipeline = isinstance(self.kernel, Pipeline)
+        steps = [step for _, step in self.kernel.steps] if pipeline else [self.kernel]
+        return f"{' + '.join(map(repr, steps))} for {self.reason}"
+
+
+def choose_kernel(data: Any, entry: str) -> Choice:
+    """Choose a kernel for training samples, by the rules of :class:`~mkfusion.ColumnKernelizer`.
+
+    Parameters
+    ----------
+    data : DataFrame, Series, ndarray, sparse matrix or list of n_samples items
+        Samples that are None are not looked at.
+    entry : str
+        The name of what asks for it, for messages.
+
+    Returns
+    -------
+    Choice
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is nothing to go by, texts stand among other columns, or no rule fits.
+    """
+    if issparse(data):
+        return Choice(CosineKernel(), f"{data.shape[1]} sparse columns")
+    table = data.to_frame() if hasattr(data, "to_frame") else data
+    if not hasattr(table, "columns"):
+        table = _as_array(table, entry)
+        if table.ndim == 3:
+            return Choice(GlobalAlignmentKernel(), "signals")
+    columns = read_columns(table)
+    if all(column.missing.all() for column in columns):
+        raise ValueError(f"{_asked(entry)} every value is missing; expected some to go by.")
+    texts = [column for column in columns if _is_text(column)]
+    if not texts:
+        return _for_table(columns)
+    n_texts = len(set(texts[0].present))
+    if len(columns) > 1:
+        raise ValueError(
+            f"{_asked(entry)} of {len(columns)} columns {[column.name for column in texts]} seem "
+            f"to be texts: {texts[0].name!r} has {n_texts} different ones. Give each text an entry "
+            'of its own, and strings that are names of categories the dtype "category".'
+        )
+    # Vectorisers want texts in one dimension.
+    first = [FunctionTransformer(np.ravel)] if getattr(data, "ndim", 1) == 2 else []
+    kernel = make_pipeline(*first, TfidfVectorizer(), CosineKernel())
+    return Choice(kernel, f"{n_texts} different texts")
+
+
+def _for_table(columns: list[Column]) -> Choice:
+    kinds = Counter(column.kind for column in columns)
+    n_gaps = sum(int(column.missing.sum()) for column in columns)
+    reason = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    reason += " columns" if len(columns) > 1 else " column"
+    reason += f" with {n_gaps} missing cells" if n_gaps else ""
+    if kinds.keys() == {"numeric"} and not n_gaps:
+        wide = len(columns) >= _COLUMNS_OF_AN_EMBEDDING
+        kernel = make_pipeline(StandardScaler(), CosineKernel() if wide else RBFKernel())
+        return Choice(kernel, reason)
+    return Choice(OverlapKernel() if kinds.keys() == {"nominal"} else ClinicalKernel(), reason)
+
+
+def _is_text(column: Column) -> bool:
+    texts = column.present
+    if column.kind != "nominal" or column.levels is not None or len(texts) == 0:
+        return False
+    if not all(isinstance(text, str) for text in texts):
+        return False
+    different = set(texts)
+    own = 2 * len(different) > len(texts)
+    long = float(np.median([len(text.split()) for text in different])) >= _WORDS_OF_A_TEXT
+    return len(different) > _MAX_CATEGORIES or (own and long)
+
+
+def _as_array(data: Any, entry: str) -> NDArray[Any]:
+    """Return samples in an array of two dimensions, or of three if they are signals."""
+    if not (isinstance(data, np.ndarray) and (data.dtype != object or data.ndim > 1)):
+        data = _from_items(list(data), entry)
+    elif data.ndim == 1:
+        data = data.reshape(-1, 1)
+    if data.ndim not in (2, 3) or (data.ndim == 3 and data.dtype.kind not in "fiu"):
+        raise TypeError(
+            f"{_asked(entry)} the samples have {data.ndim - 1} dimensions of {data.dtype}; "
+            "expected columns of a table, texts, or signals of numbers (n_channels, n_timesteps)."
+        )
+    return data
+
+
+def _from_items(items: list[Any], entry: str) -> NDArray[Any]:
+    """Return a list of samples as an array; for signals of different lengths, an empty one."""
+    there = [item for item in items if item is not None]
+    n_dims = {np.ndim(item) for item in there}
+    if n_dims == {2}:
+        return np.empty((len(there), 0, 0))
+    if n_dims == {1} and len({len(item) for item in there}) == 1:
+        return np.array([list(item) for item in there], dtype=object)
+    if n_dims <= {0} and all(np.isscalar(item) for item in there):
+        return np.array(items, dtype=object).reshape(-1, 1)
+    kinds = sorted({type(item).__name__ for item in there})
+    raise TypeError(
+        f"{_asked(entry)} the samples are of type {', '.join(kinds)}; expected rows of one length, "
+        "texts, or signals (n_channels, n_timesteps)."
+    )
+
+
+def _asked(entry: str) -> str:
+    return f'kernel of {entry!r} is "auto", and'

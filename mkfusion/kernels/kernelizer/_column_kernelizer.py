@@ -1,0 +1,395 @@
+"""Kernels on columns or modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from mkfusion.kernels.kernelizer._adapters import takes_gaps
+from mkfusion.kernels.kernelizer._auto import choose_kernel
+from mkfusion.kernels.kernelizer._columns import (
+    as_table,
+    column_names,
+    resolve_columns,
+    select_columns,
+)
+from mkfusion.kernels.kernelizer._evaluation import FittedKernel, training_view
+from mkfusion.kernels.kernelizer._kernelizer_base import BaseKernelizer, Entry, Parts, as_list
+from mkfusion.kernels.kernelizer._missing import (
+    COMPLETIONS,
+    Completion,
+    Imputer,
+    missing_message,
+    refuse_empty,
+)
+from mkfusion.kernels.kernelizer._visual import visual_block
+from mkfusion.modalities import Modalities, present_samples
+
+__all__ = ["ColumnKernelizer"]
+
+
+class ColumnKernelizer(BaseKernelizer):
+    """Compute kernels of different columns or modalities of the same samples.
+
+    Parameters
+    ----------
+    kernels : list of (name, kernel, columns) tuples
+        name : str
+            Gives access to the kernel's parameters in `set_params` and searches
+            (``accel__gamma``), and begins the names of its kernels in the stack.
+        kernel : kernel or list of kernels
+            A kernel is a kernel object, a name that
+            :func:`sklearn.metrics.pairwise.pairwise_kernels` knows (with its default parameters),
+            a function ``f(X, Y)`` that returns the matrix (n_samples_X, n_samples_Y), a
+            scikit-learn Gaussian-process kernel, or a Pipeline that ends in one of these; "auto"
+            chooses one, see the notes. Each of a list gives a kernel in the stack.
+        columns : str, int, list, slice, boolean mask or callable
+            For `Modalities`, the name of one. Otherwise as in
+            :class:`sklearn.compose.ColumnTransformer`: strings are names of a DataFrame's columns,
+            integers are positions, and a callable such as
+            :func:`~sklearn.compose.make_column_selector` gets the samples and returns one of these.
+            A scalar gives text vectorisers and functions a one-dimensional column, and all that
+            take features one in two dimensions.
+    normalize : {"cosine", "trace", "center"} or None, default="cosine"
+        What is done to each kernel, learned from the training samples:
+
+        - "cosine": k(x, z) / sqrt(k(x, x) k(z, z)), samples on the unit sphere; a sample of norm 0
+          stays at 0;
+        - "trace": k(x, z) divided by the mean of k(t, t) over the training samples;
+        - "center": as :class:`sklearn.preprocessing.KernelCenterer`; a new sample then needs its
+          kernel values with all training samples, whichever are asked for;
+        - None: nothing.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack an entry's modality, in `fit` or later: they are
+        refused, compared by what both of two samples have, or the modality's features are predicted
+        from what else they have. See the notes.
+    n_jobs : int, default=None
+        Kernels to fit, prepare and evaluate at the same time.
+    verbose : bool, default=False
+        Whether to print what "auto" has chosen, and by what.
+
+    Attributes
+    ----------
+    auto_kernels_ : dict of str to kernel
+        What "auto" stands for in the entries that ask for it, by their names: kernels or
+        pipelines, not fitted.
+    imputation_scores_ : dict of str to float
+        With ``missing="impute"``: how well each entry's features are predicted from the other
+        modalities. It is the mean cosine, over (at most 200) training samples, between what is
+        predicted by leaving the sample out and what is true, both less the mean: 1 is perfect, 0
+        says nothing; NaN where no two samples have the entry and any of the others.
+    kernels_ : list of m kernels
+        Fitted.
+    kernel_names_ : list of m str
+        The names in the stacks, such as ``"accel:rbf(gamma=0.1)"``.
+    n_features_in_ : int
+        Number of columns or modalities seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if they have any that are strings. New samples then need those that the
+        kernels see, in any order.
+
+    See Also
+    --------
+    Kernelizer : Several kernels of the same features.
+    sklearn.compose.make_column_selector : Columns by their dtype or a pattern in their names.
+
+    Notes
+    -----
+    "auto" looks at the training samples, their dtypes before all, and is
+
+    - for columns of numbers without gaps: ``StandardScaler`` and `RBFKernel`, or `CosineKernel`
+      from 100 columns on, which are taken for an embedding. Scaled, because columns in different
+      units have no distance in common;
+    - for strings, booleans and unordered categoricals: `OverlapKernel`;
+    - for mixtures of both, numbers with gaps, ordered categoricals, dates and durations:
+      `ClinicalKernel`;
+    - for texts: ``TfidfVectorizer`` and `CosineKernel`. They are a list of strings, or a single
+      column of them, with more than 40 different ones; or with fewer, if most samples have one of
+      their own and it has three words or more. Texts beside other columns are refused;
+    - for signals, (n_samples, n_channels, n_timesteps) or a list of (n_channels, n_timesteps):
+      `GlobalAlignmentKernel`;
+    - for sparse matrices: `CosineKernel`.
+
+    The names of the stack's kernels, `auto_kernels_` and ``verbose=True`` say which it was.
+    Another fold may lead to another choice: name the kernel to settle it, such as `ClinicalKernel`
+    for columns that have gaps in some folds only.
+
+    **Missing modalities.** A sample lacks an entry's modality where :class:`~mkfusion.Modalities`
+    says so, or where all its columns are gaps (None, NaN) in a table. New samples may lack a whole
+    modality: ``Modalities(accel=A)``, or ``gyro=None``. A row with some gaps is there, and its gaps
+    are left to the kernel. Kernels (and transformers before them) are fitted on the training
+    samples that have the modality, and so is `normalize`. What becomes of the others:
+
+    - "error": they are refused, unless the entry's kernels have an answer of their own, as
+      `ClinicalKernel` has, or a pipeline that begins with a ``SimpleImputer``.
+    - "marginalise": two samples are compared by what both have. With a_ik = 1 if sample i has the
+      entry of kernel k, else 0, and s_i^2 the share of the entries that it has, kernel k becomes::
+
+          K'_k[i, j] = a_ik a_jk K_k[i, j] / (s_i s_j).
+
+      It stays positive semi-definite: a kernel with rows and columns of zeros, scaled on both sides
+      alike. So does every sum with non-negative weights, and samples that have everything keep
+      their values with each other. The mean of cosine-normalised kernels with one kernel to an
+      entry keeps K(i, i) = 1: it is divided by the geometric mean of the shares that i and j have.
+      (Dividing by the share that *both* have is not positive semi-definite.) With
+      ``normalize="center"``, the 0 of a missing modality is the mean of the training samples.
+    - "impute": kernel regression predicts the modality's features, whatever the modality is made
+      of: phi_k(x_i) = sum_j A_ij phi_k(x_j) over training samples j that have it (among at most
+      2000, evenly spaced), so that ``K'_k = A K_k A'``, positive semi-definite as well. A_i are the
+      weights of ridge regression with an intercept on the mean of the kernels of the other
+      entries that i has, scaled to a mean K(j, j) of 1; training samples j that lack some of these
+      take part as in "marginalise". Each entry and each pattern of missing entries has a regression
+      of its own, one factorisation, with a ridge chosen by leaving out one training sample at a
+      time. A prediction is shrunk towards the mean of the training samples, and brings nothing that
+      the other modalities do not say: it is no substitute for data. `imputation_scores_` tells how
+      good it is.
+
+    A sample without any entry's modality is refused, and so is an entry that no training sample
+    has. Nothing is learned from new samples, and each is completed by itself.
+
+    References
+    ----------
+    Liu, Wang, Yin, Dou and Zhang, "Absent multiple kernel learning", AAAI 2015: learning with
+    samples that lack kernels. Bhadra, Kaski and Rousu, "Multi-view kernel completion", Machine
+    Learning 106, 2017: rows of a kernel predicted from other kernels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import ColumnKernelizer, Modalities, RBFKernel
+    >>> rng = np.random.default_rng(0)
+    >>> X = Modalities(accel=rng.normal(size=(5, 3)), gyro=rng.normal(size=(5, 2)))
+    >>> kernelizer = ColumnKernelizer(
+    ...     [
+    ...         ("accel", [RBFKernel(gamma=0.1), RBFKernel(gamma=1.0)], "accel"),
+    ...         ("gyro", "linear", "gyro"),
+    ...     ]
+    ... )
+    >>> stack = kernelizer.fit_transform(X)
+    >>> stack.shape
+    (5, 5, 3)
+    >>> stack.names
+    ['accel:rbf(gamma=0.1)', 'accel:rbf(gamma=1.0)', 'gyro:linear']
+    >>> kernelizer.transform(X[:2]).combine([0.5, 0.5, 0.0]).shape
+    (2, 5)
+    >>> kernels = [("accel", "auto", "accel"), ("gyro", "auto", "gyro")]
+    >>> ColumnKernelizer(kernels, verbose=True).fit(X).kernel_names_
+    [ColumnKernelizer] accel: StandardScaler() + RBFKernel() for 3 numeric columns
+    [ColumnKernelizer] gyro: StandardScaler() + RBFKernel() for 2 numeric columns
+    ['accel:rbf', 'gyro:rbf']
+
+    Without a gyroscope:
+
+    >>> kernelizer.set_params(missing="impute").fit(X).transform(Modalities(accel=X["accel"])).shape
+    (5, 5, 3)
+    """
+
+    def __init__(
+        self,
+        kernels: list[tuple[str, Any, Any]],
+        *,
+        normalize: str | None = "cosine",
+        missing: str = "error",
+        n_jobs: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.kernels = kernels
+        self.normalize = normalize
+        self.missing = missing
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @property
+    def auto_kernels_(self) -> dict[str, Any]:
+        check_is_fitted(self)
+        return {entry.name: entry.specs[i] for entry in self._entries for i in entry.chosen}
+
+    @property
+    def imputation_scores_(self) -> dict[str, float]:
+        check_is_fitted(self)
+        if not isinstance(self._completion, Imputer):
+            raise AttributeError('imputation_scores_ is there after fit with missing="impute".')
+        columns = [entry.columns for entry in self._entries]
+        others = np.array([[other != one for other in columns] for one in columns])
+        names = [entry.name for entry in self._entries]
+        return dict(zip(names, self._completion.scores(others), strict=True))
+
+    @property
+    def _named_kernels(self) -> list[tuple[str, Any]]:
+        """Pairs (name, kernel), or the kernels themselves where they are malformed.
+
+        Parameters must be readable then too: `fit` refuses them.
+        """
+        try:
+            return [(name, kernel) for name, kernel, _ in self.kernels]
+        except (TypeError, ValueError):
+            return self.kernels  # type: ignore[return-value]
+
+    @_named_kernels.setter
+    def _named_kernels(self, pairs: list[tuple[str, Any]]) -> None:
+        self.kernels = [
+            (name, kernel, columns)
+            for (name, kernel), (_, _, columns) in zip(pairs, self.kernels, strict=True)
+        ]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of the kernels included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include ``name`` and ``name__parameter`` of each kernel.
+
+        Returns
+        -------
+        dict
+        """
+        return self._get_params("_named_kernels", deep=deep)
+
+    def set_params(self, **params: Any) -> ColumnKernelizer:
+        """Set parameters, those of the kernels included.
+
+        Parameters
+        ----------
+        **params : dict
+            Under the names that `get_params` returns.
+
+        Returns
+        -------
+        self : ColumnKernelizer
+        """
+        return self._set_params("_named_kernels", **params)
+
+    def _samples(self, X: Any) -> Any:
+        return X if isinstance(X, Modalities) else as_table(X)
+
+    def _resolve(self, X: Any) -> list[Entry]:
+        if self.missing not in ["error", *COMPLETIONS]:
+            raise ValueError(
+                f'missing is {self.missing!r}; expected "error", "marginalise" or "impute".'
+            )
+        self._check_kernels()
+        entries = [
+            Entry(name, as_list(kernel, name), resolve_columns(X, columns, name))
+            for name, kernel, columns in self.kernels
+        ]
+        return [self._with_choices(X, entry) for entry in entries]
+
+    def _with_choices(self, X: Any, entry: Entry) -> Entry:
+        """Replace "auto" by a kernel for the entry's part of the training samples."""
+        chosen = tuple(
+            i for i, spec in enumerate(entry.specs) if isinstance(spec, str) and spec == "auto"
+        )
+        if not chosen:
+            return entry
+        data = self._select(X, entry)
+        if self.missing != "error":
+            data = _those(present_samples(data), data)
+        choice = choose_kernel(data, entry.name)
+        if self.verbose:
+            print(f"[{type(self).__name__}] {entry.name}: {choice}")
+        specs = [choice.kernel if i in chosen else spec for i, spec in enumerate(entry.specs)]
+        return entry._replace(specs=specs, chosen=chosen)
+
+    def _check_kernels(self) -> None:
+        if not isinstance(self.kernels, list | tuple):
+            raise TypeError(
+                f"kernels is {self.kernels!r}; expected a list of tuples (name, kernel, columns)."
+            )
+        if len(self.kernels) == 0:
+            raise ValueError(
+                "kernels is empty; expected at least one tuple (name, kernel, columns)."
+            )
+        for i, entry in enumerate(self.kernels):
+            if not isinstance(entry, tuple) or len(entry) != 3:
+                raise TypeError(f"kernels[{i}] is {entry!r}; expected (name, kernel, columns).")
+            if not isinstance(entry[0], str) or not entry[0]:
+                raise TypeError(
+                    f"kernels[{i}] has the name {entry[0]!r}; expected a string that is not empty."
+                )
+        self._validate_names([name for name, _, _ in self.kernels])
+
+    def _check_features(self, X: Any, *, reset: bool) -> None:
+        several = isinstance(X, Modalities)
+        if not reset and several != isinstance(self._entries[0].columns, str):
+            expected = "columns" if several else "Modalities"
+            raise TypeError(f"X is a {type(X).__name__}; expected {expected} as in fit.")
+        if not reset and several and self._completion is not None:
+            self._check_absent(X)
+        # Where both have names, columns are found by them, and others may be anything.
+        if reset or column_names(X) is None or not hasattr(self, "feature_names_in_"):
+            super()._check_features(X, reset=reset)
+        if reset and several:
+            self.feature_names_in_ = np.array(X.names, dtype=object)
+
+    def _check_absent(self, X: Modalities) -> None:
+        """Refuse modalities of which a name seems to be wrong, rather than the modality missing."""
+        absent = [entry.columns for entry in self._entries if entry.columns not in X]
+        unknown = [name for name in X.names if name not in self.feature_names_in_]
+        if absent and unknown:
+            raise ValueError(
+                f"X has the modalities {unknown}, which fit did not see, and lacks {absent}; "
+                f"expected {list(self.feature_names_in_)}. If it is meant to lack them, leave out "
+                "the others."
+            )
+
+    def _parts(self, X: Any, entries: Sequence[Entry], *, training: bool) -> Parts:
+        allowed = self.missing != "error" if training else self._completion is not None
+        data = [self._find(X, entry, allowed) for entry in entries]
+        nothing = np.zeros(_num_samples(X), dtype=bool)
+        present = np.stack(
+            [nothing if part is None else present_samples(part) for part in data], axis=1
+        )
+        if not allowed:
+            return Parts(data, None, self._blame(entries, data, present))
+        refuse_empty([entry.name for entry in entries], present, training=training)
+        return Parts(list(map(_those, present.T, data)), present)
+
+    @staticmethod
+    def _blame(
+        entries: Sequence[Entry], data: Sequence[Any], present: NDArray[np.bool_]
+    ) -> list[str | None]:
+        """Refuse missing modalities, or return what to say where a kernel is left to try."""
+        blame = []
+        for entry, part, some in zip(entries, data, present.T, strict=True):
+            modality = isinstance(entry.columns, str)
+            what = f"modality {entry.columns!r}" if modality else f"entry {entry.name!r}"
+            message = missing_message(what, some)
+            if message and (part is None or not all(map(takes_gaps, entry.specs))):
+                raise ValueError(message)
+            blame.append(message)
+        return blame
+
+    def _find(self, X: Any, entry: Entry, allowed: bool) -> Any:
+        """Return an entry's part of all samples, None where none has it."""
+        if isinstance(entry.columns, str) and (allowed or entry.columns in X):
+            return X[entry.columns] if entry.columns in X else None
+        return self._select(X, entry)
+
+    def _complete(
+        self, fitted: Sequence[FittedKernel], entries: Sequence[Entry], parts: Parts
+    ) -> Completion | None:
+        if parts.present is None:
+            return None
+        index = np.repeat(np.arange(len(entries)), [len(entry.specs) for entry in entries])
+        names = [entry.name for entry in entries]
+        training = [training_view(one) for one in fitted]
+        return COMPLETIONS[self.missing](training, index, parts.present, names)
+
+    def _select(self, X: Any, entry: Entry) -> Any:
+        return select_columns(X, entry.columns, entry.name)
+
+    def _sk_visual_block_(self) -> Any:
+        return visual_block(self._named_kernels, [str(columns) for _, _, columns in self.kernels])
+
+
+def _those(present: NDArray[np.bool_], data: Any) -> Any:
+    """Return the samples that are present, None if there is none."""
+    if data is None or not present.any():
+        return None
+    return data if present.all() else _safe_indexing(data, np.flatnonzero(present))

@@ -1,0 +1,1 @@
+"""Kernels of signals with several channels."""

@@ -1,0 +1,1 @@
+"""Kernels of tables: mixed columns, categories, missing cells."""
