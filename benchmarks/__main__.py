@@ -20,6 +20,7 @@ SECTIONS = (
     "start",
     "predict",
     "path",
+    "emap",
 )
 FIGURE = "figure"
 

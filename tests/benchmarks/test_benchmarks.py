@@ -167,3 +167,12 @@ def test_figure_draws_what_peers_left(module, tmp_path):
     image = module("figure").draw(tmp_path, tmp_path / "deep" / "figure.svg")
     text = image.read_text(encoding="utf-8")
     assert "mkfusion p=1" in text and "other" in text
+
+
+def test_projections_of_two_modalities_are_the_same_either_way(run):
+    rows, text = run("emap", (30,), (2, 3))
+    two, three = rows
+    assert (two["kernels"], three["kernels"]) == ("3", "6")
+    assert float(two["differ"]) < 1e-10
+    assert 1e-10 < float(three["differ"]) < 0.5  # permutations stand for all combinations
+    assert "times as long" in text
