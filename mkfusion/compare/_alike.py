@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mkfusion.compare._evaluate import REFUSALS, Job, held
+from mkfusion.compare._evaluate import REFUSALS, Job, held, unreadable_is_made_again
 from mkfusion.inspection import KernelAlignment, kernel_alignment
 
 __all__ = ["MOST_ALIGNED", "align"]
@@ -29,7 +29,8 @@ def align(job: Job) -> KernelAlignment | str:
     if n > MOST_ALIGNED:
         return f"{n} samples are more than {MOST_ALIGNED}, whose kernels would take too much memory"
     try:
-        return job.memory.cache(_align, ignore=["job"])(job.key, job)
+        with unreadable_is_made_again():
+            return job.memory.cache(_align, ignore=["job"])(job.key, job)
     except REFUSALS as error:
         return " ".join(str(error).split())
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -19,7 +21,15 @@ from mkfusion.compare._folds import Fold, Splitter
 from mkfusion.compare._methods import Method, Setting
 from mkfusion.compare._within import Part
 
-__all__ = ["FoldScore", "Job", "REFUSALS", "fingerprint", "held", "run_fold"]
+__all__ = [
+    "FoldScore",
+    "Job",
+    "REFUSALS",
+    "fingerprint",
+    "held",
+    "run_fold",
+    "unreadable_is_made_again",
+]
 
 # What an estimator raises where the data, or a fold of them, are not for it.
 REFUSALS = (ValueError, TypeError, np.linalg.LinAlgError)
@@ -217,7 +227,8 @@ def run_fold(
         # Small matrices: threads of the linear algebra cost more than they bring.
         with threadpool_limits(limits=1, user_api="blas"):
             try:
-                score = cached(f"{samples.key} {own}", method, samples)
+                with unreadable_is_made_again():
+                    score = cached(f"{samples.key} {own}", method, samples)
             except REFUSALS as error:
                 message = " ".join(str(error).split())
                 score = FoldScore("", 0, {}, np.nan, {}, 0.0, refusal=message or repr(error))
@@ -225,6 +236,21 @@ def run_fold(
         if done is not None:
             done(method.label)
     return found
+
+
+@contextmanager
+def unreadable_is_made_again() -> Iterator[None]:
+    """Let joblib say nothing of pieces in memory that were cut short: nothing is lost."""
+    logger = logging.getLogger("joblib")
+    logger.addFilter(_is_of_something_else)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_of_something_else)
+
+
+def _is_of_something_else(record: logging.LogRecord) -> bool:
+    return "Exception while loading results" not in record.getMessage()
 
 
 def _evaluate(key: str, method: Method, samples: _Fold) -> FoldScore:
@@ -237,14 +263,18 @@ def _evaluate(key: str, method: Method, samples: _Fold) -> FoldScore:
     metrics = list(samples.job.scorers)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        inner = [
-            np.mean([_score(method, params, split, metrics[:1])[0] for split in samples.inner])
+        within = [
+            [_score(method, params, split, metrics[:1])[0] for split in samples.inner]
             for params in method.candidates
         ]
-        # NaN, such as a score that is not defined on a fold, is never the best.
-        best = int(np.argmax(np.where(np.isnan(inner), -np.inf, inner)))
+        inner = _means(np.array(within))
+        if np.isnan(inner).all():
+            raise ValueError(f"{metrics[0]} is not a number within the training samples.")
+        best = int(np.nanargmax(inner))
         params = method.candidates[best]
         scores, model = _score(method, params, samples.outer, metrics)
+        if not np.isfinite(scores[0]):
+            raise ValueError(f"{metrics[0]} is {scores[0]} on the test samples.")
         seconds = time.perf_counter() - start
         answers = _answers(method, model, params, samples.outer)
     unconverged = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
@@ -254,6 +284,15 @@ def _evaluate(key: str, method: Method, samples: _Fold) -> FoldScore:
     named = dict(zip(metrics, scores, strict=True))
     late = len(unconverged)
     return FoldScore("", 0, named, float(inner[best]), params, seconds, late, answers=answers)
+
+
+def _means(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each row, without folds on which no score is defined.
+
+    NaN where others of the fold are: what has no score is never the best.
+    """
+    defined = ~np.isnan(scores).all(axis=0)
+    return scores[:, defined].mean(axis=1) if defined.any() else np.full(len(scores), np.nan)
 
 
 def _score(

@@ -71,7 +71,13 @@ def describe_modalities(X: Modalities, names: list[str]) -> list[Described]:
     n_missing = (~X.present()).sum(axis=0)
     missing = "marginalise" if n_missing.any() else "error"
     entries = [(key, "auto", key) for key in X.names]
-    chosen = ColumnKernelizer(entries, missing=missing).fit(X).auto_kernels_
+    try:
+        chosen = ColumnKernelizer(entries, missing=missing).fit(X).auto_kernels_
+    except ValueError as error:
+        message = str(error)
+        for name, key in zip(names, X.names, strict=True):
+            message = message.replace(repr(key), repr(name))
+        raise ValueError(message) from error
     described = []
     for name, key, lacking in zip(names, X.names, n_missing, strict=True):
         data, kernel = X[key], chosen[key]

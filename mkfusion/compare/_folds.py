@@ -71,7 +71,8 @@ class Splitter(NamedTuple):
         Raises
         ------
         ValueError
-            If there are too few samples, groups, or samples of a class.
+            If there are too few samples, groups, or samples of a class, or a group is on both
+            sides of a split.
         """
         y = self.y if rows is None else self.y[rows]
         groups = self.groups
@@ -93,6 +94,12 @@ class Splitter(NamedTuple):
                 raise ValueError(f"{where} has no samples to {'test' if len(train) else 'train'}.")
             if np.intersect1d(train, test).size:
                 raise ValueError(f"{where} tests on samples that it trains on.")
+            both = [] if groups is None else np.intersect1d(groups[train], groups[test]).tolist()
+            if both:
+                raise ValueError(
+                    f"{where} has samples of group {both[0]!r} on both sides; expected a splitter "
+                    "that keeps groups together, such as GroupKFold, or a number of folds."
+                )
             if self.classes and len(np.unique(y[train])) < 2:
                 raise ValueError(
                     f"{where} trains on samples of one class, {y[train][0]!r}; expected two or "

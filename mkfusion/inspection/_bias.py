@@ -45,6 +45,8 @@ class UnimodalBias:
         Name of the score.
     margin : float
         Loss that does not matter.
+    within_groups : bool, default=False
+        Whether modalities come from other samples of the same group.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class UnimodalBias:
     verdicts: list[str]
     scoring: str
     margin: float
+    within_groups: bool = False
 
     @property
     def ignored(self) -> list[str]:
@@ -80,7 +83,7 @@ class UnimodalBias:
 
     def _line(self, m: int) -> str:
         name, change = self.modality_names[m], self.changes[m]
-        if change <= _UNCHANGED:
+        if change <= _UNCHANGED and self.verdicts[m] == "ignores" and not self.intervals[m].any():
             return f"The model ignores {name}: its predictions are the same whatever that is."
         beginning = {
             "uses": f"The model uses {name}",
@@ -89,8 +92,9 @@ class UnimodalBias:
             "unclear": f"It is not clear whether the model uses {name}",
         }[self.verdicts[m]]
         low, high = self.intervals[m]
+        where = " within groups" if self.within_groups else ""
         return (
-            f"{beginning}: shuffling it changes predictions by {change:.1%} and takes "
+            f"{beginning}: shuffling it{where} changes predictions by {change:.1%} and takes "
             f"{self.losses[m]:.3f} [{low:.3f}, {high:.3f}] off the {self.scoring}."
         )
 
@@ -181,8 +185,12 @@ def unimodal_bias(
     Notes
     -----
     A model "uses" a modality if the interval of the loss is above 0, is "misled" by it if it is
-    below; it "ignores" it if no prediction changes, or the interval is below the margin. With
-    anything else it is "unclear": more samples will tell.
+    below; it "ignores" it if neither predictions nor score change, or the interval is below the
+    margin. With anything else it is "unclear": more samples will tell.
+
+    With `groups`, all of this is about differences within groups. A modality that is the same for
+    all samples of a group, such as the age of a subject, cannot be judged so: it is "unclear" if
+    one from other groups would change the predictions.
 
     References
     ----------
@@ -209,16 +217,9 @@ def unimodal_bias(
     parts = Parts(X, modalities)
     target = check_target(y, len(parts))
     codes = check_groups(groups, len(parts))
+    rng = check_random_state(random_state)
     found = permute_modalities(
-        estimator,
-        parts,
-        target,
-        scoring,
-        codes,
-        n_repeats,
-        n_bootstraps,
-        n_jobs,
-        check_random_state(random_state),
+        estimator, parts, target, scoring, codes, n_repeats, n_bootstraps, n_jobs, rng
     )
     rows = np.arange(len(parts))
     predicted = found.plain.predict(rows)
@@ -231,21 +232,35 @@ def unimodal_bias(
         return float(np.sqrt(np.mean((predicted - other) ** 2))) / (spread or 1.0)
 
     changes = np.array([np.mean([change(one) for one in some]) for some in found.permuted])
+
+    def silent(m: int) -> bool:
+        # Scores of classifiers see more than the classes that are predicted.
+        seen = np.abs(found.repeats[m]).max() if is_classifier(estimator) else 0.0
+        return bool(changes[m] <= _UNCHANGED and seen <= _UNCHANGED)
+
+    def judge(m: int) -> str:
+        if not silent(m):
+            return _verdict(low[m], high[m], margin)
+        if codes is None:
+            return "ignores"
+        order = rng.permutation(len(parts))
+        mixed = parts.mix([order if k == m else rows for k in range(len(parts.names))], rows)
+        return "unclear" if change(Answers(estimator, mixed)) > _UNCHANGED else "ignores"
+
     low, high = percentiles(found.draws, confidence_level)
     return UnimodalBias(
         modality_names=parts.names,
         changes=changes,
         losses=found.repeats.mean(axis=1),
         intervals=np.stack([low, high], axis=1),
-        verdicts=[_verdict(*three, margin) for three in zip(changes, low, high, strict=True)],
+        verdicts=[judge(m) for m in range(len(parts.names))],
         scoring=label_of(estimator, scoring),
         margin=margin,
+        within_groups=codes is not None,
     )
 
 
-def _verdict(change: float, low: float, high: float, margin: float) -> str:
-    if change <= _UNCHANGED:
-        return "ignores"
+def _verdict(low: float, high: float, margin: float) -> str:
     if low > 0.0:
         return "uses"
     if high < 0.0:

@@ -234,9 +234,10 @@ def emap(
     The `decision_function` of :class:`sklearn.svm.SVC` with more than two classes counts votes of
     pairs of classes, which is additive for hardly any kernel: part of its gap is the counting.
 
-    Both scores come from the responses, thresholded or compared as the estimator does. The
-    intervals are those of the samples with the model as it is: they say nothing about how another
-    training set would have changed it.
+    Both scores come from the responses: a class is told by the sign of a single decision function,
+    and else by the largest response. A threshold that an estimator was given or tuned to, and its
+    way of counting votes, are not heeded. The intervals are those of the samples with the model as
+    it is: they say nothing about how another training set would have changed it.
 
     References
     ----------

@@ -172,10 +172,11 @@ def modality_importance(
 
     Notes
     -----
-    For "permutation", each bootstrap draw of the samples takes the next of the permutations, so
-    that the interval covers the randomness of both; it does not cover that of the training
-    samples. For "ablation" it is the corrected resampled t interval over folds, which does
-    (Nadeau and Bengio, 2003).
+    For "permutation", each bootstrap draw is one of samples and of permutations, over which the
+    loss is averaged, so that the interval covers the randomness of both; it does not cover that of
+    the training samples. Any other score than accuracy or R² is reckoned anew for most pairs of
+    draw and permutation, which takes its time. For "ablation" it is the corrected resampled t
+    interval over folds, which covers all of these (Nadeau and Bengio, 2003).
 
     "ablation" leaves a modality's entries out of kernelizers, column transformers and fusion
     estimators that see the samples themselves, and out of X. An estimator with other ways to name
@@ -291,6 +292,11 @@ def permute_modalities(
     Permutations
     """
     check_is_fitted(estimator)
+    if groups is not None and len(np.unique(groups)) == len(groups):
+        raise ValueError(
+            f"groups has {len(groups)} groups of one sample; expected larger ones, within which "
+            "modalities are permuted, or None."
+        )
     scorer = as_scorer(estimator, scoring)
     everything = np.arange(len(parts))
     plain = Answers(estimator, parts.X)
@@ -320,11 +326,15 @@ def permute_modalities(
     ]
     drawn = list(bootstrap_rows(len(parts), n_bootstraps, groups, rng))
     base = bootstrap_scores(estimator, scoring, scorer, plain, y, drawn)
-    draws = np.tile(base, (n_modalities, 1))
+    draws = np.zeros((n_modalities, n_bootstraps))
+    # Permutations are drawn as well: the mean over them is what has an interval.
+    picked = rng.multinomial(n_repeats, np.full(n_repeats, 1.0 / n_repeats), size=n_bootstraps)
     for m, some in enumerate(permuted):
         for r, answers in enumerate(some):
-            part = slice(r, None, n_repeats)
-            draws[m, part] -= bootstrap_scores(estimator, scoring, scorer, answers, y, drawn[part])
+            here = np.flatnonzero(picked[:, r])
+            rows = [drawn[b] for b in here]
+            lost = base[here] - bootstrap_scores(estimator, scoring, scorer, answers, y, rows)
+            draws[m, here] += picked[here, r] / n_repeats * lost
     repeats = np.reshape([loss for _, loss in pairs], (n_modalities, n_repeats))
     return Permutations(plain, permuted, score, repeats, draws)
 

@@ -175,7 +175,8 @@ def partial_information(
     convex programme.
 
     With `estimator`, a state of A is a cluster (`bins` of them, 8 by default) of the probabilities
-    of y that the classifier predicts from A, out of fold; likewise for B, and for both. What A says
+    of y that the classifier predicts from A, out of fold, brought from the frequencies of y in the
+    training part to those in all samples; likewise for B, and for both. What A says
     about y is what its ideal probabilities of y say, and redundancy and unique information depend
     on the pairs (A, y) and (B, y) only, so that nothing is lost but by an imperfect classifier, and
     the clusters; synergy is what the classifier of both knows beyond. It is *not* the estimator

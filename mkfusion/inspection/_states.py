@@ -113,13 +113,16 @@ def classifier_states(
     n_tests = np.bincount(np.concatenate([test for _, test in splits]), minlength=n)
     if not (n_tests == 1).all():
         raise ValueError("cv leaves samples out of no fold, or of several; expected of one each.")
-    found = []
+    found, frequencies = [], np.bincount(y) / n
     for X in (*tables, both):
         X = X.tocsr() if hasattr(X, "tocsr") else X
         proba = np.zeros((n, y.max() + 1))
         for train, test in splits:
             model = clone(estimator).fit(X[train], y[train])
-            proba[np.ix_(test, model.classes_)] = model.predict_proba(X[test])
+            # Folds whose classes are of other frequencies would tell them by their intercepts.
+            shift = frequencies[model.classes_] * len(train) / np.bincount(y[train])[model.classes_]
+            some = model.predict_proba(X[test]) * shift
+            proba[np.ix_(test, model.classes_)] = some / some.sum(axis=1, keepdims=True)
         found.append(_proba_states(proba, bins, rng))
     return found[0], found[1], found[2]
 
@@ -137,7 +140,7 @@ def _numbered(values: NDArray[Any], name: str, argument: str) -> States:
         flat = flat.astype(str)
     unique, numbers = np.unique(flat, axis=0, return_inverse=True)
     few = len(values) / _SAMPLES_PER_STATE
-    if flat.dtype.kind == "f" and len(unique) > max(few, 20):
+    if len(unique) > max(few, 20):
         raise ValueError(
             f"{name} has {len(unique)} different values in {len(values)} samples; expected few "
             f"(or {argument}=)."

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.model_selection import LeaveOneGroupOut, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import KFold, LeaveOneGroupOut, StratifiedKFold, TimeSeriesSplit
 
 from mkfusion.compare._folds import inner_splitter, outer_splitter
 
@@ -64,6 +64,7 @@ def test_splitters_and_splits_are_taken_as_they_are():
     np.testing.assert_array_equal(folds[1].train, np.flatnonzero(~mask))
 
 
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -74,12 +75,15 @@ def test_splitters_and_splits_are_taken_as_they_are():
         ({"cv": [([0, 59], [59]), ([1, 58], [2])]}, "tests on samples that it trains on"),
         ({"cv": [([0, 59], []), ([1, 58], [2])]}, "no samples to test"),
         ({"cv": [([0, 59], [1])]}, "gives 1 fold"),
+        ({"cv": KFold(3, shuffle=True), "groups": np.arange(60) % 30}, "on both sides"),
+        ({"cv": 3, "inner_cv": KFold(3), "groups": np.arange(60) % 30}, "inner_cv: fold 1 of 3"),
         ({"groups": [1, 2]}, r"groups has shape \(2,\)"),
     ],
 )
 def test_bad_folds_are_refused(given, message):
     with pytest.raises((ValueError, TypeError), match=message):
-        both(**given)
+        _, folds, inner = both(**given)
+        inner.split(folds[0].train)
 
 
 def test_splits_cannot_be_given_inside():

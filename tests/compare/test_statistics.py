@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mkfusion import Modalities
+from mkfusion.compare import compare_fusion
+from mkfusion.compare._evaluate import _means
 from mkfusion.compare._statistics import (
     corrected_t_test,
     holm,
@@ -56,6 +59,20 @@ def test_same_difference_on_all_folds():
     found = corrected_t_test([0.5] * 5, 0.25)
     assert (found.low, found.high, found.p_value) == (0.5, 0.5, 0.0)
     assert np.isnan(found.standardised)
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_same_difference_on_few_folds_is_chance(k):
+    found = corrected_t_test([0.1] * k, 1 / k)
+    assert found.p_value == pytest.approx(stats.binomtest(k, k).pvalue)
+    assert (found.low, found.high) == (-np.inf, np.inf)
+
+
+def test_error_rate_is_kept_by_scores_that_count():
+    rng = np.random.default_rng(0)
+    apart = rng.binomial(20, 0.2, size=(4000, 2))  # samples on which two equal classifiers differ
+    d = (2 * rng.binomial(apart, 0.5) - apart) / 20
+    assert np.mean([corrected_t_test(row, 1.0).p_value < 0.05 for row in d]) < 0.05
 
 
 def test_wilcoxon_is_scipys_and_its_interval_agrees_with_it():
@@ -117,3 +134,24 @@ def test_verdicts():
     assert verdict(0.1, 0.01, 0.05) == "fusion helps"
     assert verdict(-0.1, 0.01, 0.05) == "hurts"
     assert verdict(0.1, 0.05, 0.05) == verdict(0.0, 0.0, 0.05) == "no evidence that it does"
+    assert verdict(np.nan, np.nan, 0.05) == "no evidence that it does"
+
+
+@pytest.mark.filterwarnings("ignore:.* is listed as not applicable")
+@pytest.mark.parametrize("where", ["on the test samples", "within the training samples"])
+def test_what_has_no_score_has_no_verdict(where):
+    X = Modalities(dict(zip("ab", np.random.default_rng(0).normal(size=(2, 40, 2)), strict=True)))
+
+    def undefined(model, X, y):
+        return np.nan if (len(y) == 20) is (where == "on the test samples") else 0.5
+
+    with pytest.raises(ValueError, match=f"score is nan {where}|score is not a number {where}"):
+        compare_fusion(
+            X, np.arange(40) % 2, scoring={"score": undefined}, cv=2, methods=["uniform"], fast=True
+        )
+
+
+def test_folds_without_a_score_do_not_stop_the_tuning():
+    scores = np.array([[0.5, np.nan, 0.7], [0.9, np.nan, np.nan]])
+    np.testing.assert_allclose(_means(scores), [0.6, np.nan])
+    assert np.isnan(_means(scores[:, 1:2])).all()

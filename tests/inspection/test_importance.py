@@ -76,6 +76,23 @@ def test_permuted_loss_is_that_of_one_shuffled_modality(table):
     np.testing.assert_allclose(outcome.repeats.mean(axis=1), outcome.importances)
 
 
+def test_intervals_are_those_of_the_mean_over_permutations(table):
+    X, y = table
+    model = LinearRegression().fit(X, y)
+    options = {"modalities": PARTS, "random_state": 0}
+    found = modality_importance(model, X, y, n_repeats=25, **options)
+    one = modality_importance(model, X, y, n_repeats=1, **options)
+    assert np.ptp(found.intervals[0]) < np.ptp(one.intervals[0])
+    # 25 permutations leave little but the draw of the samples: their own losses, resampled.
+    rng = np.random.RandomState(1)
+    shuffled = [X[rng.permutation(150)][:, :1] for _ in range(200)]
+    errors = [(y - model.predict(np.hstack([a, X[:, 1:]]))) ** 2 for a in shuffled]
+    lost = np.mean(errors, axis=0) - (y - model.predict(X)) ** 2
+    rows = rng.randint(150, size=(2000, 150))
+    wanted = np.ptp(np.percentile(lost[rows].mean(axis=1) / y[rows].var(axis=1), [2.5, 97.5]))
+    assert np.ptp(found.intervals[0]) == pytest.approx(wanted, rel=0.25)
+
+
 def test_permutations_stay_within_groups():
     groups = np.array([2, 0, 1, 0, 2, 1, 1, 0])
     rng = np.random.RandomState(0)
@@ -242,9 +259,37 @@ def test_harm_is_told():
     assert outcome.verdicts == ["uses", "misled"]
 
 
+def test_scores_may_change_where_no_class_does():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    y = np.random.default_rng(1).uniform(size=200) < 0.5 / (1.0 + np.exp(-2.0 * X[:, 0]))
+    model = LogisticRegression().fit(X * [1, 0], y)
+    model.intercept_ -= 20.0  # nobody is of the rare class any more
+    options = {"modalities": [("a", [0]), ("b", [1])], "random_state": 0}
+    outcome = unimodal_bias(model, X, y, scoring="roc_auc", n_bootstraps=50, **options)
+    np.testing.assert_array_equal(outcome.changes, 0.0)
+    assert outcome.verdicts == ["uses", "ignores"]
+    assert "The model uses a: shuffling it changes predictions by 0.0%" in str(outcome)
+    assert unimodal_bias(model, X, y, **options).verdicts == ["ignores", "ignores"]
+
+
+def test_what_is_the_same_within_groups_is_not_called_ignored():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(20), 5)
+    X = np.column_stack([rng.normal(size=20)[groups], rng.normal(size=(100, 2))])
+    y = X[:, 0] + X[:, 1] > 0
+    model = LogisticRegression().fit(X * [1, 1, 0], y)
+    parts = [("age", [0]), ("pulse", [1]), ("noise", [2])]
+    options = {"modalities": parts, "random_state": 0}
+    outcome = unimodal_bias(model, X, y, groups=groups, **options)
+    assert outcome.verdicts == ["unclear", "uses", "ignores"]
+    assert "It is not clear whether the model uses age: shuffling it within groups" in str(outcome)
+    assert unimodal_bias(model, X, y, **options).verdicts == ["uses", "uses", "ignores"]
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
+        ({"groups": np.arange(150)}, "150 groups of one sample"),
         ({"method": "shap"}, "method is 'shap'"),
         ({"n_repeats": 0}, "n_repeats is 0"),
         ({"y": None}, "y is None"),

@@ -171,6 +171,18 @@ def test_a_classifier_of_three_classes():
     assert found.redundancy == pytest.approx(np.log2(3.0), abs=0.05)
 
 
+def test_frequencies_of_classes_in_the_folds_are_no_information():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(10), 40)
+    found = []
+    for _ in range(5):  # all samples of a group are of one class, and nothing tells of it
+        y = rng.permutation([0] * 5 + [1] * 5)[groups]
+        a, b = rng.normal(size=(2, 400, 2))
+        options = {"estimator": LogisticRegression(), "groups": groups, "random_state": 0}
+        found.append(partial_information(a, b, y, **options).information)
+    assert np.mean(found) < 0.04
+
+
 @pytest.mark.parametrize(
     "change, error, message",
     [
@@ -178,6 +190,8 @@ def test_a_classifier_of_three_classes():
         ({"bins": 1}, ValueError, "bins is 1"),
         ({"A": np.arange(3)}, ValueError, "A has 3 samples; y has 100"),
         ({"A": np.linspace(0, 1, 100)}, ValueError, "A has 100 different values"),
+        ({"A": np.arange(100)}, ValueError, "A has 100 different values"),
+        ({"B": np.arange(100).astype(str)}, ValueError, "B has 100 different values"),
         ({"y": np.linspace(0, 1, 100)}, ValueError, "target_bins="),
         ({"names": "AB"}, TypeError, "names is 'AB'"),
         ({"estimator": LinearRegression()}, TypeError, "expected a classifier"),
