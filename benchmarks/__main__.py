@@ -21,6 +21,7 @@ SECTIONS = (
     "predict",
     "path",
     "emap",
+    "verdicts",
 )
 FIGURE = "figure"
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 
 from mkfusion.cli._errors import BAD_INPUT, UsageError, one_line
@@ -28,7 +29,19 @@ def _run(options: argparse.Namespace) -> int:
     with suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     command(options)
+    sys.stdout.flush()  # here, where its errors are caught
     return 0
+
+
+def _complain(command: str, message: object) -> int:
+    print(f"mkfusion {command}: error: {one_line(message)}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _forget_output() -> None:
+    """Let Python not complain again of an output that is gone when it flushes at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0 when all went well, 1 when the reader of the output went away, 2 with one line
-        on standard error where the data, or a model's file, are not what they should be, 130 when
-        interrupted.
+        on standard error where the data, or a model's file, are not what they should be, or memory
+        or disk do not suffice, 130 when interrupted.
 
     Raises
     ------
@@ -63,12 +76,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except UsageError as error:
-        print(f"mkfusion {options.command}: error: {one_line(error)}", file=sys.stderr)
-        return BAD_INPUT
+        return _complain(options.command, error)
+    except MemoryError as error:
+        return _complain(options.command, f"there is not enough memory: {error}")
+    except BrokenExecutor:
+        return _complain(
+            options.command, "a process of --jobs was killed; --jobs 1 takes less memory"
+        )
     except KeyboardInterrupt:
         print("mkfusion: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) left. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()  # the reader (head, less) left
         return 1
+    except OSError as error:
+        _forget_output()
+        return _complain(options.command, f"cannot write: {error}")

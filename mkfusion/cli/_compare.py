@@ -113,13 +113,17 @@ def _metrics(asked: Sequence[str] | None, classes: bool, y: Any) -> list[str] | 
                 warnings.simplefilter("ignore")
                 get_scorer(name)(model, X, y)
         except AttributeError as error:
-            raise UsageError(
-                f"--metric {name!r} needs probabilities, which not all methods give"
-            ) from error
+            reason = "needs probabilities, which not all methods give"
+            if not classes:
+                reason = "is not for this target, a quantity: it is for classes"
+            raise UsageError(f"--metric {name!r} {reason}") from error
         except (TypeError, ValueError) as error:
             kind = f"{len(np.unique(y))} classes" if classes else "a quantity"
+            reason = str(error)
+            if "pos_label" in reason:  # of which users of this program hear nothing else
+                reason = "it must know which class is the positive one; write it as 1, the other 0"
             raise UsageError(
-                f"--metric {name!r} is not for this target, {kind}: {error}"
+                f"--metric {name!r} is not for this target, {kind}: {reason}"
             ) from error
     return list(dict.fromkeys(asked))
 

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -67,8 +68,15 @@ class Report:
             words = not any(sign.isdigit() for row in rows for sign in row[k])
             # Numbers stay whole: names of metrics break at their underscores instead.
             title = name.replace("_", "\n") if self._rich else name
+            cells = [title, *(self._text(row[k], "").plain for row in rows)]
+            pieces = [
+                one for cell in cells for one in (cell.split() if k == 0 or words else [cell])
+            ]
             table.add_column(
                 Text(title),
+                min_width=max(
+                    cell_len(line) for one in pieces for line in one.splitlines() or [""]
+                ),
                 justify="left" if k == 0 or words else "right",
                 overflow="fold",
                 no_wrap=k > 0 and not words,
@@ -76,7 +84,12 @@ class Report:
         for row in rows:
             table.add_row(*(self._text(cell, "") for cell in row))
         if self._rich:
+            # A terminal that is too narrow wraps lines, so that no cell loses anything.
+            width = self._console.width
+            self._console.width = _UNLIMITED
+            self._console.width = max(width, self._console.measure(table).minimum + 1)
             self._console.print(table)
+            self._console.width = width
             return
         with self._console.capture() as drawn:
             self._console.print(table)

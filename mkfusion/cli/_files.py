@@ -19,6 +19,8 @@ __all__ = ["read_table", "stem"]
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
 _PEEK = 2**16
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MOST_SHOWN = 60  # of a header's characters
 
 
 def stem(path: str) -> str:
@@ -77,13 +79,18 @@ def _uncompressed(path: str) -> str:
 def _read_csv(path: str, separator: str, as_text: Collection[str]) -> pd.DataFrame:
     opener: Any = gzip.open if path.lower().endswith(".gz") else open
     with opener(path, "rb") as file:
-        if b"\0" in file.read(_PEEK):
-            raise UsageError(f"{path!r} is no text: expected a CSV file in UTF-8")
-    options: dict[str, Any] = {"sep": separator, "encoding": "utf-8"}
+        start = file.read(_PEEK)
+    if start.startswith(_UTF16):
+        raise UsageError(f"{path!r} is text in UTF-16; save it in UTF-8")
+    if b"\0" in start:
+        raise UsageError(f"{path!r} is no text: expected a CSV file in UTF-8")
+    options: dict[str, Any] = {"sep": separator, "encoding": "utf-8", "skipinitialspace": True}
     try:
         first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **options)
-        header = [str(name) for name in first.iloc[0]]
-        _check_names(path, [name for name in header if name.strip()])
+        written = [str(name) for name in first.iloc[0]]
+        header = [name.strip() for name in written]
+        _check_separator(path, header, separator)
+        _check_names(path, [name for name in header if name])
         with warnings.catch_warnings():
             # A row with more cells than there are columns would lose the last ones.
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -91,7 +98,7 @@ def _read_csv(path: str, separator: str, as_text: Collection[str]) -> pd.DataFra
                 path,
                 index_col=False,
                 low_memory=False,
-                dtype={name: str for name in as_text if name in header},
+                dtype={name: str for name in written if name.strip() in as_text},
                 **options,
             )
     except pd.errors.EmptyDataError as error:
@@ -107,10 +114,14 @@ def _read_csv(path: str, separator: str, as_text: Collection[str]) -> pd.DataFra
             f"{path!r} is no text in UTF-8: byte {error.object[error.start]:#04x} at "
             f"{error.start}; save it in UTF-8"
         ) from error
-    unnamed = [name for name, given in zip(frame.columns, header, strict=True) if not given.strip()]
-    if unnamed:
-        note(f"{path!r}: {len(unnamed)} column without a name is left out")
-    return frame.drop(columns=unnamed)
+    named = [bool(name) for name in header]
+    if not all(named):
+        n_unnamed = named.count(False)
+        those = (
+            "1 column without a name is" if n_unnamed == 1 else f"{n_unnamed} without a name are"
+        )
+        note(f"{path!r}: {those} left out")
+    return frame.loc[:, named].set_axis([name for name in header if name], axis=1)
 
 
 def _read_parquet(path: str) -> pd.DataFrame:
@@ -120,9 +131,20 @@ def _read_parquet(path: str) -> pd.DataFrame:
         raise UsageError(f"{path!r} is no Parquet file: {error}") from error
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
-    names = [str(name) for name in frame.columns]
+    names = [str(name).strip() for name in frame.columns]
     _check_names(path, names)
     return frame.reset_index(drop=True).set_axis(names, axis=1)
+
+
+def _check_separator(path: str, header: list[str], separator: str) -> None:
+    """Refuse what other programs separate otherwise, such as by semicolons for decimal commas."""
+    name, expected = header[0], "tabs" if separator == "\t" else "commas"
+    if len(header) == 1 and any(sign in name for sign in ",;\t|"):
+        shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..."
+        raise UsageError(
+            f"the header of {path!r} is one column {shown!r}: expected {expected} between names, "
+            "and decimal points in numbers"
+        )
 
 
 def _check_names(path: str, names: list[str]) -> None:

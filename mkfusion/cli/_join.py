@@ -90,6 +90,12 @@ def check_common(column: str, paths: Sequence[str], ids: Sequence[Sequence[str]]
     """
     if set(ids[0]) & set(ids[1]):
         return
+    bare = [{one.lstrip("0") for one in some} for some in ids]
+    if bare[0] & bare[1]:
+        raise UsageError(
+            f"--id {column!r}: ids of {paths[0]!r} such as {ids[0][0]!r} are those of "
+            f"{paths[1]!r} such as {ids[1][0]!r} but for leading zeros; write them alike in both"
+        )
     shown = []
     for path, some in zip(paths, ids, strict=True):
         numbers = all(re.fullmatch(r"[+-]?\d+(\.\d*)?", one) for one in some)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -11,9 +12,13 @@ from pandas.api import types
 
 from mkfusion.cli._errors import UsageError, note
 
-__all__ = ["Kind", "as_kind", "classify", "gaps", "read_kind"]
+__all__ = ["KINDS", "Kind", "as_kind", "classify", "gaps", "read_kind"]
 
+KINDS = frozenset({"number", "truth", "text", "levels", "time"})
 _TEXT_LIKE_NUMBERS = 0.5  # of a text column's values, from which on a slip is likelier than words
+_LARGEST = 1e100  # its square, and sums of many of these, are numbers as well
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+([eE][+-]?\d+)?")
 
 
 class Kind(NamedTuple):
@@ -21,7 +26,8 @@ class Kind(NamedTuple):
 
     Attributes
     ----------
-    name : {"number", "truth", "text", "levels", "time"}
+    name : str
+        Of `KINDS`.
     levels : list of str or numbers
         From low to high, of an ordered categorical.
     """
@@ -96,13 +102,20 @@ def classify(column: pd.Series, where: str) -> tuple[pd.Series, Kind]:
     Raises
     ------
     UsageError
-        If it holds anything else than one of the kinds, or infinity.
+        If it holds anything else than one of the kinds, infinity, or numbers with decimal commas.
     """
     kind = read_kind(column, where)
     if kind.name == "text" and not isinstance(column.dtype, pd.CategoricalDtype):
         present = column[~gaps(column)]
         words = present[pd.to_numeric(present, errors="coerce").isna()]
-        if 0 < len(words) < _TEXT_LIKE_NUMBERS * len(present):
+        if len(words) and all(_DECIMAL_COMMA.fullmatch(word.strip()) for word in words):
+            raise UsageError(
+                f"{where} holds {words.iloc[0]!r} in row {words.index[0] + 1}; expected numbers "
+                "with decimal points and no commas"
+            )
+        if len(words) and all(_DATE.fullmatch(word.strip()) for word in present):
+            kind = Kind("time")  # as it would be from a Parquet file
+        elif 0 < len(words) < _TEXT_LIKE_NUMBERS * len(present):
             note(
                 f"{where} is taken for text: {len(words)} of its {len(present)} values are no "
                 f"numbers, such as {words.iloc[0]!r} in row {words.index[0] + 1}"
@@ -129,7 +142,7 @@ def as_kind(column: pd.Series, kind: Kind, where: str) -> pd.Series:
     Raises
     ------
     UsageError
-        If it is of another kind, or infinite.
+        If it is of another kind, infinite, or too large to compute with.
     """
     empty = gaps(column)
     if empty.all():
@@ -149,9 +162,11 @@ def as_kind(column: pd.Series, kind: Kind, where: str) -> pd.Series:
         raise _other_kind(column, where, found, "true or false")
     if kind.name == "time":
         if found == "text":
-            column = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-            if (column.isna() & ~empty).any():
-                raise _other_kind(column, where, found, "dates")
+            times = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
+            others = column[times.isna() & ~empty]
+            if len(others):
+                raise _other_kind(others, where, found, "dates such as '2024-01-31'")
+            column = times
         elif found != "time":
             raise _other_kind(column, where, found, "dates")
         return column.dt.tz_convert(None) if getattr(column.dtype, "tz", None) else column
@@ -162,6 +177,12 @@ def as_kind(column: pd.Series, kind: Kind, where: str) -> pd.Series:
     if np.isinf(values).any():
         row = int(np.flatnonzero(np.isinf(values))[0])
         raise UsageError(f"{where} is infinite in row {row + 1}; expected finite numbers")
+    large = np.flatnonzero(np.abs(values) > _LARGEST)
+    if len(large):
+        raise UsageError(
+            f"{where} holds {values[large[0]]:g} in row {large[0] + 1}; expected numbers up to "
+            f"{_LARGEST:g} in size"
+        )
     return pd.Series(values, index=column.index, name=column.name)
 
 

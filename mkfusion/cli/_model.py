@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 import mkfusion
 from mkfusion import ColumnKernelizer
 from mkfusion.cli._errors import UsageError, listed, note
-from mkfusion.cli._kinds import Kind
+from mkfusion.cli._kinds import KINDS, Kind
 
 __all__ = ["Model", "load_model", "save_model"]
 
@@ -152,7 +152,11 @@ def load_model(path: str) -> Model:
         pipeline = held["pipeline"]
         model = Model(pipeline, kinds, takes_gaps, bool(held["keeps"]), held["target"], held["id"])
         sound = isinstance(pipeline, Pipeline) and isinstance(pipeline[0], ColumnKernelizer)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        named = [*kinds, *(column for one in kinds.values() for column in one), model.target]
+        sound = sound and all(isinstance(name, str) for name in named)
+        sound = sound and (model.id is None or isinstance(model.id, str))
+        sound = sound and {one.name for some in kinds.values() for one in some.values()} <= KINDS
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UsageError(refusal) from error
     if not sound:
         raise UsageError(refusal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -44,11 +45,20 @@ def predict(options: argparse.Namespace) -> None:
     need("mkfusion predict", "pandas", "skops")
     from mkfusion.cli._model import load_model
 
+    for path in options.data if options.output is not None else ():
+        if os.path.exists(path) and options.output.exists() and options.output.samefile(path):
+            raise UsageError(f"-o {str(options.output)!r} is read as data; expected another file")
     model = load_model(options.model)
     X, names = _load_samples(model, options.data)
     _check_present(model, X, names)
     with notes_for_warnings(), as_usage_errors():
-        table = _predictions(model, X, names)
+        try:
+            table = _predictions(model, X, names)
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError) as error:
+            raise UsageError(
+                f"{options.model!r} is no sound model that mkfusion fit has written: "
+                f"{type(error).__name__}, {error}"
+            ) from error
     if options.output is None:
         table.to_csv(sys.stdout, index=False)
         return

@@ -14,7 +14,7 @@ from mkfusion import Modalities
 from mkfusion.cli._errors import UsageError, listed, note
 from mkfusion.cli._files import read_table
 from mkfusion.cli._join import check_common, read_ids, rows_of
-from mkfusion.cli._kinds import Kind, classify
+from mkfusion.cli._kinds import Kind, classify, gaps
 from mkfusion.cli._select import (
     Place,
     find_column,
@@ -188,6 +188,11 @@ def _columns(
     rows: Sequence[NDArray[np.intp]],
 ) -> tuple[list[pd.Series], dict[str, Kind]]:
     """Return a modality's columns with a row for each sample, and their kinds."""
+    empty = [place for place in places if gaps(frames[place.file][place.column]).all()]
+    if len(empty) < len(places):
+        for file, name in empty:
+            note(f"column {name!r} of {paths[file]!r} is empty, and is left out")
+        places = [place for place in places if place not in empty]
     columns, kinds = [], {}
     for file, name in places:
         where = f"column {name!r} of {paths[file]!r}"

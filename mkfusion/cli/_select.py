@@ -176,7 +176,4 @@ def _match(
 
 def _no_column(name: str, paths: Sequence[str], frames: Sequence[pd.DataFrame]) -> str:
     columns = [column for frame in frames for column in frame.columns]
-    hint = close_names(name, dict.fromkeys(columns))
-    if len(columns) == 1 and any(sign in columns[0] for sign in ";\t|"):
-        hint = f"its header is one column {columns[0]!r}: expected commas between names"
-    return f"{listed(paths)}; {hint}"
+    return f"{listed(paths)}; {close_names(name, dict.fromkeys(columns))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -279,12 +280,26 @@ def _run(job: Job, folds: list[Fold], n_jobs: int | None, verbose: bool | None) 
         if progress is not None:
             progress.begin(f"{len(job.methods)} methods on {len(folds)} folds")
         found = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(run_fold)(job, index, fold, done) for index, fold in enumerate(folds)
+            delayed(run_fold if alone else _run_apart)(job, index, fold, done)
+            for index, fold in enumerate(folds)
         )
         for index, results in enumerate(found):
+            if not alone:
+                results, caught = results
+                for one in caught:
+                    warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
             scores += results
             if progress is not None and not alone:
                 for _ in results:
                     progress.advance()
                 progress.begin(f"fold {index + 1} of {len(folds)}: done")
     return scores
+
+
+def _run_apart(
+    job: Job, index: int, fold: Fold, done: None
+) -> tuple[list[FoldScore], list[warnings.WarningMessage]]:
+    """Run a fold in a process of its own; return its warnings too, for the first one to show."""
+    with warnings.catch_warnings(record=True) as caught:
+        results = run_fold(job, index, fold, done)
+    return results, list({(one.category, str(one.message)): one for one in caught}.values())

@@ -205,6 +205,20 @@ def test_tables_of_all_kinds(folder, study, run, seen):
     )
 
 
+def test_csv_files_as_people_write_them(folder, study, run, seen):
+    dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(40) % 7, "D")
+    study = study.assign(seen=dates, unused=np.nan)
+    lines = study.to_csv(index=False).replace(",", ", ").splitlines()
+    (folder / "data.csv").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    asked = ("--modality", "accel=a?", "--modality", "other=seen,unused", *QUICK)
+    code, _, complaint = run("compare", "data.csv", "--target", "label", *asked)
+    assert code == 0
+    assert complaint == "note: column 'unused' of 'data.csv' is empty, and is left out\n"
+    columns = [("accel", ["ax", "ay"]), ("other", ["seen"])]
+    again = compare_fusion(study, study["label"], columns, methods=["uniform"], fast=True, cv=3)
+    assert same(seen[0][2], again)
+
+
 def test_text_that_seems_to_be_numbers_is_said(folder, study, run):
     frame = study.astype({"g1": object})
     frame.loc[6, "g1"] = "unknown"
@@ -260,6 +274,7 @@ def test_a_terminal_gets_colours_and_whole_cells(folder, run, monkeypatch):
         assert code == 0
         assert "\x1b[1" in shown
         assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+        assert re.search(r"^accel.* 0\.\d{3} .* \d\.\d\s*$", shown, flags=re.M)
 
 
 def test_users_words_do_not_steer_the_terminal(folder, study, run):

@@ -4,6 +4,9 @@ import gzip
 import importlib.util
 import os
 import re
+import subprocess
+import sys
+from concurrent.futures import BrokenExecutor
 
 import numpy as np
 import pandas as pd
@@ -30,7 +33,10 @@ def broken(folder, study):
     (folder / "noise.parquet").write_bytes(b"\1\2\3" * 50)
     (folder / "table.xlsx").write_text("")
     (folder / "folder.csv").mkdir()
-    study.to_csv("semicolon.csv", index=False, sep=";")
+    study.to_csv("semicolon.csv", index=False, sep=";", decimal=",")
+    study.to_csv("commas.tsv", index=False, sep="\t", decimal=",")
+    study.to_csv("utf16.csv", index=False, encoding="utf-16")
+    study.rename(columns={"ay": " ax"}).to_csv("spaced.csv", index=False)
 
     def save(name, **columns):
         study.assign(**columns).to_csv(name, index=False)
@@ -42,6 +48,8 @@ def broken(folder, study):
     save("whole.csv", label=range(40))
     save("fractions.csv", label=np.arange(40) / 8)
     save("infinite.csv", ax=[np.inf, *range(39)])
+    save("counted.csv", sample=range(40))
+    save("huge.csv", ax=[1e300, *range(39)])
     save("void.csv", g1=np.nan, g2=np.nan)
     save("groupless.csv", subject=[None, *range(39)])
     save("grouped.csv", subject=study["label"])
@@ -54,6 +62,7 @@ def broken(folder, study):
     gyro.assign(sample=["s01", *gyro["sample"][1:]]).to_csv("doubled.csv", index=False)
     gyro.assign(sample=gyro["sample"] + "x").to_csv("strange.csv", index=False)
     gyro.assign(sample=range(40)).to_csv("numbered.csv", index=False)
+    gyro.assign(sample=[f"{i:03}" for i in range(40)]).to_csv("zeros.csv", index=False)
     gyro.iloc[:30].to_csv("short.csv", index=False)
     gyro.assign(label="calm").to_csv("labelled.csv", index=False)
     gyro.rename(columns={"g1": "ax"}).to_csv("again.csv", index=False)
@@ -80,7 +89,13 @@ def broken(folder, study):
         (("noise.csv.gz", *TABLE[1:]), "'noise.csv.gz' cannot be read"),
         (("cut.csv.gz", *TABLE[1:]), "'cut.csv.gz' cannot be read"),
         (("noise.parquet", *TABLE[1:]), "is no Parquet file"),
-        (("semicolon.csv", *TABLE[1:]), "expected commas between names"),
+        (("semicolon.csv", *TABLE[1:]), "expected commas between names, and decimal points"),
+        (
+            ("commas.tsv", *TABLE[1:]),
+            "in row 1; expected numbers with decimal points and no commas",
+        ),
+        (("utf16.csv", *TABLE[1:]), "is text in UTF-16; save it in UTF-8"),
+        (("spaced.csv", *TABLE[1:]), "columns of the same name: 'ax'"),
         # columns
         (("data.csv", "--target", "lable", *MODALITIES), "did you mean 'label'?"),
         (("data.csv", "--target", "Label", *MODALITIES), "did you mean 'label'?"),
@@ -114,6 +129,7 @@ def broken(folder, study):
             "'ax' is in 'accel.csv', 'again.csv'",
         ),
         ((*TABLE, "--id", "subject"), "more than once: '0', '1', '2', ... (10 in all); a column"),
+        (("counted.csv", "zeros.csv", *FILES[3:], *TARGET), "but for leading zeros"),
         # targets
         (("one.csv", *TABLE[1:]), "is 'calm' for every sample"),
         (("rare.csv", *TABLE[1:]), "class 'rare' of --target 'label' has 2 samples; cross-val"),
@@ -137,9 +153,14 @@ def broken(folder, study):
         ((*TABLE, "--time-ordered", "--cv", "40"), "cv cannot split 40 samples"),
         # modalities
         (("infinite.csv", *TABLE[1:]), "'ax' of 'infinite.csv' is infinite in row 1"),
+        (("huge.csv", *TABLE[1:]), "'ax' of 'huge.csv' holds 1e+300 in row 1; expected numbers up"),
+        (
+            ("huge.csv", "--target", "ax", "--modality", "a=ay", "--modality", "g=g*"),
+            "holds 1e+300",
+        ),
         (("void.csv", *TABLE[1:]), "no sample has the modality 'gyro'"),
         (("bytes.parquet", *TABLE[1:]), "'ax' of 'bytes.parquet' holds bytes"),
-        (("texts.csv", *TABLE[1:]), "seem to be texts"),
+        (("texts.csv", *TABLE[1:]), "kernel of 'gyro' is \"auto\", and"),
         # options
         ((*TABLE, "--cv", "1"), "at least 2, got '1'"),
         ((*TABLE, "--missing", "guess"), "'guess'"),
@@ -166,7 +187,11 @@ def test_in_data(broken, run, command, arguments, said):
             (*TABLE, "--metric", "acuracy"),
             "'acuracy' is no metric of scikit-learn; did you mean 'a",
         ),
-        ((*TABLE, "--metric", "f1"), "'f1' is not for this target, 2 classes"),
+        ((*TABLE, "--metric", "f1"), "'f1' is not for this target, 2 classes: it must know which"),
+        (
+            ("data.csv", "--target", "size", *MODALITIES, "--metric", "roc_auc"),
+            "a quantity: it is for classes",
+        ),
         ((*TABLE, "--metric", "neg_log_loss"), "needs probabilities"),
         (("data.csv", "--target", "size", *MODALITIES, "--metric", "f1"), "target, a quantity"),
         ((*TABLE, "--metric", "accuracy,,f1"), "expected names with commas between them"),
@@ -248,3 +273,29 @@ def test_parquet_needs_pyarrow(folder, study, run, monkeypatch):
     code, _, complaint = run("compare", "data.parquet", *TABLE[1:])
     assert code == 2
     assert complaint.endswith("reading Parquet needs pyarrow: install mkfusion[cli]\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("command", ["compare", "fit"])
+def test_full_disk(folder, command):
+    own = ["-o", "m.skops"] if command == "fit" else ["--fast", "--methods", "uniform"]
+    call = [sys.executable, "-m", "mkfusion.cli", command, *TABLE, *own]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert re.fullmatch(rf"mkfusion {command}: error: cannot write: .*\n", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(MemoryError("20 GiB"), "not enough memory: 20 GiB"), (BrokenExecutor(), "--jobs 1 takes")],
+)
+def test_too_little_memory(folder, run, monkeypatch, error, said):
+    def fail(*arguments, **settings):
+        raise error
+
+    monkeypatch.setattr("mkfusion.compare.compare_fusion", fail)
+    code, _, complaint = run("compare", *TABLE)
+    assert code == 2
+    assert complaint.count("\n") == 1
+    assert said in complaint

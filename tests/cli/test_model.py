@@ -230,6 +230,28 @@ def test_numbers_where_words_were_are_words_in_csv(folder, study, run):
     assert "holds 1 in row 1; expected text" in complaint
 
 
+def test_dates_of_csv_files_are_dates(folder, study, run):
+    frame = study.assign(g1=[f"2024-01-{k % 28 + 1:02}" for k in range(40)])
+    frame.to_csv("data.csv", index=False)
+    assert run(*FIT, "--C", 1)[0] == 0
+    code, written, _ = run("predict", "model.skops", "data.csv")
+    assert code == 0
+    frame.assign(g1=pd.to_datetime(frame["g1"])).to_parquet("data.parquet")
+    assert run("predict", "model.skops", "data.parquet")[1] == written
+    frame.assign(g1=["soon", *frame["g1"][1:]]).to_csv("data.csv", index=False)
+    code, _, complaint = run("predict", "model.skops", "data.csv")
+    assert code == 2
+    assert "'g1' of 'data.csv' holds 'soon' in row 1; expected dates such as" in complaint
+
+
+def test_what_is_read_is_not_written_over(model, run):
+    before = (model.parent / "data.csv").read_bytes()
+    code, _, complaint = run("predict", model, "data.csv", "-o", "./data.csv")
+    assert code == 2
+    assert complaint.endswith("-o 'data.csv' is read as data; expected another file\n")
+    assert (model.parent / "data.csv").read_bytes() == before
+
+
 def test_several_files_need_a_model_with_an_id(model, run):
     code, _, complaint = run("predict", model, "accel.csv", "gyro.csv")
     assert code == 2
@@ -255,6 +277,11 @@ def _dump(thing):
     return skops.io.dumps(thing)
 
 
+def _without(held, attribute):
+    delattr(held["pipeline"][0], attribute)
+    return _dump(held)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -262,6 +289,8 @@ def _dump(thing):
         (lambda held: _dump({**held, "more": FrequencyKernel()}), "FrequencyKernel"),
         (lambda held: _dump({**held, "pipeline": RBFKernel()}), "is no model that mkfusion fit"),
         (lambda held: _dump({**held, "modalities": 3}), "is no model that mkfusion fit"),
+        (lambda held: _dump({**held, "target": [1]}), "is no model that mkfusion fit"),
+        (lambda held: _without(held, "_fitted"), "is no sound model that mkfusion fit"),
         (lambda held: _dump({**held, "format": 99}), "has format 99"),
         (lambda held: _dump([1, 2]), "is no model that mkfusion fit"),
         (lambda held: pickle.dumps(Evil()), "is no model that mkfusion fit"),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,30 @@ def test_a_killed_comparison_goes_on(tmp_path):
     after = {path: path.stat().st_mtime_ns for path in memory.rglob("output.pkl")}
     assert before.items() <= after.items()
     assert len(after) == len(found.results_) + 1 == 71  # one for the alignment
+
+
+def test_damaged_pieces_are_made_again_without_a_word(tmp_path, caplog):
+    X, y = one_suffices()
+    first = compare_fusion(X, y, memory=tmp_path, **PIECES)
+    for piece in tmp_path.rglob("output.pkl"):
+        piece.write_bytes(piece.read_bytes()[:20])
+    again = compare_fusion(X, y, memory=tmp_path, **PIECES)
+    assert not caplog.records
+    np.testing.assert_array_equal(again.scores("L1 MKL"), first.scores("L1 MKL"))
+
+
+def warning_scorer(model, X, y):
+    warnings.warn("a word to users", UserWarning, stacklevel=1)
+    return model.score(X, y)
+
+
+@pytest.mark.filterwarnings("always:a word to users")
+def test_warnings_of_other_processes_are_said_here(capfd):
+    X, y = one_suffices()
+    with pytest.warns(UserWarning) as caught:
+        compare_fusion(X, y, scoring={"warns": warning_scorer}, n_jobs=2, **PIECES)
+    assert 1 <= len([one for one in caught if str(one.message) == "a word to users"]) <= 3
+    assert "a word to users" not in capfd.readouterr().err
 
 
 def test_metrics_that_cannot_be_named_on_disk_are_refused(tmp_path):

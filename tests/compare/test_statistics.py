@@ -68,6 +68,12 @@ def test_same_difference_on_few_folds_is_chance(k):
     assert (found.low, found.high) == (-np.inf, np.inf)
 
 
+def test_rounding_makes_no_differences():
+    found = corrected_t_test([0.85 - 0.8, 0.9 - 0.85, 0.7 - 0.65], 0.5)
+    assert found.p_value == 0.25
+    assert corrected_t_test([1e-17, 0.0, 0.0], 0.5).p_value > 0.5
+
+
 def test_error_rate_is_kept_by_scores_that_count():
     rng = np.random.default_rng(0)
     apart = rng.binomial(20, 0.2, size=(4000, 2))  # samples on which two equal classifiers differ
