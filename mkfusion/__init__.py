@@ -1,5 +1,6 @@
 """Multiple kernel learning for multimodal data, certified, in scikit-learn's style."""
 
+from mkfusion._cache import ensure_cache_folder
 from mkfusion.cca import (
     CCA,
     CCAFusion,
@@ -121,3 +122,5 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+ensure_cache_folder()  # before anything is compiled

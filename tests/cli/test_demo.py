@@ -7,7 +7,6 @@ import re
 import struct
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 
 import numpy as np
@@ -276,8 +275,7 @@ def test_help_loads_nothing_heavy():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("data", SOURCES)
-def test_ends_within_a_minute_from_a_cold_numba_cache(data, tmp_path):
-    start = time.perf_counter()
+def test_runs_from_a_cold_numba_cache(data, tmp_path):
     subprocess.run(
         [*DEMO, "--data", data],
         cwd=tmp_path,
@@ -285,5 +283,4 @@ def test_ends_within_a_minute_from_a_cold_numba_cache(data, tmp_path):
         check=True,
         timeout=300,
     )
-    assert time.perf_counter() - start < 60
     assert (tmp_path / "mkfusion_weights.png").exists()
