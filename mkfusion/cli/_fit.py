@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -14,6 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from mkfusion import ColumnKernelizer, MKLClassifier, MKLRegressor
 from mkfusion.cli._errors import as_usage_errors, need, notes_for_warnings
+
+if TYPE_CHECKING:
+    from mkfusion.cli._kinds import Kind
 
 __all__ = ["fit"]
 
@@ -75,8 +78,13 @@ def fit(options: argparse.Namespace) -> None:
         else:
             pipeline.fit(samples.X, samples.y)
     takes_gaps = {name: not isinstance(kernel, Pipeline) for name, kernel in kernels.items()}
+    kinds = {
+        # Kernels that take gaps compare words as categories; the others, as texts.
+        name: _with_categories(some, samples.X[name]) if takes_gaps[name] else some
+        for name, some in samples.kinds.items()
+    }
     save_model(
-        Model(pipeline, samples.kinds, takes_gaps, keeps, options.target, options.id),
+        Model(pipeline, kinds, takes_gaps, keeps, options.target, options.id),
         options.output,
     )
     _print(pipeline, samples, choice, options)
@@ -88,6 +96,16 @@ def _kernels(X: Any, keeps: bool) -> dict[str, Any]:
         [(name, "auto", name) for name in X.names], missing="marginalise" if keeps else "error"
     )
     return chooser.fit(X).auto_kernels_
+
+
+def _with_categories(kinds: dict[str, Kind], table: Any) -> dict[str, Kind]:
+    """Return the kinds of a table's columns, those of words with the words that there are."""
+    return {
+        column: kind._replace(levels=tuple(sorted(set(table[column].dropna()))))
+        if kind.name == "text"
+        else kind
+        for column, kind in kinds.items()
+    }
 
 
 def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tuple[Pipeline, Any]:

@@ -28,8 +28,9 @@ class Kind(NamedTuple):
     ----------
     name : str
         Of `KINDS`.
-    levels : list of str or numbers
-        From low to high, of an ordered categorical.
+    levels : tuple of str or numbers
+        From low to high, of an ordered categorical; the categories of text that is compared as
+        such, once a model knows them.
     """
 
     name: str

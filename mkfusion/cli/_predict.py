@@ -149,6 +149,13 @@ def _modality(
         f = having[column]
         where = f"column {column!r} of {paths[f]!r}"
         cells = as_kind(frames[f][column].reset_index(drop=True), kind, where)
+        if kind.name == "text" and kind.levels:
+            unseen = cells[cells.notna() & ~cells.isin(list(kind.levels))]
+            if len(unseen):
+                note(
+                    f"{where} holds values that the model does not know, in {len(unseen)} of "
+                    f"{len(cells)} rows, and that are like no others: {listed(sorted(set(unseen)))}"
+                )
         columns.append(take(cells, rows[f]))
     return pd.concat(columns, axis=1)
 

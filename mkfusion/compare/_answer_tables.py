@@ -69,6 +69,13 @@ def _do_they_interact(comparison: FusionComparison) -> str:
             strict=True,
         )
     )[found.verdict]
+    if (found.model == found.projection).all():
+        # An interval of no width would look like certainty.
+        return (
+            f"{head}: kernel sum and products scores {number(found.model.mean())}, and on every "
+            "fold the same without its interactions; test samples are few, or there is nothing "
+            "left to explain."
+        )
     return (
         f"{head}: kernel sum and products scores {number(found.model.mean())}, what is left of it "
         f"without interactions {number(found.projection.mean())}; difference "

@@ -178,7 +178,8 @@ def compare_fusion(
     function (one for each class against the rest, if there are more than two) is affine in every
     modality's kernel, so that the projection is exact for about as many predictions as there are
     test samples and modalities. Metrics that need anything but predictions and decision function
-    are listed as not answered. No evidence of interactions is no evidence that there are none.
+    are listed as not answered. Few test samples in a fold show few combinations, and less of the
+    interactions. No evidence of interactions is no evidence that there are none.
 
     **Memory.** The kernels of a fold and of its inner folds are held, for all its methods, and
     given up before the next: about ``8 * n_modalities * (n_inner + 1) * n_train**2`` bytes for

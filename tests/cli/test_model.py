@@ -325,3 +325,19 @@ def test_another_scikit_learn_is_said(model, run):
 def test_trusted_types_are_of_here_or_named():
     others = {name for name in _TRUSTED if not name.startswith("mkfusion.")}
     assert others == {"numpy.ravel", "scipy.sparse._csr.csr_matrix"}
+
+
+def test_unknown_categories_are_told(folder, study, new, run):
+    study.assign(site=np.where(np.arange(len(study)) % 2, "Basel", "Bern")).to_csv(
+        "sites.csv", index=False
+    )
+    fit = ("fit", "sites.csv", "--target", "label", "--modality", "accel=ax,ay")
+    assert run(*fit, "--modality", "rest=g*,site", "--C", 1, "-o", "model.skops")[0] == 0
+    new.assign(site="Bern").to_csv("known.csv", index=False)
+    assert run("predict", "model.skops", "known.csv")[::2] == (0, "")
+    new.assign(site=["Ulm", "Bern", "Ulm", None] * 3).to_csv("unknown.csv", index=False)
+    code, shown, complaint = run("predict", "model.skops", "unknown.csv")
+    assert code == 0 and len(shown.splitlines()) == 13
+    assert complaint.count("\n") == 1
+    assert "note: column 'site' of 'unknown.csv'" in complaint
+    assert "in 6 of 12 rows" in complaint and complaint.endswith("'Ulm'\n")

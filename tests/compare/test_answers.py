@@ -266,6 +266,16 @@ def test_no_interactions_where_modalities_add_up(additive):
     assert row["difference"] == pytest.approx(row["model"] - row["projection"])
 
 
+def test_no_difference_at_all_is_not_taken_for_certainty():
+    y = np.arange(40) % 2
+    a = y[:, np.newaxis] * 9.0 + np.random.default_rng(0).normal(size=(40, 1))
+    found = compare_fusion(Modalities(a=a, b=a), y, methods=["products"], cv=4, fast=True)
+    said = answer_sentences(found)[-1]
+    assert found.interactions_.verdict == "no evidence that they do"
+    assert "on every fold the same without its interactions" in said
+    assert "interval" not in said
+
+
 def test_interactions_can_hurt():
     from mkfusion.compare._interactions import gap_of
     from mkfusion.compare._records import Conditions

@@ -85,8 +85,9 @@ def choose_kernel(data: Any, entry: str) -> Choice:
     if len(columns) > 1:
         raise ValueError(
             f"{_asked(entry)} of {len(columns)} columns {[column.name for column in texts]} seem "
-            f"to be texts: {texts[0].name!r} has {n_texts} different ones. Give each text an entry "
-            'of its own, and strings that are names of categories the dtype "category".'
+            f"to be texts: {texts[0].name!r} has {n_texts} different ones. Leave texts out, or "
+            "give each a modality of its own; strings that are names of categories may have the "
+            'dtype "category".'
         )
     # Vectorisers want texts in one dimension.
     first = [FunctionTransformer(np.ravel)] if getattr(data, "ndim", 1) == 2 else []
