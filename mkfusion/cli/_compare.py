@@ -19,6 +19,7 @@ from mkfusion.cli._errors import (
 
 if TYPE_CHECKING:
     from mkfusion.cli._console import Report
+    from mkfusion.cli._samples import Samples
 
 __all__ = ["compare"]
 
@@ -41,8 +42,6 @@ def compare(options: argparse.Namespace) -> None:
         If the data or the options are not for it.
     """
     need("mkfusion compare", "pandas")
-    from sklearn.model_selection import TimeSeriesSplit
-
     from mkfusion.cli._console import Report
     from mkfusion.cli._samples import load_samples
     from mkfusion.compare import compare_fusion
@@ -50,9 +49,7 @@ def compare(options: argparse.Namespace) -> None:
     methods = _methods(options.methods)
     samples = load_samples(options, least=2)
     metrics = _metrics(options.metric, samples.classes, samples.y)
-    cv: Any = options.cv
-    if options.time_ordered:
-        cv = TimeSeriesSplit(options.cv or (_FAST_FOLDS if options.fast else _FOLDS))
+    cv = _folds(options, samples)
     with notes_for_warnings(), as_usage_errors():
         comparison = compare_fusion(
             samples.X,
@@ -76,6 +73,29 @@ def compare(options: argparse.Namespace) -> None:
     _print(comparison, report)
     if options.output is not None:
         report.path("Report written to", options.output)
+
+
+def _folds(options: argparse.Namespace, samples: Samples) -> Any:
+    """Return a splitter, or a number of folds for compare_fusion to make one of."""
+    from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
+
+    from mkfusion.compare._folds import outer_splitter
+
+    if options.repeats > 1:
+        for option in ("time_ordered", "groups"):
+            if getattr(options, option):
+                raise UsageError(
+                    f"--repeats draws folds anew, and --{option.replace('_', '-')} says how they "
+                    "are: choose one"
+                )
+        drawn = outer_splitter(
+            options.cv, samples.y, None, samples.classes, options.seed, options.fast
+        ).how.n_splits
+        repeated = RepeatedStratifiedKFold if samples.classes else RepeatedKFold
+        return repeated(n_splits=drawn, n_repeats=options.repeats, random_state=options.seed)
+    if options.time_ordered:
+        return TimeSeriesSplit(options.cv or (_FAST_FOLDS if options.fast else _FOLDS))
+    return options.cv
 
 
 def _methods(asked: Sequence[str] | None) -> Any:

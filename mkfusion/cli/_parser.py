@@ -288,6 +288,13 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     folds = _add_folds(parser, "10, 5 with --fast, fewer where a class or the groups are small")
     folds.add_argument(
+        "--repeats",
+        type=_integer(1),
+        default=1,
+        metavar="N",
+        help="draw the folds N times, which sees smaller differences (default: %(default)s)",
+    )
+    folds.add_argument(
         "--metric",
         action="extend",
         type=_names,

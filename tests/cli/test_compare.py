@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import RepeatedStratifiedKFold, TimeSeriesSplit
 
 import mkfusion.compare
 from mkfusion.compare import compare_fusion
@@ -49,6 +49,14 @@ def directly(study, y="label", **options):
     options = {"methods": ["uniform"], "fast": True, "cv": 3} | options
     columns = [("accel", ["ax", "ay"]), ("gyro", ["g1", "g2"])]
     return compare_fusion(study, study[y].to_numpy(object), columns, **options)
+
+
+def test_repeats_draw_the_folds_anew(folder, study, run, seen):
+    code, shown, complaint = run(*ONE, "--repeats", 2, "--seed", 3)
+    assert (code, complaint) == (0, "")
+    cv = RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=3)
+    assert same(seen[0][2], directly(study, cv=cv, random_state=3))
+    assert "t-test on 6 folds" in " ".join(shown.split())
 
 
 def test_scores_are_those_of_compare_fusion_on_the_table(folder, study, run, seen):
