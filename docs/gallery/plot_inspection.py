@@ -28,9 +28,9 @@ from mkfusion.inspection import (
     KernelAlignmentDisplay,
     ModalityImportanceDisplay,
     PartialInformationDisplay,
+    UnimodalBiasDisplay,
     WeightStabilityDisplay,
     emap,
-    unimodal_bias,
 )
 
 digits, y = load_mfeat(return_X_y=True)
@@ -72,8 +72,10 @@ for names, score in shares.subset_scores.items():
 # %%
 # Is one of them ignored?
 # -----------------------
+# In the grey band a loss would not matter.
 
-print(unimodal_bias(model, X_test, y_test, random_state=0))
+ignored = UnimodalBiasDisplay.from_estimator(model, X_test, y_test, random_state=0)
+print(ignored.bias)
 
 # %%
 # Do they interact?
@@ -86,12 +88,13 @@ print(emap(model, X_test, y_test, random_state=0))
 
 # %%
 # With products of kernels, which compare two descriptions at once, the same machine might well have
-# learned some. Its projection onto sums is measured with 25 references instead of all 400, and
-# shown against the model itself. It does not add up, and yet that hardly shows in the score.
+# learned some. Its projection onto sums, the mean over all 400³ combinations of descriptions, has a
+# closed form as well. It is shown against the model itself: the model does not add up, and yet that
+# hardly shows in the score.
 
 products = make_pipeline(kernelizer, InteractionKernels(), MKLClassifier(C=10, p=1.5))
 products.fit(X_train, y_train)
-shown = EmapDisplay.from_estimator(products, X_test, y_test, n_references=25, random_state=0)
+shown = EmapDisplay.from_estimator(products, X_test, y_test, random_state=0)
 print(shown.projection)
 print(f"additive share of its responses: {shown.projection.variance_explained:.3f}")
 
