@@ -103,16 +103,16 @@ def test_damaged_pieces_are_made_again_without_a_word(tmp_path, caplog):
     np.testing.assert_array_equal(again.scores("L1 MKL"), first.scores("L1 MKL"))
 
 
-def warning_scorer(model, X, y):
-    warnings.warn("a word to users", UserWarning, stacklevel=1)
-    return model.score(X, y)
-
-
 @pytest.mark.filterwarnings("always:a word to users")
 def test_warnings_of_other_processes_are_said_here(capfd):
     X, y = one_suffices()
+
+    def warns(model, X, y):  # here, since other processes cannot import the tests
+        warnings.warn("a word to users", UserWarning, stacklevel=1)
+        return model.score(X, y)
+
     with pytest.warns(UserWarning) as caught:
-        compare_fusion(X, y, scoring={"warns": warning_scorer}, n_jobs=2, **PIECES)
+        compare_fusion(X, y, scoring={"warns": warns}, n_jobs=2, **PIECES)
     assert 1 <= len([one for one in caught if str(one.message) == "a word to users"]) <= 3
     assert "a word to users" not in capfd.readouterr().err
 
