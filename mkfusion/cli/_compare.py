@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-_FOLDS, _FAST_FOLDS = 10, 5
 # Columns of the tests for which a terminal is too narrow.
 _IN_REPORT_ONLY = ("standardised", "p")
 _STYLES = {"fusion helps": "bold green", "hurts": "bold red"}
@@ -79,7 +78,7 @@ def _folds(options: argparse.Namespace, samples: Samples) -> Any:
     """Return a splitter, or a number of folds for compare_fusion to make one of."""
     from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
 
-    from mkfusion.compare._folds import outer_splitter
+    from mkfusion.compare._folds import FAST_FOLDS, FOLDS, outer_splitter
 
     if options.repeats > 1:
         for option in ("time_ordered", "groups"):
@@ -94,7 +93,7 @@ def _folds(options: argparse.Namespace, samples: Samples) -> Any:
         repeated = RepeatedStratifiedKFold if samples.classes else RepeatedKFold
         return repeated(n_splits=drawn, n_repeats=options.repeats, random_state=options.seed)
     if options.time_ordered:
-        return TimeSeriesSplit(options.cv or (_FAST_FOLDS if options.fast else _FOLDS))
+        return TimeSeriesSplit(options.cv or (FAST_FOLDS if options.fast else FOLDS))
     return options.cv
 
 

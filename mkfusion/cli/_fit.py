@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from mkfusion.cli._kinds import Kind
 
 __all__ = ["fit"]
-
-_FOLDS = 5
 
 
 class _Choice(NamedTuple):
@@ -110,16 +107,14 @@ def _with_categories(kinds: dict[str, Kind], table: Any) -> dict[str, Kind]:
 
 def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tuple[Pipeline, Any]:
     """Fit with the C that cross-validation chooses."""
-    from mkfusion.compare._folds import outer_splitter
+    from mkfusion.compare._folds import FAST_FOLDS, outer_splitter
     from mkfusion.compare._methods import COSTS
 
     cv: Any = options.cv
     if options.time_ordered:
-        cv = TimeSeriesSplit(options.cv or _FOLDS)
-    if cv is None:
-        cv = _as_many_as_fit(samples)
+        cv = TimeSeriesSplit(options.cv or FAST_FOLDS)
     folds = outer_splitter(
-        cv, samples.y, samples.groups, samples.classes, options.seed, False
+        cv, samples.y, samples.groups, samples.classes, options.seed, fast=True
     ).split()
     name = "mkl__C" if samples.classes else "mkl__regressor__C"
     metric = "accuracy" if samples.classes else "r2"
@@ -133,16 +128,6 @@ def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tu
     search.fit(samples.X, samples.y)
     choice = _Choice(COSTS, len(folds), metric, float(search.best_score_))
     return search.best_estimator_, choice
-
-
-def _as_many_as_fit(samples: Any) -> int:
-    """Return a number of folds such that every class or group can be in each."""
-    most = len(samples.y) // 2
-    if samples.groups is not None:
-        most = len(np.unique(samples.groups))
-    elif samples.classes:
-        most = int(np.unique(samples.y, return_counts=True)[1].min())
-    return max(2, min(_FOLDS, most))
 
 
 def _print(pipeline: Pipeline, samples: Any, choice: Any, options: argparse.Namespace) -> None:

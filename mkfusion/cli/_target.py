@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from mkfusion.cli._errors import UsageError
 from mkfusion.cli._kinds import as_kind, gaps, read_kind
+from mkfusion.compare._inputs import MOST_CLASSES
 
 __all__ = ["check_folds", "is_classification", "read_groups", "read_target"]
 
-_MOST_CLASSES = 20  # whole numbers beyond may be either classes or a quantity: users must say
 _LARGEST_WHOLE = 2**53  # whole numbers up to it are exact
 
 
@@ -114,12 +114,12 @@ def is_classification(y: NDArray[Any], task: str, target: str) -> bool:
         )
     if task != "auto":
         return task == "classification"
-    if numbers and y.dtype.kind != "f" and n_values > _MOST_CLASSES:
+    if numbers and y.dtype.kind != "f" and n_values > MOST_CLASSES:
         raise UsageError(
             f"{where} holds {n_values} different whole numbers: say --task classification or "
             "--task regression"
         )
-    if not numbers and n_values > max(_MOST_CLASSES, len(y) // 2):
+    if not numbers and n_values > max(MOST_CLASSES, len(y) // 2):
         raise UsageError(
             f"{where} holds {n_values} different texts in {len(y)} samples, such as "
             f"{y[0].item()!r}; expected classes with several samples each"

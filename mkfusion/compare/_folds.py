@@ -16,9 +16,12 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
-__all__ = ["Fold", "Splitter", "inner_splitter", "outer_splitter"]
+__all__ = ["FAST_FOLDS", "FOLDS", "Fold", "Splitter", "inner_splitter", "outer_splitter"]
 
 Rows = NDArray[np.intp]
+
+# How many there are if nobody says: all, and for a quick look.
+FOLDS, FAST_FOLDS = 10, 5
 
 
 class Fold(NamedTuple):
@@ -143,7 +146,7 @@ def outer_splitter(
                 f"groups has shape {groups.shape}; expected ({len(y)},), one for each sample."
             )
     if cv is None:
-        cv = _as_many_as_fit(5 if fast else 10, y, groups, classes)
+        cv = _as_many_as_fit(FAST_FOLDS if fast else FOLDS, y, groups, classes)
     return Splitter(_resolve(cv, "cv", groups, classes, seed), y, groups, classes, "cv")
 
 

@@ -20,6 +20,7 @@ from mkfusion.compare._evaluate import fingerprint
 from mkfusion.compare._methods import METHODS, Setting
 
 __all__ = [
+    "MOST_CLASSES",
     "as_modalities",
     "as_target",
     "check_settings",
@@ -29,7 +30,7 @@ __all__ = [
     "wanted_methods",
 ]
 
-_MOST_CLASSES = 20  # whole numbers beyond may be either classes or a quantity: users must say
+MOST_CLASSES = 20  # whole numbers beyond may be either classes or a quantity: users must say
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -78,7 +79,7 @@ def is_classification(y: NDArray[Any], task: str) -> bool:
         return task == "classification"
     if numbers and (y != np.floor(y)).any():
         return False
-    if numbers and n_values > _MOST_CLASSES:
+    if numbers and n_values > MOST_CLASSES:
         raise ValueError(
             f'y holds {n_values} different whole numbers; expected task="classification" or '
             'task="regression", which says what they are.'

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from mkfusion.inspection._intervals import corrected_interval
+
 __all__ = [
     "PairedTest",
     "corrected_t_test",
@@ -128,10 +130,8 @@ def mean_interval(
     mean, low, high : float
     """
     values = np.asarray(scores, dtype=np.float64)
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1))
-    half *= _standard_error(values, test_to_train)
-    mean = float(values.mean())
-    return mean, mean - half, mean + half
+    low, high = corrected_interval(values, test_to_train, confidence)
+    return float(values.mean()), float(low), float(high)
 
 
 def signed_rank_test(differences: ArrayLike, confidence: float = 0.95) -> PairedTest:

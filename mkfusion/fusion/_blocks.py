@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import hstack, issparse
 from sklearn.base import clone
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from mkfusion.fusion._inputs import about, check_columns, default_scaler, fit_weighted, seen_by
 from mkfusion.kernels.kernelizer._columns import in_two_dimensions
 
-__all__ = ["Blocks", "Entry", "join", "named_transformers", "read_entries"]
+__all__ = ["Blocks", "Entry", "TransformerParameters", "join", "read_entries"]
 
 _Array = NDArray[np.float64]
 
@@ -38,10 +39,57 @@ class Entry(NamedTuple):
     columns: Any
 
 
-def named_transformers(modalities: Any) -> list[tuple[str, Any]]:
-    """Return pairs (name, transformer) of those that have one, for the names of parameters."""
-    entries = modalities if isinstance(modalities, list) else []
-    return [entry[:2] for entry in entries if isinstance(entry, tuple) and len(entry) == 3]
+class TransformerParameters(_BaseComposition):
+    """A fusion whose modalities' transformers have parameters of their own."""
+
+    modalities: list[Any] | None
+
+    @property
+    def _named_transformers(self) -> list[tuple[str, Any]]:
+        entries = self.modalities if isinstance(self.modalities, list) else []
+        return [entry[:2] for entry in entries if isinstance(entry, tuple) and len(entry) == 3]
+
+    @_named_transformers.setter
+    def _named_transformers(self, pairs: list[tuple[str, Any]]) -> None:
+        found = dict(pairs)
+        self.modalities = [
+            (entry[0], found[entry[0]], entry[2]) if len(entry) == 3 else entry
+            for entry in self.modalities or []
+        ]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of the estimator and the transformers included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include ``estimator__parameter``, and ``name`` and ``name__parameter`` of
+            each modality that has a transformer.
+
+        Returns
+        -------
+        dict
+        """
+        return self._get_params("_named_transformers", deep=deep)
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters, those of the estimator and the transformers included.
+
+        Parameters
+        ----------
+        **params : dict
+            Under the names that `get_params` returns.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._set_params("_named_transformers", **params)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
 
 def read_entries(modalities: Any, argument: str = "modalities") -> list[Entry]:

@@ -10,11 +10,11 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, RegressorMixin, clone, is_classifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metaestimators import _BaseComposition, available_if
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._views import View, check_features, take_views
-from mkfusion.fusion._blocks import Blocks, Entry, join, named_transformers, read_entries
+from mkfusion.fusion._blocks import Blocks, Entry, TransformerParameters, join, read_entries
 from mkfusion.fusion._inputs import (
     check_labels,
     check_numbers,
@@ -35,7 +35,7 @@ def _inner_has(method: str) -> Any:
     return check
 
 
-class _EarlyFusion(_BaseComposition):
+class _EarlyFusion(TransformerParameters):
     estimator: Any
     modalities: list[Any] | None
     block_scaling: bool
@@ -56,52 +56,6 @@ class _EarlyFusion(_BaseComposition):
         self.estimator = estimator
         self.modalities = modalities
         self.block_scaling = block_scaling
-
-    @property
-    def _named_transformers(self) -> list[tuple[str, Any]]:
-        return named_transformers(self.modalities)
-
-    @_named_transformers.setter
-    def _named_transformers(self, pairs: list[tuple[str, Any]]) -> None:
-        found = dict(pairs)
-        self.modalities = [
-            (entry[0], found[entry[0]], entry[2]) if len(entry) == 3 else entry
-            for entry in self.modalities or []
-        ]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, those of the estimator and the transformers included.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include ``estimator__parameter``, and ``name`` and ``name__parameter`` of
-            each modality that has a transformer.
-
-        Returns
-        -------
-        dict
-        """
-        return self._get_params("_named_transformers", deep=deep)
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters, those of the estimator and the transformers included.
-
-        Parameters
-        ----------
-        **params : dict
-            Under the names that `get_params` returns.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._set_params("_named_transformers", **params)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Make features of every modality, and fit the estimator to all of them.

@@ -13,16 +13,15 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
-    assert_all_finite,
     check_array,
     check_consistent_length,
     column_or_1d,
     has_fit_parameter,
 )
 
+from mkfusion._targets import read_labels
 from mkfusion._views import View, check_features, resolve_views, take_views
 from mkfusion.kernels.kernelizer._adapters import takes_table
 from mkfusion.kernels.kernelizer._columns import as_table, in_two_dimensions
@@ -88,18 +87,7 @@ def read_again(estimator: Any, X: Any, views: Sequence[View]) -> list[Any]:
 
 def check_labels(X: Any, y: Any) -> Targets:
     """Return class labels of the samples, of two classes at least."""
-    if y is None:
-        raise ValueError(
-            "y: expected class labels; requires y to be passed, but the target y is None."
-        )
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_consistent_length(X, y)
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y has one class, {classes[0]!r}; expected at least two classes.")
-    return Targets(y, classes, codes)
+    return Targets(*read_labels(X, y))
 
 
 def check_numbers(X: Any, y: Any) -> Targets:

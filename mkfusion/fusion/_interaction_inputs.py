@@ -6,23 +6,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
-    assert_all_finite,
     check_array,
     check_consistent_length,
-    column_or_1d,
     validate_data,
 )
 
+from mkfusion._targets import read_labels
 from mkfusion._views import View, resolve_views, take_views
 from mkfusion.kernels.kernelizer._columns import as_table, column_names, in_two_dimensions
 from mkfusion.modalities import Modalities
 
 __all__ = [
     "Layout",
-    "check_numbers",
     "check_two_classes",
     "read_again",
     "read_training",
@@ -162,29 +159,9 @@ def _names_of(view: View, data: Any, width: int) -> list[str]:
     return [f"{view.name}.{name}" for name in names]
 
 
-def check_numbers(X: Any, y: Any) -> NDArray[np.float64]:
-    """Return the targets of a regression, of shape (n_samples,)."""
-    if y is None:
-        raise ValueError("y: expected numbers; requires y to be passed, but the target y is None.")
-    y = column_or_1d(y, warn=True)
-    values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    check_consistent_length(X, values)
-    return values
-
-
 def check_two_classes(X: Any, y: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Return the two classes (2,), and for each sample whether it is of the second (n_samples,)."""
-    if y is None:
-        raise ValueError(
-            "y: expected class labels; requires y to be passed, but the target y is None."
-        )
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_consistent_length(X, y)
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y has one class, {classes[0]!r}; expected two classes.")
+    _, classes, codes = read_labels(X, y, "two classes")
     if len(classes) > 2:
         raise ValueError(
             "Only binary classification is supported. The type of the target is multiclass: y has "

@@ -11,8 +11,9 @@ from sklearn.base import RegressorMixin
 
 from mkfusion.fusion._basis import Basis
 from mkfusion.fusion._inference import Inference, InteractionTest, linear_inference, wald_test
+from mkfusion.fusion._inputs import check_numbers
 from mkfusion.fusion._interaction_base import BaseInteraction
-from mkfusion.fusion._interaction_inputs import check_numbers, read_training, sample_weights
+from mkfusion.fusion._interaction_inputs import read_training, sample_weights
 
 __all__ = ["InteractionRegressor"]
 
@@ -219,7 +220,7 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         """
         self._validate_params()
         columns, layout = read_training(self, X, self.modalities)
-        target = check_numbers(columns, y)
+        target = check_numbers(columns, y).given
         weights = sample_weights(sample_weight, columns)
         self.coef_, self.intercept_ = self._fit_columns(columns, layout, target, weights)
         return self

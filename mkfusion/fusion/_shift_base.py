@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils._param_validation import HasMethods, Interval, Options
-from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._views import check_features, take_views
-from mkfusion.fusion._blocks import Blocks, Entry, named_transformers, read_entries
+from mkfusion.fusion._blocks import Blocks, Entry, TransformerParameters, read_entries
 from mkfusion.fusion._experts import (
     Expert,
     calibration,
@@ -40,7 +39,7 @@ _Array = NDArray[np.float64]
 _LEAST_CHANCE = 1e-6
 
 
-class ModalityShift(_BaseComposition):
+class ModalityShift(TransformerParameters):
     """Correct what a primary modality says by the others."""
 
     primary: str | None
@@ -65,52 +64,6 @@ class ModalityShift(_BaseComposition):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "n_jobs": [Integral, None],
     }
-
-    @property
-    def _named_transformers(self) -> list[tuple[str, Any]]:
-        return named_transformers(self.modalities)
-
-    @_named_transformers.setter
-    def _named_transformers(self, pairs: list[tuple[str, Any]]) -> None:
-        found = dict(pairs)
-        self.modalities = [
-            (entry[0], found[entry[0]], entry[2]) if len(entry) == 3 else entry
-            for entry in self.modalities or []
-        ]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, those of the estimator and the transformers included.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to include ``estimator__parameter``, and ``name`` and ``name__parameter`` of
-            each modality that has a transformer.
-
-        Returns
-        -------
-        dict
-        """
-        return self._get_params("_named_transformers", deep=deep)
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters, those of the estimator and the transformers included.
-
-        Parameters
-        ----------
-        **params : dict
-            Under the names that `get_params` returns.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._set_params("_named_transformers", **params)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Fit the primary modality's estimator, and the offset to what it says out of fold.

@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import assert_all_finite, compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import (
     _check_sample_weight,
     _check_y,
     check_consistent_length,
-    column_or_1d,
 )
 
+from mkfusion._targets import read_labels
 from mkfusion.kernels import KernelStack
 
 __all__ = [
@@ -77,17 +76,7 @@ def _belongs_in_memory(stack: KernelStack) -> bool:
 
 def check_labels(X: KernelStack, y: Any) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the classes (n_classes,) and each sample's position among them (n,)."""
-    if y is None:
-        raise ValueError(
-            "y: expected class labels; requires y to be passed, but the target y is None."
-        )
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_consistent_length(X, y)
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y has one class, {classes[0]!r}; expected at least two classes.")
+    _, classes, codes = read_labels(X, y)
     return classes, codes
 
 
