@@ -1,126 +1,13 @@
 """Multiple kernel learning for multimodal data, certified, in scikit-learn's style."""
 
-from mkfusion._cache import ensure_cache_folder
-from mkfusion.cca import (
-    CCA,
-    CCAFusion,
-    KernelCCA,
-    MultisetCCA,
-    ZeroShotClassifier,
-    canonical_permutation_test,
-    cross_validated_correlations,
-    mean_average_precision,
-    recall_at_k,
-    retrieve,
-)
-from mkfusion.fusion import (
-    EarlyFusionClassifier,
-    EarlyFusionRegressor,
-    GatedFusionClassifier,
-    GatedFusionRegressor,
-    InteractionClassifier,
-    InteractionDisplay,
-    InteractionRegressor,
-    LateFusionClassifier,
-    LateFusionRegressor,
-    ModalityShiftClassifier,
-    ModalityShiftRegressor,
-)
-from mkfusion.kernels import (
-    ChiSquaredKernel,
-    ClinicalKernel,
-    CoherenceKernel,
-    ColumnKernelizer,
-    CompositeKernel,
-    CosineKernel,
-    CovarianceKernel,
-    CrossCorrelationKernel,
-    FrequencyKernel,
-    GlobalAlignmentKernel,
-    InteractionKernels,
-    Kernelizer,
-    KernelStack,
-    LaplacianKernel,
-    LinearKernel,
-    NystroemKernels,
-    OverlapKernel,
-    PolynomialKernel,
-    PowerSpectrumKernel,
-    PrecomputedKernel,
-    RBFBank,
-    RBFKernel,
-    SoftDTWKernel,
-    SpectrumKernel,
-    WeightedDegreeKernel,
-    interaction_kernels,
-)
-from mkfusion.mkl import (
-    KernelCombiner,
-    LocalizedMKLClassifier,
-    MKLClassifier,
-    MKLNoveltyDetector,
-    MKLRegressor,
-    mkl_path,
-)
-from mkfusion.modalities import Modalities
+import lazy_loader
 
-__all__ = [
-    "CCA",
-    "CCAFusion",
-    "ChiSquaredKernel",
-    "ClinicalKernel",
-    "CoherenceKernel",
-    "ColumnKernelizer",
-    "CompositeKernel",
-    "CosineKernel",
-    "CovarianceKernel",
-    "CrossCorrelationKernel",
-    "FrequencyKernel",
-    "GlobalAlignmentKernel",
-    "InteractionClassifier",
-    "InteractionDisplay",
-    "InteractionKernels",
-    "InteractionRegressor",
-    "KernelCCA",
-    "KernelCombiner",
-    "KernelStack",
-    "Kernelizer",
-    "LaplacianKernel",
-    "LinearKernel",
-    "LocalizedMKLClassifier",
-    "MKLClassifier",
-    "MKLNoveltyDetector",
-    "MKLRegressor",
-    "Modalities",
-    "MultisetCCA",
-    "NystroemKernels",
-    "OverlapKernel",
-    "PolynomialKernel",
-    "PowerSpectrumKernel",
-    "PrecomputedKernel",
-    "RBFBank",
-    "RBFKernel",
-    "SoftDTWKernel",
-    "SpectrumKernel",
-    "WeightedDegreeKernel",
-    "ZeroShotClassifier",
-    "canonical_permutation_test",
-    "cross_validated_correlations",
-    "interaction_kernels",
-    "mean_average_precision",
-    "mkl_path",
-    "recall_at_k",
-    "retrieve",
-    "EarlyFusionClassifier",
-    "EarlyFusionRegressor",
-    "GatedFusionClassifier",
-    "GatedFusionRegressor",
-    "LateFusionClassifier",
-    "LateFusionRegressor",
-    "ModalityShiftClassifier",
-    "ModalityShiftRegressor",
-]
+from mkfusion._cache import ensure_cache_folder
 
 __version__ = "0.1.0"
 
 ensure_cache_folder()  # before anything is compiled
+
+# `__init__.pyi` lists the names and where they are; each is loaded when it is first asked for, so
+# that importing this package costs next to nothing and imports may stand at the top of every file.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,8 +7,6 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["ensure_cache_folder"]
-
 
 def ensure_cache_folder() -> None:
     """Name Numba a folder of this user's among temporary files if it can write nowhere else.

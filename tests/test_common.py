@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -94,16 +92,12 @@ EXPECTED_FAILURES: dict[str, dict[str, str]] = {
 
 
 def estimators() -> list[BaseEstimator]:
-    """One instance of every public estimator of the package, wherever it is defined."""
-    found = {}
-    for info in pkgutil.walk_packages(mkfusion.__path__, "mkfusion."):
-        parts = info.name.split(".")
-        if any(part.startswith("_") for part in parts) or "solvers" in parts:
-            continue
-        module = importlib.import_module(info.name)
-        for name in getattr(module, "__all__", []):
-            found[name] = getattr(module, name)
-    found.update({name: getattr(mkfusion, name) for name in mkfusion.__all__})
+    """One instance of every estimator that users import."""
+    found = {
+        name: getattr(module, name)
+        for module in (mkfusion, mkfusion.inspection)
+        for name in module.__all__
+    }
     classes = {
         thing
         for thing in found.values()

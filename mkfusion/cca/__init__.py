@@ -1,12 +1,15 @@
 """Shared spaces between modalities, and what they are used for."""
 
-from mkfusion.cca._cca import CCA
+from mkfusion.cca._analysis import CCA, MultisetCCA
 from mkfusion.cca._fusion import CCAFusion
+from mkfusion.cca._inference import (
+    CrossValidatedCorrelations,
+    PermutationTest,
+    canonical_permutation_test,
+    cross_validated_correlations,
+)
 from mkfusion.cca._kernel import KernelCCA
-from mkfusion.cca._multiset import MultisetCCA
-from mkfusion.cca._permutation import PermutationTest, canonical_permutation_test
 from mkfusion.cca._retrieval import Retrieved, mean_average_precision, recall_at_k, retrieve
-from mkfusion.cca._validation import CrossValidatedCorrelations, cross_validated_correlations
 from mkfusion.cca._zero_shot import ZeroShotClassifier
 
 __all__ = [

@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import lstsq, svd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from mkfusion.cca._blocks import Table, standardize
+from mkfusion._compat import Interval, check_feature_names_in
+from mkfusion._types import Floats
+from mkfusion.cca._analysis import MultisetCCA
 from mkfusion.cca._inputs import as_numbers, named_errors, read_again, read_modalities
-from mkfusion.cca._multiset import MultisetCCA
-
-__all__ = ["CCAFusion"]
-
-Floats = NDArray[np.float64]
+from mkfusion.cca._solver import Table, standardize
 
 SHARED = "shared"
 
@@ -253,7 +250,7 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         ndarray of shape (n_features_out,)
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features, generate_names=False)
+        check_feature_names_in(self, input_features, generate_names=False)
         names = []
         for part in self._parts:
             if part == SHARED:

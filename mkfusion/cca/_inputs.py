@@ -9,17 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_array, check_consistent_length, validate_data
 
-from mkfusion._views import View, check_features, resolve_views, take_views
-from mkfusion.kernels.kernelizer._columns import (
+from mkfusion.data import (
     Columns,
+    Modalities,
+    View,
     as_table,
+    check_features,
     column_names,
     in_two_dimensions,
+    resolve_views,
     select_columns,
+    take_views,
 )
-from mkfusion.modalities import Modalities
-
-__all__ = ["Read", "as_numbers", "named_errors", "read_again", "read_modalities", "read_pair"]
 
 
 class Read(NamedTuple):

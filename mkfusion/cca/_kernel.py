@@ -11,21 +11,14 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, solve_triangular
 from sklearn.base import clone
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import _BaseComposition
 
-from mkfusion.cca._base import CanonicalAnalysis, Whitened
-from mkfusion.cca._blocks import Block, whiten
-from mkfusion.cca._solve import Solution, solve_maxvar, solve_pair
-from mkfusion.kernels import ColumnKernelizer, KernelStack
-from mkfusion.kernels.kernelizer._adapters import join_input_tags
-from mkfusion.kernels.stack._gram_checks import GRAM_RTOL, asymmetry
-from mkfusion.kernels.stack._pivoted_cholesky import pivoted_cholesky
-from mkfusion.modalities import Modalities
-
-__all__ = ["KernelCCA"]
-
-Floats = NDArray[np.float64]
+from mkfusion._compat import BaseComposition, Interval, StrOptions
+from mkfusion._types import Floats
+from mkfusion.cca._analysis import CanonicalAnalysis, Whitened
+from mkfusion.cca._solver import Block, Solution, solve_maxvar, solve_pair, whiten
+from mkfusion.data import Modalities
+from mkfusion.kernels import ColumnKernelizer, join_input_tags
+from mkfusion.stack import GRAM_RTOL, KernelStack, asymmetry, pivoted_cholesky
 
 # "auto" decomposes whole Gram matrices up to this number of samples.
 _MOST_EXACT = 2000
@@ -52,7 +45,7 @@ class _Dual(NamedTuple):
     residual: float
 
 
-class KernelCCA(CanonicalAnalysis, _BaseComposition):
+class KernelCCA(CanonicalAnalysis, BaseComposition):
     """Canonical correlation analysis in the feature spaces of kernels.
 
     The analysis of :class:`~mkfusion.CCA` (of :class:`~mkfusion.MultisetCCA` with "maxvar" for more

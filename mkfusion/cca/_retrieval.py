@@ -12,9 +12,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import check_array, check_scalar, gen_batches
 from sklearn.utils.validation import column_or_1d
 
-__all__ = ["Retrieved", "mean_average_precision", "recall_at_k", "retrieve"]
-
-Floats = NDArray[np.float64]
+from mkfusion._types import Floats
 
 # Similarities that are looked at together, in bytes.
 _BLOCK_BYTES = 2**26

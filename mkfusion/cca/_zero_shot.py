@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from mkfusion.cca._cca import CCA
-
-__all__ = ["ZeroShotClassifier"]
-
-Floats = NDArray[np.float64]
+from mkfusion._compat import HasMethods
+from mkfusion._types import Floats
+from mkfusion.cca._analysis import CCA
 
 
 class ZeroShotClassifier(ClassifierMixin, BaseEstimator):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mkfusion.cli._console import Report
     from mkfusion.cli._samples import Samples
 
-__all__ = ["compare"]
 
 # Columns of the tests for which a terminal is too narrow.
 _IN_REPORT_ONLY = ("standardised", "p")

@@ -13,8 +13,6 @@ from rich.text import Text
 
 from mkfusion.cli._errors import one_line
 
-__all__ = ["Report"]
-
 _PLAIN = str.maketrans({"−": "-", "–": "-", "∞": "inf", "…": "..."})
 _PLAIN_WIDTH = 80  # of sentences; tables are as wide as they are
 _UNLIMITED = 10_000

@@ -9,18 +9,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-__all__ = [
-    "BAD_INPUT",
-    "UsageError",
-    "as_usage_errors",
-    "close_names",
-    "listed",
-    "need",
-    "note",
-    "notes_for_warnings",
-    "one_line",
-]
-
 BAD_INPUT = 2
 _MAX_SHOWN = 3
 _MAX_NAMES = 12

@@ -14,8 +14,6 @@ import pandas as pd
 
 from mkfusion.cli._errors import UsageError, listed, need, note
 
-__all__ = ["read_table", "stem"]
-
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
 _PEEK = 2**16

@@ -17,8 +17,6 @@ from mkfusion.cli._errors import as_usage_errors, need, notes_for_warnings
 if TYPE_CHECKING:
     from mkfusion.cli._kinds import Kind
 
-__all__ = ["fit"]
-
 
 class _Choice(NamedTuple):
     """How C was chosen.

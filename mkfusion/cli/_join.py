@@ -12,8 +12,6 @@ import pandas as pd
 
 from mkfusion.cli._errors import UsageError, listed
 
-__all__ = ["check_common", "read_ids", "rows_of"]
-
 _WHOLE = re.compile(r"([+-]?(?:0|[1-9]\d*))\.0*")
 
 

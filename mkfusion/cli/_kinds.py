@@ -12,8 +12,6 @@ from pandas.api import types
 
 from mkfusion.cli._errors import UsageError, note
 
-__all__ = ["KINDS", "Kind", "as_kind", "classify", "gaps", "read_kind"]
-
 KINDS = frozenset({"number", "truth", "text", "levels", "time"})
 _TEXT_LIKE_NUMBERS = 0.5  # of a text column's values, from which on a slip is likelier than words
 _LARGEST = 1e100  # its square, and sums of many of these, are numbers as well

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,37 +16,58 @@ from sklearn.pipeline import Pipeline
 
 import mkfusion
 from mkfusion import ColumnKernelizer
+from mkfusion.cli import model_parts
 from mkfusion.cli._errors import UsageError, listed, note
 from mkfusion.cli._kinds import KINDS, Kind
 
-__all__ = ["Model", "load_model", "save_model"]
-
-_FORMAT = 1
-# Beside what skops trusts of Python, NumPy and scikit-learn: what pipelines of `mkfusion fit` are
-# made of. None of them does more at loading than to take its attributes.
-_TRUSTED = frozenset(
-    {
-        "mkfusion.kernels.kernelizer._adapters.PipelineKernel",
-        "mkfusion.kernels.tables._categories.OverlapKernel",
-        "mkfusion.kernels.kernelizer._column_kernelizer.ColumnKernelizer",
-        "mkfusion.kernels.kernelizer._evaluation.FittedKernel",
-        "mkfusion.kernels.kernelizer._evaluation.KernelView",
-        "mkfusion.kernels.stack._factor_view.FactorView",
-        "mkfusion.kernels._feature_kernels.CosineKernel",
-        "mkfusion.kernels._feature_kernels.RBFKernel",
-        "mkfusion.kernels.kernelizer._kernelizer_base.Entry",
-        "mkfusion.kernels.kernelizer._missing.Marginaliser",
-        "mkfusion.kernels.kernelizer._normalize.CosineNormalization",
-        "mkfusion.kernels.tables._tables.ClinicalKernel",
-        "mkfusion.kernels.tables._variables.Cells",
-        "mkfusion.kernels.tables._variables.Graded",
-        "mkfusion.kernels.tables._variables.Nominal",
-        "mkfusion.mkl._classifier.MKLClassifier",
-        "mkfusion.mkl._regressor.MKLRegressor",
-        "numpy.ravel",
-        "scipy.sparse._csr.csr_matrix",
-    }
+# 1 named classes by the modules where they were defined in mkfusion 0.1.0; 2 by names that stay.
+_FORMAT = 2
+_SCHEMA = "schema.json"  # where skops says what is made of what
+# What pipelines of `mkfusion fit` are made of, beside what is in `model_parts`: name by name, as
+# none of them does more at loading than to take its attributes.
+_PUBLIC = (
+    "ClinicalKernel",
+    "ColumnKernelizer",
+    "CosineKernel",
+    "MKLClassifier",
+    "MKLRegressor",
+    "OverlapKernel",
+    "RBFKernel",
 )
+# The class's own module and name -> the module and name in files
+_NAMES = {
+    (thing.__module__, thing.__qualname__): (home.__name__, name)
+    for home, names in ((mkfusion, _PUBLIC), (model_parts, model_parts.__all__))
+    for name in names
+    for thing in [getattr(home, name)]
+}
+# Beside what skops trusts of Python, NumPy and scikit-learn
+TRUSTED = frozenset(
+    {".".join(name) for name in _NAMES.values()} | {"numpy.ravel", "scipy.sparse._csr.csr_matrix"}
+)
+# Module and name in files of format 1 -> the name that stays
+_NAMES_OF_FORMAT_1 = {
+    (f"mkfusion.{module}", name): (
+        "mkfusion" if name in _PUBLIC else model_parts.__name__,
+        name,
+    )
+    for module, names in {
+        "kernels._feature_kernels": ("CosineKernel", "RBFKernel"),
+        "kernels.kernelizer._adapters": ("PipelineKernel",),
+        "kernels.kernelizer._column_kernelizer": ("ColumnKernelizer",),
+        "kernels.kernelizer._evaluation": ("FittedKernel", "KernelView"),
+        "kernels.kernelizer._kernelizer_base": ("Entry",),
+        "kernels.kernelizer._missing": ("Marginaliser",),
+        "kernels.kernelizer._normalize": ("CosineNormalization",),
+        "kernels.stack._factor_view": ("FactorView",),
+        "kernels.tables._categories": ("OverlapKernel",),
+        "kernels.tables._tables": ("ClinicalKernel",),
+        "kernels.tables._variables": ("Cells", "Graded", "Nominal"),
+        "mkl._classifier": ("MKLClassifier",),
+        "mkl._regressor": ("MKLRegressor",),
+    }.items()
+    for name in names
+}
 
 
 class Model(NamedTuple):
@@ -86,7 +110,7 @@ def save_model(model: Model, path: Path) -> None:
     UsageError
         If the file cannot be written.
     """
-    from skops import io
+    import skops.io
 
     modalities = [
         {
@@ -110,7 +134,7 @@ def save_model(model: Model, path: Path) -> None:
         "pipeline": model.pipeline,
     }
     try:
-        io.dump(held, path, compression=zipfile.ZIP_DEFLATED)
+        path.write_bytes(_renamed(skops.io.dumps(held), _NAMES))
     except OSError as error:
         raise UsageError(f"{str(path)!r} cannot be written: {error}") from error
 
@@ -135,10 +159,10 @@ def load_model(path: str) -> Model:
     refusal = f"{path!r} is no model that mkfusion fit has written"
     if not isinstance(held, dict) or "format" not in held:
         raise UsageError(refusal)
-    if held["format"] != _FORMAT:
+    if held["format"] not in (1, _FORMAT):
         raise UsageError(
             f"{path!r} has format {held['format']!r}, and mkfusion {mkfusion.__version__} reads "
-            f"{_FORMAT}; it was written by mkfusion {held.get('mkfusion')}"
+            f"1 and {_FORMAT}; it was written by mkfusion {held.get('mkfusion')}"
         )
     try:
         kinds = {
@@ -166,7 +190,7 @@ def load_model(path: str) -> Model:
 
 def _load(path: str) -> Any:
     """Read what a file holds."""
-    from skops import io
+    import skops.io
 
     if Path(path).is_dir():
         raise UsageError(f"{path!r} is a folder; expected a model that mkfusion fit has written")
@@ -180,9 +204,10 @@ def _load(path: str) -> Any:
         # What this says of every estimator is said once, of the file.
         warnings.simplefilter("ignore", InconsistentVersionWarning)
         try:
-            unknown = sorted(set(io.get_untrusted_types(data=data)) - _TRUSTED)
+            data = _renamed(data, _NAMES_OF_FORMAT_1)
+            unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED)
             if not unknown:
-                return io.loads(data, trusted=sorted(_TRUSTED))
+                return skops.io.loads(data, trusted=sorted(TRUSTED))
         except Exception as error:  # anyone's bytes can fail in any way
             raise UsageError(
                 f"{path!r} is no model that mkfusion fit has written: {type(error).__name__}"
@@ -191,6 +216,37 @@ def _load(path: str) -> Any:
     raise UsageError(
         f"{path!r} holds types that are not trusted, and was not loaded: {listed(unknown)}"
     )
+
+
+def _renamed(data: bytes, names: Mapping[tuple[str, str], tuple[str, str]]) -> bytes:
+    """Call classes otherwise in what skops wrote, a ZIP file whose `schema.json` describes them.
+
+    Parameters
+    ----------
+    data : bytes
+    names : mapping from (module, name) to (module, name)
+        Classes that are not in it are left as they are.
+
+    Returns
+    -------
+    bytes
+    """
+
+    def rename(node: dict[str, Any]) -> dict[str, Any]:
+        known = names.get((node.get("__module__", ""), node.get("__class__", "")))
+        return node if known is None else {**node, "__module__": known[0], "__class__": known[1]}
+
+    renamed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as source,
+        zipfile.ZipFile(renamed, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            content = source.read(name)
+            if name == _SCHEMA:
+                content = json.dumps(json.loads(content, object_hook=rename)).encode()
+            target.writestr(name, content)
+    return renamed.getvalue()
 
 
 def _note_versions(path: str, held: dict[str, Any]) -> None:

@@ -9,8 +9,6 @@ from typing import NoReturn
 
 from mkfusion.cli._errors import BAD_INPUT, one_line
 
-__all__ = ["make_parser"]
-
 _LARGEST_SEED = 2**32 - 1
 _DEFAULT_PICTURE = "mkfusion_weights.png"
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from mkfusion.cli._model import Model
 
-__all__ = ["predict"]
-
 
 def predict(options: argparse.Namespace) -> None:
     """Predict with a saved model, and write a table.

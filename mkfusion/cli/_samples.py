@@ -23,8 +23,6 @@ from mkfusion.cli._select import (
 )
 from mkfusion.cli._target import check_folds, is_classification, read_groups, read_target
 
-__all__ = ["Samples", "load_samples", "take"]
-
 
 class Samples(NamedTuple):
     """What there is to learn from.

@@ -12,8 +12,6 @@ import pandas as pd
 from mkfusion.cli._errors import UsageError, close_names, listed
 from mkfusion.cli._files import stem
 
-__all__ = ["Place", "find_column", "modalities_of_files", "modalities_of_options"]
-
 _WILD = "*?["
 
 

@@ -13,8 +13,6 @@ from mkfusion.cli._errors import UsageError
 from mkfusion.cli._kinds import as_kind, gaps, read_kind
 from mkfusion.compare._inputs import MOST_CLASSES
 
-__all__ = ["check_folds", "is_classification", "read_groups", "read_target"]
-
 _LARGEST_WHOLE = 2**53  # whole numbers up to it are exact
 
 

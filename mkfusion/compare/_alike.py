@@ -7,8 +7,6 @@ import numpy as np
 from mkfusion.compare._evaluate import REFUSALS, Job, held, unreadable_is_made_again
 from mkfusion.inspection import KernelAlignment, kernel_alignment
 
-__all__ = ["MOST_ALIGNED", "align"]
-
 # Samples whose kernels are held at once: 72 MB each.
 MOST_ALIGNED = 3000
 

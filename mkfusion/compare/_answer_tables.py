@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
     from mkfusion.compare._contributions import Contributions
 
-__all__ = ["answer_sentences", "answer_tables"]
 
 # Modalities that a sentence names.
 _MOST_NAMED = 3

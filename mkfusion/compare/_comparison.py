@@ -17,8 +17,6 @@ from mkfusion.compare._records import Comparison, Conditions, Summary
 from mkfusion.compare._statistics import holm, mean_interval, paired_test, verdict
 from mkfusion.inspection import KernelAlignment
 
-__all__ = ["FusionComparison"]
-
 BEST_SINGLE = "best single modality"
 BEST_SIMPLE = "best simple baseline"
 BEST_FUSION = "best fusion method"

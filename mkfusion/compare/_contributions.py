@@ -13,12 +13,11 @@ from sklearn.base import clone
 from mkfusion import KernelStack
 from mkfusion.compare._statistics import mean_interval, paired_test
 from mkfusion.compare._within import Within
-from mkfusion.inspection._shapley import shares
+from mkfusion.inspection._importance import shares
 
 if TYPE_CHECKING:
     from mkfusion.compare._records import Conditions
 
-__all__ = ["MOST_EXACT", "Contributions", "Share", "share_out", "sum_up"]
 
 Subset = frozenset[int]
 

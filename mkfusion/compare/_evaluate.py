@@ -21,16 +21,6 @@ from mkfusion.compare._folds import Fold, Splitter
 from mkfusion.compare._methods import Method, Setting
 from mkfusion.compare._within import Part
 
-__all__ = [
-    "FoldScore",
-    "Job",
-    "REFUSALS",
-    "fingerprint",
-    "held",
-    "run_fold",
-    "unreadable_is_made_again",
-]
-
 # What an estimator raises where the data, or a fold of them, are not for it.
 REFUSALS = (ValueError, TypeError, np.linalg.LinAlgError)
 

@@ -15,8 +15,6 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from mkfusion import ColumnKernelizer, GlobalAlignmentKernel, Modalities
 
-__all__ = ["Described", "FeatureModalities", "Lookup", "describe_modalities"]
-
 
 class Described(NamedTuple):
     """A modality under a name that parameters can have, and what is done with it.

@@ -9,7 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
 
-__all__ = ["draw_scores"]
 
 _COLOURS = {"baseline": "0.45", "single": "C1", "fusion": "C0", "chosen": "C4"}
 

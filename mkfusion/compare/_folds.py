@@ -16,9 +16,7 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
-__all__ = ["FAST_FOLDS", "FOLDS", "Fold", "Splitter", "inner_splitter", "outer_splitter"]
-
-Rows = NDArray[np.intp]
+from mkfusion._types import Indices
 
 # How many there are if nobody says: all, and for a quick look.
 FOLDS, FAST_FOLDS = 10, 5
@@ -33,8 +31,8 @@ class Fold(NamedTuple):
     test : ndarray of shape (n_test,)
     """
 
-    train: Rows
-    test: Rows
+    train: Indices
+    test: Indices
 
 
 class Splitter(NamedTuple):
@@ -58,7 +56,7 @@ class Splitter(NamedTuple):
     classes: bool
     argument: str
 
-    def split(self, rows: Rows | None = None) -> list[Fold]:
+    def split(self, rows: Indices | None = None) -> list[Fold]:
         """Split some of the samples, or all.
 
         Parameters
@@ -226,6 +224,6 @@ def _as_many_as_fit(wanted: int, y: NDArray[Any], groups: Any, classes: bool) ->
     return max(2, min(wanted, most))
 
 
-def _as_rows(rows: Any, n_samples: int) -> Rows:
+def _as_rows(rows: Any, n_samples: int) -> Indices:
     rows = np.asarray(rows)
     return np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
 
-__all__ = ["records"]
-
 
 def records(comparison: FusionComparison, table: str) -> list[dict[str, Any]]:
     """Return the rows of a table.

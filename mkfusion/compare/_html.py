@@ -14,7 +14,6 @@ from mkfusion.compare._words import Table
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
 
-__all__ = ["as_html"]
 
 # Letters of a cell that stays on one line.
 _SHORT = 20

@@ -15,20 +15,9 @@ from sklearn.metrics import get_scorer
 
 import mkfusion
 from mkfusion import Modalities
-from mkfusion._views import resolve_views, take_views
 from mkfusion.compare._evaluate import fingerprint
 from mkfusion.compare._methods import METHODS, Setting
-
-__all__ = [
-    "MOST_CLASSES",
-    "as_modalities",
-    "as_target",
-    "check_settings",
-    "is_classification",
-    "key_of",
-    "make_scorers",
-    "wanted_methods",
-]
+from mkfusion.data import resolve_views, take_views
 
 MOST_CLASSES = 20  # whole numbers beyond may be either classes or a quantity: users must say
 _LARGEST_SEED = 2**32 - 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from mkfusion import KernelStack
+from mkfusion._types import Floats
 from mkfusion.compare._statistics import PairedTest, paired_test, verdict
 from mkfusion.compare._within import Within
 from mkfusion.inspection._answers import scored_answers
@@ -17,9 +17,6 @@ from mkfusion.inspection._multilinear import project_kernels
 if TYPE_CHECKING:
     from mkfusion.compare._records import Conditions
 
-__all__ = ["INTERACTING", "Interactions", "gap_of", "part_with"]
-
-Floats = NDArray[np.float64]
 
 INTERACTING = ("interactions help", "no evidence that they do", "interactions hurt")
 

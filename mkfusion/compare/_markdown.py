@@ -12,8 +12,6 @@ from mkfusion.compare._words import Table
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
 
-__all__ = ["as_markdown"]
-
 
 def as_markdown(comparison: FusionComparison) -> str:
     """Return the report.

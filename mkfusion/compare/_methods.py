@@ -36,8 +36,6 @@ from mkfusion.compare._features import Described, FeatureModalities, Lookup
 from mkfusion.compare._interactions import part_with
 from mkfusion.compare._within import Within
 
-__all__ = ["METHODS", "Method", "Setting", "make_methods", "with_products"]
-
 # All by their names in `methods`; dummy and single modalities are always there.
 METHODS = (
     "dummy",

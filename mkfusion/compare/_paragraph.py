@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
 
-__all__ = ["paragraph"]
 
 _REFERENCES = {
     "scikit-learn": "Pedregosa et al. Scikit-learn: machine learning in Python. Journal of Machine "

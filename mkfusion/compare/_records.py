@@ -12,8 +12,6 @@ from mkfusion.compare._folds import Fold
 from mkfusion.compare._methods import Method
 from mkfusion.compare._statistics import PairedTest
 
-__all__ = ["Comparison", "Conditions", "Summary"]
-
 
 class Conditions(NamedTuple):
     """Under which conditions methods were compared.

@@ -32,8 +32,6 @@ from mkfusion.compare._inputs import (
 from mkfusion.compare._methods import Setting, make_methods
 from mkfusion.compare._records import Conditions
 
-__all__ = ["compare_fusion"]
-
 
 def compare_fusion(
     X: Any,

@@ -11,16 +11,6 @@ from scipy import stats
 
 from mkfusion.inspection._intervals import corrected_interval
 
-__all__ = [
-    "PairedTest",
-    "corrected_t_test",
-    "holm",
-    "mean_interval",
-    "paired_test",
-    "signed_rank_test",
-    "verdict",
-]
-
 HELPS, UNDECIDED, HURTS = "fusion helps", "no evidence that it does", "hurts"
 _WORDS = (HELPS, UNDECIDED, HURTS)
 # Scores that count, as accuracy does, differ alike on two folds of a null method one time in ten.

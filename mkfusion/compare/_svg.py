@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
     from mkfusion.compare._contributions import Contributions
 
-__all__ = ["contributions_svg", "differences_svg", "scores_svg"]
 
 # Units are pixels at the width of a phone; a wider page scales them up.
 _WIDTH = 340

@@ -17,7 +17,6 @@ from mkfusion.compare._words import Table, effect, equals, interval, number, p_t
 if TYPE_CHECKING:
     from mkfusion.compare._comparison import FusionComparison
 
-__all__ = ["tables", "verdict_sentences"]
 
 _PERFECT_AT_ONE = ("accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "r2")
 _VERSIONS = ("mkfusion", "scikit-learn", "numpy", "scipy", "numba")

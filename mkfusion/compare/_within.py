@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from mkfusion.compare._folds import Fold
 
-__all__ = ["Part", "Within"]
-
 
 class Part(NamedTuple):
     """Training and test samples, as a method sees them."""

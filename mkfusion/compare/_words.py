@@ -8,8 +8,6 @@ import numpy as np
 
 from mkfusion.compare._statistics import PairedTest
 
-__all__ = ["Table", "effect", "equals", "interval", "number", "p_text"]
-
 
 class Table(NamedTuple):
     """A table of texts.

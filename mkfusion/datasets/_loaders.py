@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from mkfusion.modalities import Modalities
+from mkfusion.data import Modalities
 
 _VIEW = "view_"
 

@@ -2,11 +2,11 @@
 
 from mkfusion.fusion._early import EarlyFusionClassifier, EarlyFusionRegressor
 from mkfusion.fusion._gated import GatedFusionClassifier, GatedFusionRegressor
-from mkfusion.fusion._interaction_classifier import InteractionClassifier
-from mkfusion.fusion._interaction_display import InteractionDisplay
-from mkfusion.fusion._interaction_regressor import InteractionRegressor
 from mkfusion.fusion._late import LateFusionClassifier, LateFusionRegressor
 from mkfusion.fusion._shift import ModalityShiftClassifier, ModalityShiftRegressor
+from mkfusion.fusion.interaction._classifier import InteractionClassifier
+from mkfusion.fusion.interaction._display import InteractionDisplay
+from mkfusion.fusion.interaction._regressor import InteractionRegressor
 
 __all__ = [
     "EarlyFusionClassifier",

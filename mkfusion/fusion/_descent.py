@@ -7,23 +7,20 @@ from typing import Any
 from warnings import warn
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = ["descend"]
-
-_Array = NDArray[np.float64]
+from mkfusion._types import Floats
 
 
 def descend(
-    loss: Callable[[_Array], tuple[float, _Array]],
-    start: _Array,
+    loss: Callable[[Floats], tuple[float, Floats]],
+    start: Floats,
     *,
     max_iter: int,
     tol: float,
     bounds: Any = None,
-) -> tuple[_Array, _Array]:
+) -> tuple[Floats, Floats]:
     """Minimise a loss by L-BFGS, whose line search takes no step up.
 
     Parameters

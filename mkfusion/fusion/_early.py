@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, RegressorMixin, clone, is_classifier
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion._views import View, check_features, take_views
-from mkfusion.fusion._blocks import Blocks, Entry, TransformerParameters, join, read_entries
+from mkfusion._compat import HasMethods
+from mkfusion.data import View, check_features, take_views
+from mkfusion.fusion._features import Blocks, Entry, TransformerParameters, join, read_entries
 from mkfusion.fusion._inputs import (
     check_labels,
     check_numbers,
@@ -23,8 +23,6 @@ from mkfusion.fusion._inputs import (
     read_again,
     read_training,
 )
-
-__all__ = ["EarlyFusionClassifier", "EarlyFusionRegressor"]
 
 
 def _inner_has(method: str) -> Any:

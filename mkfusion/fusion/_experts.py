@@ -12,13 +12,12 @@ from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import HasMethods, Options
-from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion._views import View, check_features, take_views
+from mkfusion._compat import BaseComposition, HasMethods, Options, safe_indexing
+from mkfusion._types import Floats, Indices
+from mkfusion.data import View, check_features, take_views
 from mkfusion.fusion._inputs import (
     Targets,
     about,
@@ -34,20 +33,7 @@ from mkfusion.fusion._inputs import (
     split_samples,
 )
 
-__all__ = [
-    "Expert",
-    "ExpertFusion",
-    "HeldOut",
-    "Reading",
-    "calibration",
-    "default_estimator",
-    "fit_experts",
-    "response",
-]
-
-_Array = NDArray[np.float64]
-_Rows = NDArray[np.intp]
-_Splits = list[tuple[_Rows, _Rows]]
+_Splits = list[tuple[Indices, Indices]]
 
 
 class Expert(NamedTuple):
@@ -85,10 +71,10 @@ class Reading(NamedTuple):
     views: list[View]
     data: list[Any]
     targets: Targets
-    weights: _Array | None
+    weights: Floats | None
 
     @property
-    def share(self) -> _Array:
+    def share(self) -> Floats:
         """The weight of each sample, of shape (n_samples,), 1 if none is given."""
         n_samples = len(self.targets.given)
         return np.ones(n_samples) if self.weights is None else self.weights
@@ -105,8 +91,8 @@ class HeldOut(NamedTuple):
         Probabilities of the classes, or a prediction; their means over several splits.
     """
 
-    rows: _Rows
-    responses: _Array
+    rows: Indices
+    responses: Floats
 
 
 def default_estimator(data: Any, classes: Any) -> Any:
@@ -114,7 +100,7 @@ def default_estimator(data: Any, classes: Any) -> Any:
     return make_pipeline(default_scaler(data), Ridge() if classes is None else LogisticRegression())
 
 
-def response(estimator: Any, data: Any, classes: NDArray[Any] | None) -> _Array:
+def response(estimator: Any, data: Any, classes: NDArray[Any] | None) -> Floats:
     """Return probabilities of all classes, or predictions, of shape (n_samples, n_outputs)."""
     data = seen_by(estimator, data)
     if classes is None:
@@ -136,7 +122,7 @@ def calibration(estimator: Any, method: str) -> str | None:
 def fit_experts(
     experts: Sequence[Expert],
     targets: Targets,
-    weights: _Array | None,
+    weights: Floats | None,
     splits: _Splits | None,
     *,
     held_out: bool,
@@ -187,11 +173,11 @@ def fit_experts(
 def _fit_expert(
     expert: Expert,
     targets: Targets,
-    weights: _Array | None,
+    weights: Floats | None,
     splits: _Splits | None,
-    train: _Rows,
-    test: _Rows,
-) -> tuple[Any, _Array | None]:
+    train: Indices,
+    test: Indices,
+) -> tuple[Any, Floats | None]:
     with about(expert.name):
         estimator = clone(expert.estimator)
         if expert.calibrate is not None:
@@ -203,17 +189,17 @@ def _fit_expert(
         whole = len(train) == len(targets.given) and len(test) == 0
         fit_weighted(
             estimator,
-            data if whole else _safe_indexing(data, train),
+            data if whole else safe_indexing(data, train),
             targets.given[train],
             None if weights is None else weights[train],
         )
         if len(test) == 0:
             return estimator, None
         # The estimator of a split is not needed any more.
-        return None, response(estimator, _safe_indexing(data, test), targets.classes)
+        return None, response(estimator, safe_indexing(data, test), targets.classes)
 
 
-def _inside(train: _Rows, splits: _Splits) -> _Splits:
+def _inside(train: Indices, splits: _Splits) -> _Splits:
     """Return the splits among training rows only, numbered by their places among these.
 
     What the splitter keeps together, as groups, stays together.
@@ -232,7 +218,7 @@ def _inside(train: _Rows, splits: _Splits) -> _Splits:
     return inner
 
 
-class ExpertFusion(_BaseComposition):
+class ExpertFusion(BaseComposition):
     """Fit one estimator per modality; what is common to those that do."""
 
     estimators: list[tuple[str, Any, Any]] | None
@@ -369,7 +355,7 @@ class ExpertFusion(_BaseComposition):
         check_is_fitted(self)
         return read_again(self, X, self._views)
 
-    def _responses(self, data: list[Any]) -> _Array:
+    def _responses(self, data: list[Any]) -> Floats:
         """Return what the experts say, of shape (n_samples, n_experts, n_outputs)."""
         classes = getattr(self, "classes_", None)
         found = []

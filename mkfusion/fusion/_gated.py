@@ -2,17 +2,243 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
+from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
-from mkfusion.fusion._gated_base import GatedFusion
+from mkfusion._compat import Interval
+from mkfusion._types import Floats
+from mkfusion.data import resolve_views, take_views
+from mkfusion.fusion._descent import descend
+from mkfusion.fusion._experts import ExpertFusion, Reading
+from mkfusion.fusion._features import Blocks, Entry, join, read_entries
+from mkfusion.fusion._inputs import read_again
+from mkfusion.fusion._weighting import log_chances
 
-__all__ = ["GatedFusionClassifier", "GatedFusionRegressor"]
+# Residuals of an expert have at least this share of the targets' standard deviation: an expert that
+# meets a few targets exactly would make the likelihood infinite.
+_LEAST_SPREAD = 1e-3
 
-_Array = NDArray[np.float64]
+
+class Gate(NamedTuple):
+    """A softmax of linear scores.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_experts, n_features)
+    intercept : ndarray of shape (n_experts,)
+    """
+
+    coef: Floats
+    intercept: Floats
+
+    def weights(self, features: Any) -> Floats:
+        """Return each expert's weight for each sample, of shape (n_samples, n_experts)."""
+        return softmax(np.asarray(features @ self.coef.T) + self.intercept, axis=1)
+
+
+def fit_gate(
+    features: Any,
+    log_likelihood: Floats | None,
+    residuals: Floats | None,
+    weights: Floats,
+    *,
+    alpha: float,
+    max_iter: int,
+    tol: float,
+) -> tuple[Gate, Floats]:
+    """Maximise the penalised likelihood of a mixture of experts over its gate.
+
+    With gate weights g_ik and what the experts say about sample i, f_ik, that is::
+
+        1/n ( sum_i s_i log sum_k g_ik f_ik - alpha / 2 ||coef||^2 ).
+
+    Parameters
+    ----------
+    features : ndarray or sparse matrix of shape (n_samples, n_features)
+    log_likelihood : ndarray of shape (n_samples, n_experts) or None
+        log f_ik, of classes. None for residuals.
+    residuals : ndarray of shape (n_samples, n_experts) or None
+        Of numbers: f_ik is normal, with a variance for each expert that is learned as well.
+    weights : ndarray of shape (n_samples,)
+    alpha : float
+    max_iter : int
+    tol : float
+
+    Returns
+    -------
+    gate : Gate
+    path : ndarray of shape (n_iter + 1,)
+        The objective at equal weights and after every step; it never decreases.
+    """
+    said = log_likelihood if log_likelihood is not None else residuals
+    assert said is not None
+    n_experts, n_features = said.shape[1], features.shape[1]
+    n_gate = n_experts * n_features
+    share = weights / weights.sum()
+    ridge = alpha / weights.sum()
+    start = np.zeros(n_gate + n_experts * (1 if residuals is None else 2))
+    bounds = None
+    if residuals is not None:
+        spread = np.sqrt(share @ residuals**2)
+        least = max(_LEAST_SPREAD * spread.max(), np.finfo(np.float64).tiny)
+        start[-n_experts:] = np.log(np.maximum(spread, least))
+        bounds = [(None, None)] * (n_gate + n_experts) + [(np.log(least), None)] * n_experts
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        coef = parameters[:n_gate].reshape(n_experts, n_features)
+        scores = np.asarray(features @ coef.T) + parameters[n_gate : n_gate + n_experts]
+        log_gate = log_softmax(scores, axis=1)
+        if residuals is None:
+            joint = log_gate + log_likelihood
+        else:
+            log_spread = parameters[-n_experts:]
+            squares = (residuals * np.exp(-log_spread)) ** 2
+            joint = log_gate - log_spread - 0.5 * squares
+        total = logsumexp(joint, axis=1)
+        value = -float(share @ total) + 0.5 * ridge * float(coef.ravel() @ coef.ravel())
+        # How much of each sample an expert explains, less how much it was given.
+        explained = np.exp(joint - total[:, np.newaxis])
+        slope = share[:, np.newaxis] * (np.exp(log_gate) - explained)
+        slopes = [
+            np.asarray(features.T @ slope).T.ravel() + ridge * coef.ravel(),
+            slope.sum(axis=0),
+        ]
+        if residuals is not None:
+            slopes.append(share @ (explained * (1.0 - squares)))
+        return value, np.concatenate(slopes)
+
+    found, path = descend(loss, start, max_iter=max_iter, tol=tol, bounds=bounds)
+    coef = found[:n_gate].reshape(n_experts, n_features)
+    return Gate(coef, found[n_gate : n_gate + n_experts]), -path
+
+
+class GatedFusion(ExpertFusion):
+    """Weight what one estimator per modality says for each sample."""
+
+    gate_on: list[Any] | None
+    alpha: float
+    max_iter: int
+    tol: float
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **ExpertFusion._parameter_constraints,
+        "gate_on": [list, None],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """Fit every modality's estimator, and the gate to what they say out of fold.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Training samples.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weight of each sample, for the estimators and the gate. All estimators
+            must take it.
+        groups : array-like of shape (n_samples,), default=None
+            For a `cv` that keeps groups together.
+
+        Returns
+        -------
+        self : object
+            Fitted fusion.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of its range, modalities or columns are not there, or an
+            estimator cannot be fitted; the message says of which modality.
+        """
+        reading = self._read(X, y, sample_weight)
+        entries = self._gate_entries(reading)
+        gate_views = resolve_views(reading.X, [(e.name, e.columns) for e in entries])
+        blocks = Blocks(entries, scaled=True)
+        features = join(
+            blocks.fit(take_views(reading.X, gate_views), reading.targets.given, reading.weights)
+        )
+        fitted, held_out = self._fit_experts(
+            reading, groups, held_out=True, calibrate=getattr(self, "calibrate", None)
+        )
+        assert held_out is not None
+        rows = held_out.rows
+        if not reading.share[rows].any():
+            raise ValueError("sample_weight is 0 for all samples that cv holds out.")
+        codes = reading.targets.codes[rows]
+        said = held_out.responses
+        if reading.targets.classes is None:
+            chances, residuals = None, said[:, :, 0] - codes[:, np.newaxis]
+        else:
+            chances, residuals = log_chances(said[np.arange(len(rows)), :, codes]), None
+        gate, path = fit_gate(
+            features[rows],
+            chances,
+            residuals,
+            reading.share[rows],
+            alpha=self.alpha,
+            max_iter=self.max_iter,
+            tol=self.tol,
+        )
+        self._keep(reading, fitted)
+        self._gate_views, self._blocks, self._gate = gate_views, blocks, gate
+        self._sparse = issparse(features)
+        self.objectives_ = path
+        self.n_iter_ = len(path) - 1
+        self.weights_ = reading.share @ gate.weights(features) / reading.share.sum()
+        return self
+
+    def _gate_entries(self, reading: Reading) -> list[Entry]:
+        """Return what the gate sees: modalities, and what makes features of them."""
+        of_experts = {
+            view.name: view.columns if isinstance(view.columns, str) else view.columns.positions
+            for view in reading.views
+        }
+        if self.gate_on is None:
+            return [Entry(name, None, columns) for name, columns in of_experts.items()]
+        given = []
+        for entry in self.gate_on:
+            if isinstance(entry, str):
+                if entry not in of_experts:
+                    raise ValueError(
+                        f"gate_on asks for the unknown modality {entry!r}; expected some of "
+                        f"{list(of_experts)}, or (name, columns)."
+                    )
+                entry = (entry, of_experts[entry])
+            given.append(entry)
+        return read_entries(given, "gate_on")
+
+    def gate(self, X: Any) -> Floats:
+        """Return each modality's weight for each sample.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_modalities)
+            Non-negative, rows of sum 1; in the order of `modality_names_`.
+        """
+        check_is_fitted(self)
+        blocks = self._blocks.transform(read_again(self, X, self._gate_views))
+        return self._gate.weights(join(blocks, self._sparse))
+
+    def _mixed(self, X: Any) -> Floats:
+        """Return the weighted mean of what the experts say, of shape (n_samples, n_outputs)."""
+        said = self._responses(self._parts(X))
+        return np.einsum("ikc,ik->ic", said, self.gate(X))
 
 
 class GatedFusionClassifier(ClassifierMixin, GatedFusion):
@@ -146,7 +372,7 @@ class GatedFusionClassifier(ClassifierMixin, GatedFusion):
         self.tol = tol
         self.n_jobs = n_jobs
 
-    def predict_proba(self, X: Any) -> _Array:
+    def predict_proba(self, X: Any) -> Floats:
         """Return the probability of every class.
 
         Parameters
@@ -287,7 +513,7 @@ class GatedFusionRegressor(RegressorMixin, GatedFusion):
         self.tol = tol
         self.n_jobs = n_jobs
 
-    def predict(self, X: Any) -> _Array:
+    def predict(self, X: Any) -> Floats:
         """Return the prediction for each sample.
 
         Parameters

@@ -10,39 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.model_selection import BaseCrossValidator, check_cv
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_array,
     check_consistent_length,
     column_or_1d,
     has_fit_parameter,
 )
 
-from mkfusion._targets import read_labels
-from mkfusion._views import View, check_features, resolve_views, take_views
-from mkfusion.kernels.kernelizer._adapters import takes_table
-from mkfusion.kernels.kernelizer._columns import as_table, in_two_dimensions
-from mkfusion.modalities import Modalities
+from mkfusion._compat import BaseSearchCV, check_sample_weight
+from mkfusion._types import Floats
+from mkfusion.data import (
+    Modalities,
+    View,
+    as_table,
+    check_features,
+    in_two_dimensions,
+    read_labels,
+    resolve_views,
+    take_views,
+)
+from mkfusion.kernels import takes_table
 
-__all__ = [
-    "Targets",
-    "about",
-    "check_labels",
-    "check_numbers",
-    "check_weights",
-    "check_columns",
-    "default_scaler",
-    "fit_weighted",
-    "read_again",
-    "read_training",
-    "seen_by",
-    "split_samples",
-]
-
-_Array = NDArray[np.float64]
 # What a plain table is called as a modality when it is not said which columns make one.
 _WHOLE = "X"
 
@@ -100,12 +90,12 @@ def check_numbers(X: Any, y: Any) -> Targets:
     return Targets(values, None, values)
 
 
-def check_weights(sample_weight: Any, X: Any) -> _Array | None:
+def check_weights(sample_weight: Any, X: Any) -> Floats | None:
     """Return the weight of each sample, of shape (n_samples,), if there are any."""
     if sample_weight is None:
         return None
     try:
-        weights: _Array = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights: Floats = check_sample_weight(sample_weight, X, dtype=np.float64)
     except ValueError as error:
         raise ValueError(f"sample_weight is not one weight for each sample: {error}") from error
     if (weights < 0).any():
@@ -160,7 +150,7 @@ def seen_by(estimator: Any, data: Any) -> Any:
 
 
 def fit_weighted(
-    estimator: Any, data: Any, y: Any, weights: _Array | None, method: str = "fit"
+    estimator: Any, data: Any, y: Any, weights: Floats | None, method: str = "fit"
 ) -> Any:
     """Fit, with weights of samples if there are any and the estimator takes them.
 

@@ -2,22 +2,216 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils._param_validation import Options
+from sklearn.base import ClassifierMixin, RegressorMixin, clone
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.utils.metaestimators import available_if
 
-from mkfusion.fusion._inputs import about, seen_by
-from mkfusion.fusion._late_base import LateFusion, meta_features
-from mkfusion.fusion._weighting import geometric_loss, log_chances, mixture_loss, squared_loss
+from mkfusion._compat import HasMethods, Options
+from mkfusion._types import Floats
+from mkfusion.fusion._experts import ExpertFusion, HeldOut, Reading, response
+from mkfusion.fusion._inputs import about, fit_weighted, seen_by
+from mkfusion.fusion._weighting import (
+    geometric_loss,
+    log_chances,
+    mixture_loss,
+    ogr_weights,
+    on_simplex,
+    squared_loss,
+)
 
-__all__ = ["LateFusionClassifier", "LateFusionRegressor"]
+OUT_OF_FOLD = ("learned", "ogr")
 
-_Array = NDArray[np.float64]
+
+class LateFusion(ExpertFusion):
+    """Combine what one estimator per modality says."""
+
+    combine: str
+    weighting: Any
+    final_estimator: Any
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **ExpertFusion._parameter_constraints,
+        "weighting": [Options(str, {"uniform", *OUT_OF_FOLD}), "array-like"],
+        "final_estimator": [HasMethods(["fit", "predict"]), None],
+    }
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """Fit every modality's estimator, and learn how to combine them.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Training samples.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weight of each sample, for the estimators and for what is learned out of
+            fold. All estimators must take it.
+        groups : array-like of shape (n_samples,), default=None
+            For a `cv` that keeps groups together.
+
+        Returns
+        -------
+        self : object
+            Fitted fusion.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of its range, modalities or columns are not there, or an
+            estimator cannot be fitted; the message says of which modality.
+        """
+        reading = self._read(X, y, sample_weight)
+        weights = self._given_weights(len(reading.views))
+        stacking = self.combine == "stack"
+        learning = stacking or weights is None
+        fitted, held_out = self._fit_experts(
+            reading, groups, held_out=learning, calibrate=self._calibration()
+        )
+        final, scores, ratios = None, None, None
+        if held_out is not None:
+            share = reading.share[held_out.rows]
+            if not share.any():
+                raise ValueError("sample_weight is 0 for all samples that cv holds out.")
+            codes = reading.targets.codes[held_out.rows]
+            scores = [
+                self._score(held_out.responses[:, k], codes, share / share.sum())
+                for k in range(len(fitted))
+            ]
+            if stacking:
+                final = self._stacked(reading, held_out)
+            elif self.weighting == "ogr":
+                weights, ratios = self._by_ogr(reading, held_out, fitted)
+            else:
+                loss = self._loss(held_out.responses, codes, share / share.sum())
+                weights = on_simplex(loss, len(fitted))
+        self._keep(reading, fitted)
+        self._final, self._scores, self._ratios, self._weights = final, scores, ratios, weights
+        return self
+
+    def _given_weights(self, n_modalities: int) -> Floats | None:
+        """Return weights that need not be learned, None if they must be."""
+        by_name = isinstance(self.weighting, str)
+        if self.combine in ("stack", "vote") and by_name and self.weighting in OUT_OF_FOLD:
+            reason = "learns its own" if self.combine == "stack" else "has no probabilities"
+            raise ValueError(
+                f"weighting is {self.weighting!r} and combine is {self.combine!r}, which {reason}; "
+                'expected "uniform".'
+            )
+        if by_name:
+            uniform = self.weighting == "uniform"
+            return np.full(n_modalities, 1.0 / n_modalities) if uniform else None
+        if self.combine == "stack":
+            raise ValueError(
+                'weighting is an array and combine is "stack", which learns its own; expected '
+                '"uniform".'
+            )
+        weights = np.asarray(self.weighting, dtype=np.float64)
+        if weights.shape != (n_modalities,):
+            raise ValueError(
+                f"weighting has shape {weights.shape}; expected one number for each of the "
+                f"{n_modalities} modalities."
+            )
+        if not np.all(np.isfinite(weights) & (weights >= 0)) or not weights.any():
+            raise ValueError(
+                f"weighting is {weights.tolist()}; expected finite non-negative numbers, one of "
+                "them positive."
+            )
+        return weights / weights.sum()
+
+    def _stacked(self, reading: Reading, held_out: HeldOut) -> Any:
+        """Return the final estimator, fitted to what the experts say out of fold."""
+        final = self.final_estimator
+        if final is None:
+            final = RidgeCV() if reading.targets.classes is None else LogisticRegression()
+        return fit_weighted(
+            clone(final),
+            meta_features(held_out.responses),
+            reading.targets.given[held_out.rows],
+            None if reading.weights is None else reading.weights[held_out.rows],
+        )
+
+    def _by_ogr(
+        self, reading: Reading, held_out: HeldOut, fitted: list[Any]
+    ) -> tuple[Floats, Floats]:
+        """Return weights by the overfitting-to-generalisation ratio, and the ratios."""
+        training = np.stack(
+            [
+                response(estimator, part, reading.targets.classes)
+                for estimator, part in zip(fitted, reading.data, strict=True)
+            ],
+            axis=1,
+        )[held_out.rows]
+        codes = reading.targets.codes[held_out.rows]
+        share = reading.share[held_out.rows] / reading.share[held_out.rows].sum()
+        return ogr_weights(
+            self._losses(training, codes),
+            self._losses(held_out.responses, codes),
+            self._ignorant(codes, share),
+            share,
+        )
+
+    def _said(self, X: Any) -> Floats:
+        """Return what experts say, of shape (n_samples, n_modalities, n_outputs)."""
+        return self._responses(self._parts(X))
+
+    @property
+    def weights_(self) -> Floats:
+        return self._learned("_weights", 'combine is not "stack"')
+
+    @property
+    def final_estimator_(self) -> Any:
+        return self._learned("_final", 'combine is "stack"')
+
+    @property
+    def modality_scores_(self) -> dict[str, float]:
+        scores = self._learned("_scores", "something is learned out of fold")
+        return dict(zip(self.modality_names_, scores, strict=True))
+
+    @property
+    def ogr_(self) -> dict[str, float]:
+        ratios = self._learned("_ratios", 'weighting is "ogr"')
+        return dict(zip(self.modality_names_, ratios.tolist(), strict=True))
+
+    def _learned(self, attribute: str, when: str) -> Any:
+        hidden = attribute == "_weights" and getattr(self, "_final", None) is not None
+        value = None if hidden else getattr(self, attribute, None)
+        if value is None:
+            raise AttributeError(f"It is there after fit if {when}.")
+        return value
+
+    @abstractmethod
+    def _calibration(self) -> str | None:
+        """Return how probabilities are calibrated."""
+
+    @abstractmethod
+    def _score(self, responses: Floats, codes: NDArray[Any], share: Floats) -> float:
+        """Return the score of one expert's responses (n_samples, n_outputs)."""
+
+    @abstractmethod
+    def _loss(self, responses: Floats, codes: NDArray[Any], share: Floats) -> Any:
+        """Return the loss of the combination as a function of the weights."""
+
+    @abstractmethod
+    def _losses(self, responses: Floats, codes: NDArray[Any]) -> Floats:
+        """Return every expert's loss of every sample, of shape (n_samples, n_modalities)."""
+
+    @abstractmethod
+    def _ignorant(self, codes: NDArray[Any], share: Floats) -> float:
+        """Return the mean loss of the best constant response."""
+
+
+def meta_features(responses: Floats) -> Floats:
+    """Return responses side by side; one probability of two says it all."""
+    if responses.shape[2] == 2:
+        responses = responses[:, :, 1:]
+    return responses.reshape(len(responses), -1)
 
 
 def _has_probabilities(fusion: LateFusionClassifier) -> bool:
@@ -169,7 +363,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         self.n_jobs = n_jobs
 
     @available_if(_has_probabilities)
-    def predict_proba(self, X: Any) -> _Array:
+    def predict_proba(self, X: Any) -> Floats:
         """Return the probability of every class; not with "vote".
 
         Parameters
@@ -207,7 +401,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         chances = self._votes(X) if self.combine == "vote" else self.predict_proba(X)
         return self.classes_[chances.argmax(axis=1)]
 
-    def _votes(self, X: Any) -> _Array:
+    def _votes(self, X: Any) -> Floats:
         """Return the weight of the votes for each class, of shape (n_samples, n_classes)."""
         data = self._parts(X)
         votes = 0.0
@@ -223,18 +417,18 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
     def _calibration(self) -> str | None:
         return None if self.combine == "vote" and self.calibrate == "auto" else self.calibrate
 
-    def _score(self, responses: _Array, codes: NDArray[Any], share: _Array) -> float:
+    def _score(self, responses: Floats, codes: NDArray[Any], share: Floats) -> float:
         return float(share @ (responses.argmax(axis=1) == codes))
 
-    def _loss(self, responses: _Array, codes: NDArray[Any], share: _Array) -> Any:
+    def _loss(self, responses: Floats, codes: NDArray[Any], share: Floats) -> Any:
         of_combination = geometric_loss if self.combine == "product" else mixture_loss
         return of_combination(responses, codes, share)
 
-    def _losses(self, responses: _Array, codes: NDArray[Any]) -> _Array:
+    def _losses(self, responses: Floats, codes: NDArray[Any]) -> Floats:
         return -log_chances(responses[np.arange(len(codes)), :, codes])
 
-    def _ignorant(self, codes: NDArray[Any], share: _Array) -> float:
-        frequencies: _Array = np.bincount(codes, weights=share).astype(np.float64)
+    def _ignorant(self, codes: NDArray[Any], share: Floats) -> float:
+        frequencies: Floats = np.bincount(codes, weights=share).astype(np.float64)
         return -float(frequencies @ log_chances(frequencies))
 
 
@@ -342,7 +536,7 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
         self.cv = cv
         self.n_jobs = n_jobs
 
-    def predict(self, X: Any) -> _Array:
+    def predict(self, X: Any) -> Floats:
         """Return the prediction for each sample.
 
         Parameters
@@ -362,14 +556,14 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
     def _calibration(self) -> None:
         return None
 
-    def _score(self, responses: _Array, codes: NDArray[Any], share: _Array) -> float:
+    def _score(self, responses: Floats, codes: NDArray[Any], share: Floats) -> float:
         return 1.0 - float(squared_loss(responses[:, np.newaxis], codes, share)(np.ones(1))[0])
 
-    def _loss(self, responses: _Array, codes: NDArray[Any], share: _Array) -> Any:
+    def _loss(self, responses: Floats, codes: NDArray[Any], share: Floats) -> Any:
         return squared_loss(responses, codes, share)
 
-    def _losses(self, responses: _Array, codes: NDArray[Any]) -> _Array:
+    def _losses(self, responses: Floats, codes: NDArray[Any]) -> Floats:
         return (responses[:, :, 0] - codes[:, np.newaxis]) ** 2
 
-    def _ignorant(self, codes: NDArray[Any], share: _Array) -> float:
+    def _ignorant(self, codes: NDArray[Any], share: Floats) -> float:
         return float(share @ (codes - share @ codes) ** 2)

@@ -2,18 +2,373 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
-from sklearn.base import ClassifierMixin, RegressorMixin
+from scipy.special import expit, logsumexp, softmax
+from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.utils.validation import check_is_fitted
 
-from mkfusion.fusion._shift_base import ModalityShift
+from mkfusion._compat import HasMethods, Interval, Options
+from mkfusion._types import Floats
+from mkfusion.data import check_features, take_views
+from mkfusion.fusion._descent import descend
+from mkfusion.fusion._experts import Expert, calibration, default_estimator, fit_experts, response
+from mkfusion.fusion._features import Blocks, Entry, TransformerParameters, read_entries
+from mkfusion.fusion._inputs import (
+    about,
+    check_labels,
+    check_numbers,
+    check_weights,
+    read_again,
+    read_training,
+    split_samples,
+)
 
-__all__ = ["ModalityShiftClassifier", "ModalityShiftRegressor"]
 
-_Array = NDArray[np.float64]
+class Offset(NamedTuple):
+    """Gated linear offsets of several modalities, bounded together.
+
+    Attributes
+    ----------
+    coef : list of n_others ndarray of shape (width, n_outputs)
+    gate_coef : list of n_others ndarray of shape (width + n_outputs,)
+    gate_intercept : ndarray of shape (n_others,)
+    scale : float
+        Typical norm of the scores, by which gates see them.
+    bound : float
+        What the norm of an offset stays below.
+    """
+
+    coef: list[Floats]
+    gate_coef: list[Floats]
+    gate_intercept: Floats
+    scale: float
+    bound: float
+
+    def gates(self, blocks: Sequence[Any], scores: Floats) -> Floats:
+        """Return how far each modality's gate is open, of shape (n_samples, n_others)."""
+        opened = [
+            _gate_score(block, scores / self.scale, coef) + intercept
+            for block, coef, intercept in zip(
+                blocks, self.gate_coef, self.gate_intercept, strict=True
+            )
+        ]
+        return expit(np.array(opened).T.reshape(len(scores), len(opened)))
+
+    def __call__(self, blocks: Sequence[Any], scores: Floats) -> Floats:
+        """Return the offset of each score, of shape (n_samples, n_outputs)."""
+        opened = self.gates(blocks, scores)
+        free = np.zeros_like(scores)
+        for k, (block, coef) in enumerate(zip(blocks, self.coef, strict=True)):
+            free += opened[:, [k]] * np.asarray(block @ coef)
+        return _shrink(free, self.bound)[:, np.newaxis] * free
+
+
+def _gate_score(block: Any, scores: Floats, coef: Floats) -> Floats:
+    """Return the linear score of a gate that sees a modality's features and the scores."""
+    width = block.shape[1]
+    return np.asarray(block @ coef[:width]) + scores @ coef[width:]
+
+
+def _shrink(free: Floats, bound: float) -> Floats:
+    """Return the factors that make norms smaller than the bound: smooth, about 1 for small ones."""
+    return 1.0 / np.sqrt(1.0 + np.einsum("ic,ic->i", free, free) / bound**2)
+
+
+def fit_offset(
+    blocks: Sequence[Any],
+    scores: Floats,
+    target: NDArray[Any],
+    weights: Floats,
+    *,
+    several: bool,
+    max_shift: float,
+    alpha: float,
+    max_iter: int,
+    tol: float,
+) -> tuple[Offset, Floats]:
+    """Maximise the penalised likelihood of shifted scores.
+
+    Parameters
+    ----------
+    blocks : sequence of n_others arrays or sparse matrices of shape (n_samples, width)
+    scores : ndarray of shape (n_samples, n_outputs)
+        Out of fold: log-probabilities of the classes up to a constant, or predictions.
+    target : ndarray of shape (n_samples,)
+        Positions of classes, or numbers.
+    weights : ndarray of shape (n_samples,)
+    several : bool
+        Whether targets are classes.
+    max_shift : float
+        In units of the root mean square of the scores' norms around their mean.
+    alpha : float
+    max_iter : int
+    tol : float
+
+    Returns
+    -------
+    offset : Offset
+    path : ndarray of shape (n_iter + 1,)
+        The objective without offset and after every step; it never decreases.
+    """
+    share = weights / weights.sum()
+    ridge = alpha / weights.sum()
+    if several:
+        unit = 1.0
+    else:
+        # In units of what the primary modality leaves, alpha does not depend on those of y.
+        unit = float(np.sqrt(share @ (target - scores[:, 0]) ** 2)) or 1.0
+        target = target / unit
+        scores = scores / unit
+    spread = float(np.sqrt(share @ np.sum((scores - share @ scores) ** 2, axis=1)))
+    scale = spread or 1.0
+    bound = max_shift * scale
+    n_outputs = scores.shape[1]
+    widths = [block.shape[1] for block in blocks]
+    n_coef = sum(widths) * n_outputs
+    n_gate = sum(widths) + len(widths) * n_outputs
+    ends = np.cumsum([width * n_outputs for width in widths] + [w + n_outputs for w in widths])
+
+    def read(parameters: Floats) -> Offset:
+        pieces = np.split(parameters[: n_coef + n_gate], ends)[:-1]
+        coef = [
+            piece.reshape(width, n_outputs)
+            for piece, width in zip(pieces[: len(widths)], widths, strict=True)
+        ]
+        return Offset(coef, pieces[len(widths) :], parameters[n_coef + n_gate :], scale, bound)
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        offset = read(parameters)
+        opened = offset.gates(blocks, scores)
+        said = [np.asarray(b @ coef) for b, coef in zip(blocks, offset.coef, strict=True)]
+        free = sum((opened[:, [k]] * one for k, one in enumerate(said)), np.zeros_like(scores))
+        shrunk = _shrink(free, bound)[:, np.newaxis]
+        value, slope = _loss_of_scores(scores + shrunk * free, target, share, several)
+        # Through the bound, d(q h)/dh = q I - q^3 h h' / bound^2.
+        inner = np.einsum("ic,ic->i", slope, free)[:, np.newaxis]
+        slope = shrunk * slope - shrunk**3 * inner * free / bound**2
+        of_coef, of_gate, of_intercept = [], [], []
+        for k, block in enumerate(blocks):
+            of_coef.append(np.asarray(block.T @ (opened[:, [k]] * slope)).ravel())
+            through = np.einsum("ic,ic->i", slope, said[k]) * opened[:, k] * (1.0 - opened[:, k])
+            of_gate += [np.asarray(block.T @ through), through @ scores / scale]
+            of_intercept.append(through.sum())
+        gradient = np.concatenate([*of_coef, *of_gate, np.array(of_intercept)])
+        gradient[: n_coef + n_gate] += ridge * parameters[: n_coef + n_gate]
+        penalty = float(parameters[: n_coef + n_gate] @ parameters[: n_coef + n_gate])
+        return value + 0.5 * ridge * penalty, gradient
+
+    start = np.zeros(n_coef + n_gate + len(widths))
+    found, path = descend(loss, start, max_iter=max_iter, tol=tol)
+    offset = read(found)
+    return offset._replace(
+        coef=[coef * unit for coef in offset.coef], scale=scale * unit, bound=bound * unit
+    ), -path
+
+
+def _loss_of_scores(
+    scores: Floats, target: NDArray[Any], share: Floats, several: bool
+) -> tuple[float, Floats]:
+    """Return the mean log loss, or half the squared error, and its gradient in the scores."""
+    if not several:
+        residual = scores[:, 0] - target
+        return 0.5 * float(share @ residual**2), (share * residual)[:, np.newaxis]
+    right = scores[np.arange(len(target)), target]
+    slope = softmax(scores, axis=1)
+    slope[np.arange(len(target)), target] -= 1.0
+    return float(share @ (logsumexp(scores, axis=1) - right)), share[:, np.newaxis] * slope
+
+
+# A probability of 0 has no logarithm; a primary modality that is so sure can be shifted no more.
+_LEAST_CHANCE = 1e-6
+
+
+class ModalityShift(TransformerParameters):
+    """Correct what a primary modality says by the others."""
+
+    primary: str | None
+    estimator: Any
+    modalities: list[Any] | None
+    max_shift: float
+    alpha: float
+    cv: Any
+    max_iter: int
+    tol: float
+    n_jobs: int | None
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "primary": [str, None],
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "modalities": [list, None],
+        "max_shift": [Interval(Real, 0, None, closed="right")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "cv": ["cv_object"],
+        "calibrate": [Options(str, {"auto", "sigmoid", "isotonic"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "n_jobs": [Integral, None],
+    }
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """Fit the primary modality's estimator, and the offset to what it says out of fold.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Training samples.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weight of each sample, for the estimator, which must take it, and the
+            offset.
+        groups : array-like of shape (n_samples,), default=None
+            For a `cv` that keeps groups together.
+
+        Returns
+        -------
+        self : object
+            Fitted model.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of its range, modalities or columns are not there, or the
+            estimator cannot be fitted; the message says of which modality.
+        """
+        self._validate_params()
+        entries = None if self.modalities is None else read_entries(self.modalities)
+        if entries is not None:
+            self._validate_names([str(entry.name) for entry in entries])
+        pairs = None if entries is None else [(entry.name, entry.columns) for entry in entries]
+        X, views = read_training(X, pairs)
+        if entries is None:
+            entries = [Entry(view.name, None, view.columns) for view in views]
+        targets = check_labels(X, y) if is_classifier(self) else check_numbers(X, y)
+        weights = check_weights(sample_weight, X)
+        first = self._first(entries)
+        data = take_views(X, views)
+        # The offsets' features before the experts: what is wrong with them is known at once.
+        others = [k for k in range(len(views)) if k != first]
+        blocks = Blocks([entries[k] for k in others], scaled=True)
+        features = blocks.fit([data[k] for k in others], targets.given, weights)
+        expert = self._expert(entries[first], data[first], targets.classes)
+        splits = split_samples(self.cv, targets, groups)
+        (fitted,), held_out = fit_experts(
+            [expert], targets, weights, splits, held_out=True, n_jobs=self.n_jobs
+        )
+        assert held_out is not None
+        rows = held_out.rows
+        share = (np.ones(len(targets.given)) if weights is None else weights)[rows]
+        if not share.any():
+            raise ValueError("sample_weight is 0 for all samples that cv holds out.")
+        offset, path = fit_offset(
+            [block[rows] for block in features],
+            self._scores(held_out.responses[:, 0]),
+            targets.codes[rows],
+            share,
+            several=targets.classes is not None,
+            max_shift=self.max_shift,
+            alpha=self.alpha,
+            max_iter=self.max_iter,
+            tol=self.tol,
+        )
+        check_features(self, X, views, fitting=True)
+        self._views, self._first_view, self._others = views, first, others
+        self._blocks, self._offset = blocks, offset
+        self.estimator_ = fitted
+        self.primary_ = views[first].name
+        self.other_names_ = [views[k].name for k in others]
+        self.coef_ = dict(zip(self.other_names_, offset.coef, strict=True))
+        self.max_norm_ = offset.bound
+        self.objectives_ = path
+        self.n_iter_ = len(path) - 1
+        if targets.classes is not None:
+            self.classes_ = targets.classes
+        return self
+
+    def _first(self, entries: list[Entry]) -> int:
+        """Return which modality is primary."""
+        names = [entry.name for entry in entries]
+        if self.primary is None:
+            return 0
+        if self.primary not in names:
+            raise ValueError(
+                f"primary is {self.primary!r}; expected one of the modalities {names}."
+            )
+        return names.index(self.primary)
+
+    def _expert(self, entry: Entry, data: Any, classes: Any) -> Expert:
+        """Return what is to be fitted to the primary modality."""
+        with about(entry.name):
+            if entry.transformer is not None:
+                raise ValueError(
+                    "it is primary and has a transformer of its own; expected (name, columns), and "
+                    "a Pipeline of both as the estimator."
+                )
+            estimator = self.estimator
+            if estimator is None:
+                estimator = default_estimator(data, classes)
+            method = None
+            if classes is not None:
+                method = calibration(estimator, self.calibrate)
+            return Expert(entry.name, estimator, data, method)
+
+    def _scores(self, said: Floats) -> Floats:
+        """Return what can be shifted: predictions, or centred logarithms of probabilities."""
+        if said.shape[1] == 1:
+            return said
+        logs = np.log(np.maximum(said, _LEAST_CHANCE))
+        return logs - logs.mean(axis=1, keepdims=True)
+
+    def _read(self, X: Any) -> tuple[list[Any], Floats]:
+        """Return the other modalities' features, and the primary's scores."""
+        check_is_fitted(self)
+        data = read_again(self, X, self._views)
+        blocks = self._blocks.transform([data[k] for k in self._others])
+        with about(self.primary_):
+            said = response(
+                self.estimator_, data[self._first_view], getattr(self, "classes_", None)
+            )
+        return blocks, self._scores(said)
+
+    def shift(self, X: Any) -> Floats:
+        """Return what the other modalities add to the scores of the primary.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, 1)
+            Norms of rows are below `max_norm_`.
+        """
+        return self._offset(*self._read(X))
+
+    def gate(self, X: Any) -> Floats:
+        """Return how far the gates of the other modalities are open.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_others)
+            Between 0 and 1; in the order of `other_names_`.
+        """
+        return self._offset.gates(*self._read(X))
+
+    def _shifted(self, X: Any) -> Floats:
+        """Return shifted scores, of shape (n_samples, n_outputs)."""
+        blocks, scores = self._read(X)
+        return scores + self._offset(blocks, scores)
 
 
 class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
@@ -142,7 +497,7 @@ class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
         self.tol = tol
         self.n_jobs = n_jobs
 
-    def predict_proba(self, X: Any) -> _Array:
+    def predict_proba(self, X: Any) -> Floats:
         """Return the probability of every class.
 
         Parameters
@@ -282,7 +637,7 @@ class ModalityShiftRegressor(RegressorMixin, ModalityShift):
         self.tol = tol
         self.n_jobs = n_jobs
 
-    def predict(self, X: Any) -> _Array:
+    def predict(self, X: Any) -> Floats:
         """Return the prediction for each sample.
 
         Parameters

@@ -11,17 +11,9 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 from sklearn.exceptions import ConvergenceWarning
 
-__all__ = [
-    "geometric_loss",
-    "log_chances",
-    "mixture_loss",
-    "on_simplex",
-    "ogr_weights",
-    "squared_loss",
-]
+from mkfusion._types import Floats
 
-_Array = NDArray[np.float64]
-_Loss = Callable[[_Array], tuple[float, _Array]]
+_Loss = Callable[[Floats], tuple[float, Floats]]
 
 # Probabilities below it are taken for it: a certainty that is wrong costs 36 nats, not infinitely.
 _LEAST_CHANCE = float(np.finfo(np.float64).eps)
@@ -31,12 +23,12 @@ _GAP = 1e-6
 _NO_WEIGHT = 1e-8
 
 
-def log_chances(chances: _Array) -> _Array:
+def log_chances(chances: Floats) -> Floats:
     """Return finite logarithms of probabilities."""
     return np.log(np.maximum(chances, _LEAST_CHANCE))
 
 
-def mixture_loss(responses: _Array, codes: NDArray[np.intp], share: _Array) -> _Loss:
+def mixture_loss(responses: Floats, codes: NDArray[np.intp], share: Floats) -> _Loss:
     """Return the log loss of the weighted mean of probabilities, and its gradient.
 
     Parameters
@@ -48,19 +40,19 @@ def mixture_loss(responses: _Array, codes: NDArray[np.intp], share: _Array) -> _
     """
     right = np.maximum(responses[np.arange(len(codes)), :, codes], _LEAST_CHANCE)
 
-    def loss(weights: _Array) -> tuple[float, _Array]:
+    def loss(weights: Floats) -> tuple[float, Floats]:
         mixed = right @ weights
         return -float(share @ np.log(mixed)), -(share / mixed) @ right
 
     return loss
 
 
-def geometric_loss(responses: _Array, codes: NDArray[np.intp], share: _Array) -> _Loss:
+def geometric_loss(responses: Floats, codes: NDArray[np.intp], share: Floats) -> _Loss:
     """Return the log loss of the weighted geometric mean of probabilities, and its gradient."""
     logs = log_chances(responses)
     right = logs[np.arange(len(codes)), :, codes]
 
-    def loss(weights: _Array) -> tuple[float, _Array]:
+    def loss(weights: Floats) -> tuple[float, Floats]:
         mixed = np.einsum("ikc,k->ic", logs, weights)
         value = share @ (logsumexp(mixed, axis=1) - right @ weights)
         expected = np.einsum("ic,ikc->ik", softmax(mixed, axis=1), logs)
@@ -69,12 +61,12 @@ def geometric_loss(responses: _Array, codes: NDArray[np.intp], share: _Array) ->
     return loss
 
 
-def squared_loss(responses: _Array, y: _Array, share: _Array) -> _Loss:
+def squared_loss(responses: Floats, y: Floats, share: Floats) -> _Loss:
     """Return the squared error of the weighted mean of predictions over y's variance."""
     predicted = responses[:, :, 0]
     variance = share @ (y - share @ y) ** 2 or 1.0
 
-    def loss(weights: _Array) -> tuple[float, _Array]:
+    def loss(weights: Floats) -> tuple[float, Floats]:
         residual = predicted @ weights - y
         slope = 2.0 * (share * residual) @ predicted
         return float(share @ residual**2 / variance), slope / variance
@@ -82,7 +74,7 @@ def squared_loss(responses: _Array, y: _Array, share: _Array) -> _Loss:
     return loss
 
 
-def on_simplex(loss: _Loss, n_experts: int) -> _Array:
+def on_simplex(loss: _Loss, n_experts: int) -> Floats:
     """Minimise a convex loss over non-negative weights of sum 1.
 
     Starts at equal weights: experts that say the same keep the same weight.
@@ -131,8 +123,8 @@ def on_simplex(loss: _Loss, n_experts: int) -> _Array:
 
 
 def ogr_weights(
-    training: _Array, held_out: _Array, ignorant: float, share: _Array
-) -> tuple[_Array, _Array]:
+    training: Floats, held_out: Floats, ignorant: float, share: Floats
+) -> tuple[Floats, Floats]:
     """Return weights G_k / O_k^2 of sum 1, and the ratios O_k / G_k.
 
     Parameters

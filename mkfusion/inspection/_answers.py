@@ -13,18 +13,8 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = [
-    "RESPONSES",
-    "Answers",
-    "Score",
-    "as_scorer",
-    "label_of",
-    "respond",
-    "response_name",
-    "scored_answers",
-]
+from mkfusion._types import Floats
 
-Floats = NDArray[np.float64]
 Score = Callable[[Any, Any, Any], float]
 
 RESPONSES = ("decision_function", "predict_proba", "predict_log_proba", "predict")

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-__all__ = ["CoupledInformation", "couple", "mutual_information"]
-
-Floats = NDArray[np.float64]
+from mkfusion._types import Floats
 
 # Nats that the information may lie above its minimum.
 GAP = 1e-8

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import _num_samples, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
-__all__ = ["check_count", "check_groups", "check_level", "check_target"]
+from mkfusion._compat import num_samples
 
 
 def check_count(name: str, value: Any, least: int, most: int | None = None) -> None:
@@ -40,6 +40,6 @@ def check_target(y: Any, n_samples: int) -> NDArray[Any]:
     if y is None:
         raise ValueError("y is None; expected the target.")
     y = column_or_1d(y)
-    if _num_samples(y) != n_samples:
-        raise ValueError(f"y has {_num_samples(y)} samples; expected {n_samples}, as X has.")
+    if num_samples(y) != n_samples:
+        raise ValueError(f"y has {num_samples(y)} samples; expected {n_samples}, as X has.")
     return np.asarray(y)

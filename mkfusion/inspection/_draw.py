@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["axes_of", "draw_intervals"]
-
 
 def axes_of(ax: Any, who: str, height: float = 3.0) -> Any:
     """Return the axes to draw on, new ones for None.

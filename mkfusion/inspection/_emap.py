@@ -1,34 +1,78 @@
-"""What a fitted model would say without its interactions between modalities."""
+"""The picture of a model without its interactions."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.parallel import Parallel, delayed
 
-from mkfusion.inspection._additive import Projector, respond_in_batches
-from mkfusion.inspection._answers import (
-    as_scorer,
-    label_of,
-    response_name,
-    scored_answers,
-)
+from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._types import Floats, Indices
+from mkfusion.inspection._answers import as_scorer, label_of, respond, response_name, scored_answers
 from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
+from mkfusion.inspection._draw import axes_of
 from mkfusion.inspection._frames import as_frame
-from mkfusion.inspection._intervals import (
-    bootstrap_rows,
-    bootstrap_scores,
-    percentiles,
-)
+from mkfusion.inspection._intervals import bootstrap_rows, bootstrap_scores, percentiles
 from mkfusion.inspection._kernel_models import kernel_model
+from mkfusion.inspection._multilinear import assembled
 from mkfusion.inspection._samples import Parts
 
-__all__ = ["AdditiveProjection", "emap"]
 
-Floats = NDArray[np.float64]
+class Projector:
+    """Averages of a model over combinations of samples."""
+
+    def __init__(
+        self, estimator: Any, parts: Parts, name: str, batch_size: int, n_jobs: int | None
+    ) -> None:
+        self.estimator = estimator
+        self.parts = parts
+        self.name = name
+        self.batch_size = batch_size
+        self.n_jobs = n_jobs
+
+    def project(self, chosen: Indices, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        """Return the projection and the modalities' effects, with references from these samples."""
+        n_modalities = len(self.parts.names)
+        references = [chosen] * n_modalities
+        if n_modalities > 2:
+            references = [rng.permutation(chosen) for _ in range(n_modalities)]
+        means = np.stack([self._means(m, references) for m in range(n_modalities)])
+        return assembled(means, chosen)
+
+    def _means(self, m: int, references: Sequence[Indices]) -> Floats:
+        """Return each sample's mean response with the other modalities of all references."""
+        n, size = len(self.parts), len(references[0])
+
+        def responses(batch: slice) -> tuple[Indices, Floats]:
+            samples, which = np.divmod(np.arange(batch.start, batch.stop), size)
+            rows = [samples if k == m else one[which] for k, one in enumerate(references)]
+            rest = references[0][which]
+            return samples, respond(self.estimator, self.parts.mix(rows, rest), self.name)
+
+        total: Floats | None = None
+        for samples, values in Parallel(
+            n_jobs=self.n_jobs, prefer="threads", return_as="generator"
+        )(delayed(responses)(batch) for batch in gen_batches(n * size, self.batch_size)):
+            if total is None:
+                total = np.zeros((n, values.shape[1]))
+            np.add.at(total, samples, values)
+        assert total is not None
+        return total / size
+
+
+def respond_in_batches(estimator: Any, X: Any, name: str, batch_size: int) -> Floats:
+    n = num_samples(X)
+    return np.concatenate(
+        [
+            respond(estimator, safe_indexing(X, np.arange(batch.start, batch.stop)), name)
+            for batch in gen_batches(n, batch_size)
+        ]
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -320,3 +364,114 @@ def _explained(responses: Floats, projection: Floats) -> float:
     total = float(((responses - responses.mean(axis=0)) ** 2).mean())
     left = float(((responses - projection) ** 2).mean())
     return 1.0 - left / total if total > 0.0 else 1.0
+
+
+class EmapDisplay:
+    """What a model says against what it would say without interactions.
+
+    Samples on the diagonal need no interactions between modalities.
+
+    Parameters
+    ----------
+    projection : AdditiveProjection
+        Outcome of :func:`emap`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What was drawn on.
+    figure_ : matplotlib Figure
+        What that is part of.
+
+    See Also
+    --------
+    emap : The numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from mkfusion.inspection import EmapDisplay
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 5)
+    >>> y = X[:, 0] ^ X[:, 1]
+    >>> model = DecisionTreeClassifier(random_state=0).fit(X, y)
+    >>> parts = [("a", [0]), ("b", [1])]
+    >>> display = EmapDisplay.from_estimator(model, X, y, modalities=parts, random_state=0)
+    >>> display.ax_.get_xlabel()
+    'predict_proba without interactions'
+    """
+
+    def __init__(self, projection: AdditiveProjection) -> None:
+        self.projection = projection
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any = None, *, ax: Any = None, **options: Any
+    ) -> Self:
+        """Project a fitted model, and draw it.
+
+        Parameters
+        ----------
+        estimator : fitted classifier or regressor
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,), default=None
+            Target.
+        ax : matplotlib Axes, default=None
+            What to draw on; None is a new figure.
+        **options : dict
+            Further arguments of :func:`emap`.
+
+        Returns
+        -------
+        EmapDisplay
+        """
+        return cls(emap(estimator, X, y, **options)).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the samples.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            What to draw on; None is a new figure.
+
+        Returns
+        -------
+        EmapDisplay
+        """
+        ax = axes_of(ax, "EmapDisplay", 5.0)
+        found = self.projection
+        both = [found.projection, found.responses]
+        if found.responses.shape[1] == 2 and found.response_method != "decision_function":
+            both = [values[:, 1:] for values in both]  # the other column says the same
+        x, y = both
+        ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+        ax.plot(ends, ends, color="grey", lw=1, zorder=0)
+        if found.y is None or found.response_method == "predict":
+            ax.scatter(x, y, s=12, alpha=0.6)
+        else:
+            classes = np.unique(found.y)
+            for k, label in enumerate(classes):
+                if x.shape[1] == 1:  # two classes
+                    some, column = found.y == label, 0
+                    text = str(label)
+                else:
+                    some, column = slice(None), k
+                    text = f"response for {label}"
+                ax.scatter(x[some, column], y[some, column], s=12, alpha=0.6, label=text)
+            ax.legend(fontsize="small")
+        ax.set(
+            xlabel=f"{found.response_method} without interactions",
+            ylabel=f"{found.response_method} of the model",
+        )
+        if found.scores:
+            low, high = found.gap_interval
+            ax.set_title(
+                f"{found.scoring} {found.scores['projection']:.3f} without, "
+                f"{found.scores['model']:.3f} with interactions\n"
+                f"gap {found.gap:.3f} [{low:.3f}, {high:.3f}]",
+                fontsize="medium",
+            )
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["as_frame"]
-
 
 def as_frame(columns: Mapping[str, Any], index: Sequence[Any], name: str) -> Any:
     """Return a pandas DataFrame.

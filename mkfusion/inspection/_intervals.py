@@ -20,23 +20,13 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import check_random_state
 
+from mkfusion._types import Floats, Indices
 from mkfusion.inspection._answers import Answers, Score
-
-__all__ = [
-    "bootstrap_rows",
-    "bootstrap_scores",
-    "corrected_interval",
-    "percentiles",
-    "splits_of",
-]
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 
 def bootstrap_rows(
-    n_samples: int, n_bootstraps: int, groups: Rows | None, random_state: Any
-) -> Iterator[Rows]:
+    n_samples: int, n_bootstraps: int, groups: Indices | None, random_state: Any
+) -> Iterator[Indices]:
     """Yield samples drawn with replacement, by whole groups where there are some.
 
     Parameters
@@ -67,7 +57,7 @@ def bootstrap_scores(
     scorer: Score,
     answers: Answers,
     y: NDArray[Any],
-    draws: Sequence[Rows],
+    draws: Sequence[Indices],
 ) -> Floats:
     """Score answers on draws of the samples.
 
@@ -99,7 +89,7 @@ def bootstrap_scores(
     return np.array([_quiet_score(scorer, answers, rows, y) for rows in draws])
 
 
-def _quiet_score(scorer: Score, answers: Answers, rows: Rows, y: NDArray[Any]) -> float:
+def _quiet_score(scorer: Score, answers: Answers, rows: Indices, y: NDArray[Any]) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         try:
@@ -159,8 +149,13 @@ def corrected_interval(
 
 
 def splits_of(
-    estimator: Any, cv: Any, n_samples: int, y: NDArray[Any], groups: Rows | None, random_state: Any
-) -> list[tuple[Rows, Rows]]:
+    estimator: Any,
+    cv: Any,
+    n_samples: int,
+    y: NDArray[Any],
+    groups: Indices | None,
+    random_state: Any,
+) -> list[tuple[Indices, Indices]]:
     """Return the same folds for all that is compared.
 
     Parameters

@@ -7,20 +7,16 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 
+from mkfusion._compat import safe_indexing
+from mkfusion._types import Floats, Indices
+from mkfusion.data import Columns, column_names, resolve_columns
 from mkfusion.inspection._answers import respond
 from mkfusion.inspection._multilinear import Block, Respond, agree, is_multiaffine, project_blocks
 from mkfusion.inspection._samples import Parts, as_list
-from mkfusion.kernels import ColumnKernelizer, InteractionKernels, KernelStack
-from mkfusion.kernels.kernelizer._columns import Columns, column_names, resolve_columns
-
-__all__ = ["KernelModel", "kernel_model"]
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from mkfusion.kernels import ColumnKernelizer, InteractionKernels
+from mkfusion.stack import KernelStack
 
 # Combinations of samples to check a model at.
 _N_CHECKS = 128
@@ -48,7 +44,7 @@ class KernelModel(NamedTuple):
     owners: list[int]
     parts: Parts
 
-    def project(self, chosen: Rows, batch_size: int) -> tuple[Floats, Floats]:
+    def project(self, chosen: Indices, batch_size: int) -> tuple[Floats, Floats]:
         """Return the projection and the modalities' effects, with references from these samples."""
         n_values = sum(one.size for one in self.block(np.zeros(1, dtype=np.intp)))
         size = min(batch_size, max(1, _MOST_VALUES // n_values))
@@ -108,8 +104,8 @@ def kernel_model(estimator: Any, parts: Parts, name: str) -> KernelModel | None:
     ]
     pieces = list(dict.fromkeys(piece for term in terms for piece in term))
 
-    def block(rows: Rows) -> list[Floats]:
-        stack = kernelizer.transform(_safe_indexing(parts.X, rows)).materialize()
+    def block(rows: Indices) -> list[Floats]:
+        stack = kernelizer.transform(safe_indexing(parts.X, rows)).materialize()
         grams = [np.asarray(stack.gram(k), dtype=np.float64) for k in range(len(homes))]
         return [reduce(np.multiply, [grams[k] for k in piece]) for piece in pieces]
 

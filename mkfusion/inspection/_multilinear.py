@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-__all__ = [
-    "Block",
-    "Respond",
-    "agree",
-    "assembled",
-    "is_multiaffine",
-    "project_blocks",
-    "project_kernels",
-]
+from mkfusion._types import Floats, Indices
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 # From kernels of shape (n_rows, n_train) each to responses (n_rows, n_outputs).
 Respond = Callable[[list[Floats]], Floats]
 # From rows to their kernels with the training samples.
-Block = Callable[[Rows], list[Floats]]
+Block = Callable[[Indices], list[Floats]]
 
 # What rounding may do to responses: shares of their range, and of their size.
 _SAME = 1e-6
@@ -56,7 +45,7 @@ def project_kernels(
         What each modality contributes to the projection, of mean zero over the samples.
     """
 
-    def block(rows: Rows) -> list[Floats]:
+    def block(rows: Indices) -> list[Floats]:
         return [gram[rows] for gram in grams]
 
     every = np.arange(len(grams[0]))
@@ -69,7 +58,7 @@ def project_blocks(
     n: int,
     owners: Sequence[int],
     n_modalities: int,
-    chosen: Rows,
+    chosen: Indices,
     batch_size: int,
 ) -> tuple[Floats, Floats]:
     """Do the same with references from the chosen rows, and kernels of some rows at a time."""
@@ -82,7 +71,7 @@ def project_blocks(
     return assembled(np.concatenate(parts, axis=1), chosen)
 
 
-def assembled(means: Floats, chosen: Rows) -> tuple[Floats, Floats]:
+def assembled(means: Floats, chosen: Indices) -> tuple[Floats, Floats]:
     """Return projection and effects.
 
     Parameters
@@ -142,7 +131,7 @@ def agree(responses: Floats, others: Floats) -> bool:
     return bool(np.abs(responses - others).max() <= allowed)
 
 
-def _mean_rows(block: Block, chosen: Rows, batch_size: int) -> list[Floats]:
+def _mean_rows(block: Block, chosen: Indices, batch_size: int) -> list[Floats]:
     """Return the mean row (1, n_train) of each kernel over these samples."""
     sums: list[Floats] = []
     for batch in gen_batches(len(chosen), batch_size):

@@ -6,18 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csc_array, hstack, issparse
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples
 
-from mkfusion._views import resolve_views
-from mkfusion.kernels.kernelizer._columns import as_table
-from mkfusion.modalities import Modalities
-
-__all__ = ["Parts", "as_list"]
-
-Rows = NDArray[np.intp]
+from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._types import Indices
+from mkfusion.data import Modalities, as_table, resolve_views
 
 
 class Parts:
@@ -55,9 +48,9 @@ class Parts:
             )
 
     def __len__(self) -> int:
-        return int(_num_samples(self.X))
+        return int(num_samples(self.X))
 
-    def mix(self, rows: Sequence[Rows], rest: Rows) -> Any:
+    def mix(self, rows: Sequence[Indices], rest: Indices) -> Any:
         """Return samples made of the modalities of several samples each.
 
         Parameters
@@ -78,7 +71,7 @@ class Parts:
                 {
                     name: None
                     if X[name] is None
-                    else _safe_indexing(X[name], source.get(name, rest))
+                    else safe_indexing(X[name], source.get(name, rest))
                     for name in X.names
                 }
             )
@@ -93,7 +86,7 @@ class Parts:
                 mixed[:, places] = X[np.ix_(some, places)]
         return mixed
 
-    def _mixed_sparse(self, rows: Sequence[Rows], rest: Rows) -> Any:
+    def _mixed_sparse(self, rows: Sequence[Indices], rest: Indices) -> Any:
         columns: Any = csc_array(self.X)
         others = self.others()
         blocks = [columns[:, j].tocsr()[some] for j, some in zip(self.places, rows, strict=True)]

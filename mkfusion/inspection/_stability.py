@@ -1,27 +1,24 @@
-"""Kernel weights, and how far to trust them."""
+"""The picture of kernel weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_random_state, get_tags
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _num_samples
 
+from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._types import Floats, Indices
 from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
+from mkfusion.inspection._draw import axes_of, draw_intervals
 from mkfusion.inspection._frames import as_frame
 from mkfusion.inspection._intervals import bootstrap_rows, percentiles
-from mkfusion.kernels import KernelStack
-
-__all__ = ["WeightStability", "weight_stability"]
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from mkfusion.stack import KernelStack
 
 # A weight that is a smaller share of the largest one is none.
 _SELECTED = 1e-6
@@ -173,7 +170,7 @@ def weight_stability(
     pairwise = isinstance(X, KernelStack) or get_tags(estimator).input_tags.pairwise
     if pairwise and isinstance(X, list | tuple):
         X = KernelStack(X)
-    n = _num_samples(X)
+    n = num_samples(X)
     target = check_target(y, n)
     codes = check_groups(groups, n)
     names, weights = _fitted_weights(estimator, X, target, None, pairwise)
@@ -201,8 +198,8 @@ def weight_stability(
 
 
 def _draws(
-    n: int, count: int, groups: Rows | None, y: NDArray[Any], classes: bool, random_state: Any
-) -> list[Rows]:
+    n: int, count: int, groups: Indices | None, y: NDArray[Any], classes: bool, random_state: Any
+) -> list[Indices]:
     rng = check_random_state(random_state)
     n_classes = len(np.unique(y)) if classes else 1
     draws = []
@@ -220,10 +217,10 @@ def _draws(
 
 
 def _fitted_weights(
-    estimator: Any, X: Any, y: NDArray[Any], rows: Rows | None, pairwise: bool
+    estimator: Any, X: Any, y: NDArray[Any], rows: Indices | None, pairwise: bool
 ) -> tuple[list[str], Floats]:
     if rows is not None:
-        X = X[np.ix_(rows, rows)] if pairwise else _safe_indexing(X, rows)
+        X = X[np.ix_(rows, rows)] if pairwise else safe_indexing(X, rows)
         y = y[rows]
     fitted = clone(estimator).fit(X, y)
     fitted = getattr(fitted, "best_estimator_", fitted)
@@ -241,3 +238,86 @@ def _fitted_weights(
         f"{type(estimator).__name__} has no weights_ and kernel_names_ after fit; expected an "
         "estimator that weights kernels, or a pipeline with such a step."
     )
+
+
+class WeightStabilityDisplay:
+    """Kernel weights, with intervals and how often each kernel is selected.
+
+    Parameters
+    ----------
+    stability : WeightStability
+        Outcome of :func:`weight_stability`.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What was drawn on.
+    figure_ : matplotlib Figure
+        What that is part of.
+
+    See Also
+    --------
+    weight_stability : The numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import MKLClassifier
+    >>> from mkfusion.inspection import WeightStabilityDisplay
+    >>> X = np.random.default_rng(0).normal(size=(60, 2))
+    >>> grams = np.stack([np.outer(x, x) for x in X.T], axis=-1)
+    >>> display = WeightStabilityDisplay.from_estimator(
+    ...     MKLClassifier(), grams, X[:, 0] > 0, n_bootstraps=20, random_state=0
+    ... )
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()]
+    ['kernel0', 'kernel1']
+    """
+
+    def __init__(self, stability: WeightStability) -> None:
+        self.stability = stability
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any, *, ax: Any = None, **options: Any
+    ) -> Self:
+        """Bootstrap the weights, and draw them.
+
+        Parameters
+        ----------
+        estimator : estimator
+            That weights kernels.
+        X : Modalities, KernelStack, ndarray, sparse matrix or DataFrame of shape (n_samples, ...)
+            Training samples.
+        y : array-like of shape (n_samples,)
+            Target.
+        ax : matplotlib Axes, default=None
+            What to draw on; None is a new figure.
+        **options : dict
+            Further arguments of :func:`weight_stability`.
+
+        Returns
+        -------
+        WeightStabilityDisplay
+        """
+        return cls(weight_stability(estimator, X, y, **options)).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the weights.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            What to draw on; None is a new figure.
+
+        Returns
+        -------
+        WeightStabilityDisplay
+        """
+        found = self.stability
+        ax = axes_of(ax, "WeightStabilityDisplay", 1.2 + 0.35 * len(found.kernel_names))
+        draw_intervals(ax, found.kernel_names, found.weights, found.intervals, "kernel weight")
+        for k, share in enumerate(found.selection_frequencies):
+            ax.annotate(f"{share:.0%}", (1.01, k), xycoords=("axes fraction", "data"), va="center")
+        ax.set_title("right: share of draws with any weight", fontsize="medium", loc="right")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,7 +1,8 @@
 """Similarities between samples, and the stack that several of them make."""
 
-from mkfusion.kernels._bank import RBFBank
-from mkfusion.kernels._feature_kernels import (
+from mkfusion.kernels._adapters import PipelineKernel, join_input_tags, takes_table
+from mkfusion.kernels._precomputed import PrecomputedKernel
+from mkfusion.kernels._rows import (
     ChiSquaredKernel,
     CosineKernel,
     LaplacianKernel,
@@ -9,39 +10,49 @@ from mkfusion.kernels._feature_kernels import (
     PolynomialKernel,
     RBFKernel,
 )
-from mkfusion.kernels._precomputed import PrecomputedKernel
-from mkfusion.kernels.algebra._composite import CompositeKernel
-from mkfusion.kernels.algebra._interactions import InteractionKernels, interaction_kernels
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
-from mkfusion.kernels.kernelizer._kernelizer import Kernelizer
+from mkfusion.kernels.kernelizer._composite import CompositeKernel
+from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
+from mkfusion.kernels.kernelizer._interactions import InteractionKernels, interaction_kernels
+from mkfusion.kernels.kernelizer._kernelizer import Entry, Kernelizer
+from mkfusion.kernels.kernelizer._missing import Marginaliser
+from mkfusion.kernels.kernelizer._normalize import CosineNormalization
+from mkfusion.kernels.kernelizer._nystroem import NystroemKernels
+from mkfusion.kernels.kernelizer._rbf_bank import RBFBank
 from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel, SoftDTWKernel
 from mkfusion.kernels.signals._covariance import CovarianceKernel
 from mkfusion.kernels.signals._cross_correlation import CrossCorrelationKernel
 from mkfusion.kernels.signals._spectra import CoherenceKernel, PowerSpectrumKernel
-from mkfusion.kernels.stack._low_rank import NystroemKernels
-from mkfusion.kernels.stack._stack import KernelStack
 from mkfusion.kernels.strings._strings import SpectrumKernel, WeightedDegreeKernel
-from mkfusion.kernels.tables._categories import FrequencyKernel, OverlapKernel
-from mkfusion.kernels.tables._tables import ClinicalKernel
+from mkfusion.kernels.tables._tables import ClinicalKernel, FrequencyKernel, OverlapKernel
+from mkfusion.kernels.tables._variables import Cells, Graded, Nominal
 
 __all__ = [
+    "Cells",
     "ChiSquaredKernel",
     "ClinicalKernel",
     "CoherenceKernel",
     "ColumnKernelizer",
     "CompositeKernel",
     "CosineKernel",
+    "CosineNormalization",
     "CovarianceKernel",
     "CrossCorrelationKernel",
+    "Entry",
+    "FittedKernel",
     "FrequencyKernel",
     "GlobalAlignmentKernel",
+    "Graded",
     "InteractionKernels",
-    "KernelStack",
+    "KernelView",
     "Kernelizer",
     "LaplacianKernel",
     "LinearKernel",
+    "Marginaliser",
+    "Nominal",
     "NystroemKernels",
     "OverlapKernel",
+    "PipelineKernel",
     "PolynomialKernel",
     "PowerSpectrumKernel",
     "PrecomputedKernel",
@@ -51,4 +62,6 @@ __all__ = [
     "SpectrumKernel",
     "WeightedDegreeKernel",
     "interaction_kernels",
+    "join_input_tags",
+    "takes_table",
 ]

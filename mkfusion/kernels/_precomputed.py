@@ -12,13 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from mkfusion.kernels._base import Kernel
-from mkfusion.kernels._psd import ProjectedKernel
-from mkfusion.kernels.stack._gram_checks import GRAM_RTOL
-from mkfusion.kernels.stack._mapped_view import place_in_file, reopen
-from mkfusion.kernels.stack._storage import FloatArray, IndexArray
-
-__all__ = ["PrecomputedKernel"]
+from mkfusion._types import FloatArray, Indices
+from mkfusion.kernels._kernel import Kernel
+from mkfusion.kernels._projected import ProjectedKernel
+from mkfusion.stack import GRAM_RTOL, place_in_file, reopen
 
 _TILE = 512
 _MAX_SHOWN = 5
@@ -189,7 +186,7 @@ class Rows:
         What the values are returned in: float32 or float64.
     """
 
-    def __init__(self, positions: IndexArray, dtype: np.dtype[Any]) -> None:
+    def __init__(self, positions: Indices, dtype: np.dtype[Any]) -> None:
         self.positions = positions
         self.dtype = dtype
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
-from mkfusion.kernels import KernelStack
-from mkfusion.kernels.kernelizer._evaluation import BLOCK_BYTES, row_batches
-
-Floats = NDArray[np.float64]
+from mkfusion._types import Floats
+from mkfusion.stack import BLOCK_BYTES, KernelStack, row_batches
 
 # A centred kernel whose norm is below so many roundings of the kernel's own is a constant.
 _CONSTANT = 64.0

@@ -5,23 +5,19 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, Options
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion.kernels.stack._stack_inputs import prediction_stack, remember_input
+from mkfusion._compat import Interval, Options
 from mkfusion.mkl._validation import Training
-
-if TYPE_CHECKING:
-    from mkfusion.solvers import Loss, MKLResult
-
-__all__ = ["BaseMKL"]
+from mkfusion.solvers import Loss, MKLResult, one_blas_thread, solve_mkl
+from mkfusion.stack import prediction_stack, remember_input
 
 _TINY = float(np.finfo(float).tiny)
 
@@ -72,9 +68,6 @@ class BaseMKL(BaseEstimator, ABC):
 
     def _solve(self, training: Training) -> list[MKLResult]:
         """Solve each group of tasks that shares weights."""
-        # Imported where it is needed: it brings Numba with it.
-        from mkfusion.solvers import one_blas_thread, solve_mkl
-
         with one_blas_thread():
             return list(
                 Parallel(n_jobs=getattr(self, "n_jobs", None), prefer="threads")(

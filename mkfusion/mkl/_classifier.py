@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils._param_validation import Interval, Options
 
-from mkfusion.kernels.stack._stack_inputs import training_stack
+from mkfusion._compat import Interval, Options
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._validation import (
     Training,
@@ -18,11 +17,8 @@ from mkfusion.mkl._validation import (
     checked,
     class_weights,
 )
-
-if TYPE_CHECKING:
-    from mkfusion.solvers import Loss, MKLResult
-
-__all__ = ["MKLClassifier"]
+from mkfusion.solvers import Hinge, Loss, MKLResult
+from mkfusion.stack import training_stack
 
 
 class MKLClassifier(ClassifierMixin, BaseMKL):
@@ -189,7 +185,6 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         return self._fit(X, y, sample_weight)
 
     def _loss(self) -> Loss:
-        from mkfusion.solvers import Hinge
 
         return Hinge()
 

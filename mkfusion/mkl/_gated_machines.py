@@ -9,18 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 
-from mkfusion.kernels.stack._storage import FloatArray, Storage
+from mkfusion._types import FloatArray, Floats, Indices
 from mkfusion.mkl._gating import gates, slope_in_scores
-from mkfusion.solvers import Hinge
-from mkfusion.solvers._rows import WholeRows
-
-__all__ = ["Descent", "GatedMachines", "Solution"]
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from mkfusion.solvers import Hinge, WholeRows
+from mkfusion.stack import Storage
 
 # Shares of the tolerance: the gap of the machines, whose error must drown neither the slope nor
 # what a step gains; and what a step must gain, relative to the objective at uniform gates.

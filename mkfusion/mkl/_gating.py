@@ -6,18 +6,12 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular, svd
 from scipy.special import expit, softmax
 from sklearn.utils.extmath import svd_flip
 
-from mkfusion.kernels import KernelStack
-from mkfusion.kernels.stack._stack_arguments import kernel_indices
-
-__all__ = ["GatingFeatures", "gates", "kernels_of", "learn_features", "slope_in_scores"]
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from mkfusion._types import Floats, Indices
+from mkfusion.stack import KernelStack, kernel_indices
 
 # Training samples that gating features are expanded in: many times the components that a gate has
 # a use for, and few enough for prediction to stay cheap.

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
-from sklearn.utils._param_validation import Interval
 
-from mkfusion.kernels.stack._stack_inputs import training_stack
+from mkfusion._compat import Interval
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._validation import Training, checked, sample_weights
-
-if TYPE_CHECKING:
-    from mkfusion.solvers import Loss
-
-__all__ = ["MKLNoveltyDetector"]
+from mkfusion.solvers import Loss, OneClass
+from mkfusion.stack import training_stack
 
 
 class MKLNoveltyDetector(OutlierMixin, BaseMKL):
@@ -203,7 +199,6 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         return np.where(self.decision_function(X) < 0.0, -1, 1)
 
     def _loss(self) -> Loss:
-        from mkfusion.solvers import OneClass
 
         return OneClass(float(self.nu))
 

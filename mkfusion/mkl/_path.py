@@ -10,8 +10,7 @@ from sklearn.base import clone
 
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._classifier import MKLClassifier
-
-__all__ = ["mkl_path"]
+from mkfusion.solvers import Setting, solve_path
 
 
 def mkl_path(
@@ -75,8 +74,6 @@ def mkl_path(
     models = [clone(template).set_params(**{name: value}) for value in values]
     for model in models:
         model._validate_params()
-    # Imported where it is needed: it brings Numba with it.
-    from mkfusion.solvers import Setting, solve_path
 
     training = models[0]._prepare(X, y, sample_weight)
     paths = []

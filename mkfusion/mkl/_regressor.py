@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from mkfusion.kernels.stack._stack_inputs import training_stack
+from mkfusion._compat import Interval, StrOptions
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._validation import (
     Training,
@@ -18,11 +17,8 @@ from mkfusion.mkl._validation import (
     checked,
     sample_weights,
 )
-
-if TYPE_CHECKING:
-    from mkfusion.solvers import Loss
-
-__all__ = ["MKLRegressor"]
+from mkfusion.solvers import Loss, Squared, Tube
+from mkfusion.stack import training_stack
 
 
 class MKLRegressor(RegressorMixin, BaseMKL):
@@ -192,7 +188,6 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         return self._decisions(X)[:, 0]
 
     def _loss(self) -> Loss:
-        from mkfusion.solvers import Squared, Tube
 
         return Squared() if self.loss == "squared_error" else Tube(float(self.epsilon))
 

@@ -7,24 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import compute_class_weight
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    _check_y,
-    check_consistent_length,
-)
+from sklearn.utils.validation import check_consistent_length
 
-from mkfusion._targets import read_labels
-from mkfusion.kernels import KernelStack
-
-__all__ = [
-    "IN_MEMORY_BYTES",
-    "Training",
-    "check_labels",
-    "check_numbers",
-    "checked",
-    "class_weights",
-    "sample_weights",
-]
+from mkfusion._compat import check_sample_weight, check_y
+from mkfusion.data import read_labels
+from mkfusion.solvers import MANY_KERNELS, one_blas_thread
+from mkfusion.stack import KernelStack
 
 # Kernels on demand are computed once and kept if they are not larger than this.
 IN_MEMORY_BYTES = 2**31
@@ -56,8 +44,6 @@ class Training(NamedTuple):
 
 def checked(stack: KernelStack) -> KernelStack:
     """Return Gram matrices that were checked, in memory unless they are very large."""
-    from mkfusion.solvers import MANY_KERNELS, one_blas_thread
-
     if stack.shape[2] <= MANY_KERNELS and _belongs_in_memory(stack):
         # The solver reads rows of these many times; of more kernels it sees a few whole passes.
         stack = stack.materialize()
@@ -84,7 +70,7 @@ def check_numbers(X: KernelStack, y: Any) -> NDArray[np.float64]:
     """Return the targets (n,) of a regression."""
     if y is None:
         raise ValueError("y: expected numbers; requires y to be passed, but the target y is None.")
-    y = _check_y(y, y_numeric=True).astype(np.float64)
+    y = check_y(y, y_numeric=True).astype(np.float64)
     check_consistent_length(X, y)
     return y
 
@@ -92,7 +78,7 @@ def check_numbers(X: KernelStack, y: Any) -> NDArray[np.float64]:
 def sample_weights(sample_weight: Any, X: KernelStack) -> NDArray[np.float64]:
     """Return the weight (n,) of each sample, at least one of them positive."""
     try:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights = check_sample_weight(sample_weight, X, dtype=np.float64)
     except ValueError as error:
         raise ValueError(f"sample_weight is not one weight for each sample: {error}") from error
     if (weights < 0).any():

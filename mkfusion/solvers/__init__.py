@@ -4,19 +4,23 @@ Importing this package imports Numba; nothing is compiled before the first solve
 """
 
 from mkfusion.solvers._blas import one_blas_thread
+from mkfusion.solvers._hard_margin import HardMargin
 from mkfusion.solvers._losses import Hinge, Loss, OneClass, Squared, Tube
 from mkfusion.solvers._mkl import MANY_KERNELS, Setting, solve_mkl, solve_path
+from mkfusion.solvers._rows import WholeRows
 from mkfusion.solvers._types import MKLResult
 
 __all__ = [
-    "MANY_KERNELS",
+    "HardMargin",
     "Hinge",
     "Loss",
+    "MANY_KERNELS",
     "MKLResult",
     "OneClass",
     "Setting",
     "Squared",
     "Tube",
+    "WholeRows",
     "one_blas_thread",
     "solve_mkl",
     "solve_path",

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 
-from ._losses import Loss
-from ._rows import CompositeRows
-from ._svm import ridged_cholesky
-from ._types import Floats, Indices, Stack
-from ._weights import Regulariser
+from mkfusion._types import Floats, Indices
+from mkfusion.solvers._losses import Loss
+from mkfusion.solvers._rows import CompositeRows
+from mkfusion.solvers._svm import ridged_cholesky
+from mkfusion.solvers._types import Stack
+from mkfusion.solvers._weights import Regulariser
 
 # Changes of the gradient that are remembered.
 _SECANTS = 10

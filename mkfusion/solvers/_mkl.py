@@ -14,13 +14,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._blas import one_blas_thread
-from ._losses import Hinge, Loss
-from ._machines import Certificate, Machines
-from ._many import Report, solve_by_columns, solve_by_passes
-from ._samples import MANY_SAMPLES, solve_by_samples
-from ._types import Floats, Indices, MKLResult, Stack
-from ._weights import Regulariser
+from mkfusion._types import Floats, Indices
+from mkfusion.solvers._blas import one_blas_thread
+from mkfusion.solvers._losses import Hinge, Loss
+from mkfusion.solvers._machines import Certificate, Machines
+from mkfusion.solvers._many import (
+    MANY_SAMPLES,
+    Report,
+    solve_by_columns,
+    solve_by_passes,
+    solve_by_samples,
+)
+from mkfusion.solvers._types import MKLResult, Stack
+from mkfusion.solvers._weights import Regulariser
 
 # Share of the tolerance that the support vector machines may use up; the rest is for the weights.
 _SVM_SHARE = 0.4

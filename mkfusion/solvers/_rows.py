@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from mkfusion._types import Floats, Indices
 
 # Below this many numbers in the stack one call that combines every row beats several that
 # combine some.

@@ -23,7 +23,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from mkfusion._types import Floats
 
 CONVERGED, NEEDS_ROW, OUT_OF_ITERATIONS = range(3)
 

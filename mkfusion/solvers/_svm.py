@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from ._rows import CompositeRows, WholeRows
-from ._smo import NEEDS_ROW, smo
-
-Floats = NDArray[np.float64]
+from mkfusion._types import Floats
+from mkfusion.solvers._rows import CompositeRows, WholeRows
+from mkfusion.solvers._smo import NEEDS_ROW, smo
 
 # KKT violations to stop SMO at: the first one, and how much it falls at least and at most.
 _FIRST_VIOLATION = 0.5

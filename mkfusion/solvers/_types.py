@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ._rows import RowSource
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from mkfusion._types import Floats, Indices
+from mkfusion.solvers._rows import RowSource
 
 
 class Stack(RowSource, Protocol):

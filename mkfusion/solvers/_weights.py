@@ -14,9 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ._smo import smo
-
-Floats = NDArray[np.float64]
+from mkfusion._types import Floats
+from mkfusion.solvers._smo import smo
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 

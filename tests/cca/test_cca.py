@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from mkfusion.cca import CCA
-from mkfusion.modalities import Modalities
+from mkfusion.data._modalities import Modalities
 
 REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text(encoding="utf-8"))
 DIABETES = scale(load_diabetes(scaled=False).data) * np.sqrt(441 / 442)

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mkfusion.cca import CCA, CCAFusion
-from mkfusion.modalities import Modalities
+from mkfusion.data._modalities import Modalities
 
 rng = np.random.default_rng(0)
 N = 120

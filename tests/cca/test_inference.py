@@ -15,7 +15,7 @@ from mkfusion.cca import (
     canonical_permutation_test,
     cross_validated_correlations,
 )
-from mkfusion.modalities import Modalities
+from mkfusion.data._modalities import Modalities
 
 
 def one_real(n: int, p: int, q: int, strength: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KernelCenterer, StandardScaler, scale
 
 from mkfusion.cca import CCA, KernelCCA, MultisetCCA
+from mkfusion.data._modalities import Modalities
 from mkfusion.kernels import RBFKernel
-from mkfusion.modalities import Modalities
 
 REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text(encoding="utf-8"))
 DIABETES = scale(load_diabetes(scaled=False).data) * np.sqrt(441 / 442)

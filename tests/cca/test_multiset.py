@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
 from mkfusion.cca import CCA, MultisetCCA
-from mkfusion.modalities import Modalities
+from mkfusion.data._modalities import Modalities
 
 REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text(encoding="utf-8"))
 DIABETES = scale(load_diabetes(scaled=False).data) * np.sqrt(441 / 442)

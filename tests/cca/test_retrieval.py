@@ -7,8 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import cosine_similarity
 
-from mkfusion.cca import _retrieval as retrieval
-from mkfusion.cca import mean_average_precision, recall_at_k, retrieve
+from mkfusion.cca import _retrieval as retrieval, mean_average_precision, recall_at_k, retrieve
 
 rng = np.random.default_rng(0)
 QUERY, GALLERY = rng.normal(size=(30, 4)), rng.normal(size=(50, 4))

@@ -4,6 +4,8 @@ import io
 import os
 import pickle
 import re
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,7 @@ from mkfusion import (
     Modalities,
     RBFKernel,
 )
-from mkfusion.cli._model import _TRUSTED
+from mkfusion.cli._model import _NAMES, TRUSTED, _renamed
 from mkfusion.compare._methods import COSTS
 
 MODALITIES = ("--modality", "accel=ax,ay", "--modality", "gyro=g*")
@@ -274,7 +276,7 @@ def _held(model):
 
 
 def _dump(thing):
-    return skops.io.dumps(thing)
+    return _renamed(skops.io.dumps(thing), _NAMES)
 
 
 def _without(held, attribute):
@@ -323,7 +325,7 @@ def test_another_scikit_learn_is_said(model, run):
 
 
 def test_trusted_types_are_of_here_or_named():
-    others = {name for name in _TRUSTED if not name.startswith("mkfusion.")}
+    others = {name for name in TRUSTED if not name.startswith("mkfusion.")}
     assert others == {"numpy.ravel", "scipy.sparse._csr.csr_matrix"}
 
 
@@ -341,3 +343,37 @@ def test_unknown_categories_are_told(folder, study, new, run):
     assert complaint.count("\n") == 1
     assert "note: column 'site' of 'unknown.csv'" in complaint
     assert "in 6 of 12 rows" in complaint and complaint.endswith("'Ulm'\n")
+
+
+# -------------------------------------------------------------------- model files and versions
+
+SAVED = Path(__file__).parent / "saved"
+# How mkfusion 0.1.0 made the files in `saved`, from samples.csv
+FITTED_BY_0_1_0 = {
+    "classes": "--target label --modality accel=ax,ay --modality gyro=g1,g2 "
+    "--modality clinic=age,stage,smoker --modality word=word --missing keep",
+    "numbers": "--target size --modality accel=ax,ay --modality clinic=age,stage,smoker",
+}
+
+
+@pytest.mark.parametrize("task", FITTED_BY_0_1_0)
+def test_a_file_of_0_1_0_predicts_as_the_same_model_fitted_now(tmp_path, monkeypatch, run, task):
+    monkeypatch.chdir(tmp_path)
+    samples = SAVED / "samples.csv"
+    options = [*FITTED_BY_0_1_0[task].split(), "--id", "patient", "--C", 10, "--p", 2]
+    assert run("fit", samples, *options, "-o", "now.skops")[0] == 0
+    assert run("predict", SAVED / f"{task}-0.1.0.skops", samples, "-o", "then.csv")[0] == 0
+    assert run("predict", "now.skops", samples, "-o", "now.csv")[0] == 0
+    then, now = pd.read_csv("then.csv"), pd.read_csv("now.csv")
+    assert list(then.columns) == list(now.columns)
+    assert len(then) == 48
+    # Both are within the certified gap of one optimum.
+    pd.testing.assert_frame_equal(then, now, rtol=0.05, atol=0.05)
+
+
+def test_files_name_no_private_module(model):
+    with zipfile.ZipFile(model) as file:
+        named = set(
+            re.findall(r'"__module__": "(mkfusion[^"]*)"', file.read("schema.json").decode())
+        )
+    assert named == {"mkfusion", "mkfusion.cli.model_parts"}

@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from mkfusion import Modalities
-from mkfusion.compare import _evaluate as evaluate
-from mkfusion.compare import compare_fusion
+from mkfusion.compare import _evaluate as evaluate, compare_fusion
 from mkfusion.compare._evaluate import fingerprint
 
 

@@ -24,7 +24,7 @@ from mkfusion import (
     LateFusionRegressor,
     Modalities,
 )
-from mkfusion.fusion import _gating
+from mkfusion.fusion import _gated
 
 PAIRS = [("b", [1]), ("c", [2])]
 GATE = [("a", [0])]
@@ -87,13 +87,13 @@ def test_slopes_by_differences(monkeypatch, kind):
     said = rng.normal(size=(30, 3))
     seen = {}
     monkeypatch.setattr(
-        _gating, "descend", lambda loss, start, **_: (seen.update(loss=loss, n=len(start)),
+        _gated, "descend", lambda loss, start, **_: (seen.update(loss=loss, n=len(start)),
                                                       (start, np.zeros(1)))[1],
     )  # fmt: skip
     chances = -np.abs(said) if kind == "classes" else None
     residuals = None if kind == "classes" else said
     weights = rng.uniform(size=30)
-    _gating.fit_gate(
+    _gated.fit_gate(
         rng.normal(size=(30, 4)), chances, residuals, weights, alpha=0.7, max_iter=1, tol=1.0
     )
     at = rng.normal(size=seen["n"])

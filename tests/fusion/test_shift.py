@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from mkfusion import Modalities, ModalityShiftClassifier, ModalityShiftRegressor
-from mkfusion.fusion import _shifting
+from mkfusion.fusion import _shift
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(300, 6))
@@ -129,12 +129,12 @@ def test_units_of_targets_and_order_do_not_matter():
 def test_slopes_by_differences(monkeypatch, several):
     seen = {}
     monkeypatch.setattr(
-        _shifting, "descend", lambda loss, start, **_: (seen.update(loss=loss, n=len(start)),
+        _shift, "descend", lambda loss, start, **_: (seen.update(loss=loss, n=len(start)),
                                                         (start, np.zeros(1)))[1],
     )  # fmt: skip
     blocks = [X[:30, 2:4], csr_matrix(X[:30, 4:])]
     scores = rng.normal(size=(30, 3 if several else 1))
-    _shifting.fit_offset(
+    _shift.fit_offset(
         blocks, scores, y[:30] if several else NUMBERS[:30], rng.uniform(size=30),
         several=several, max_shift=0.7, alpha=0.3, max_iter=1, tol=1.0,
     )  # fmt: skip

@@ -27,10 +27,8 @@ from mkfusion.inspection import (
     shapley_values,
     unimodal_bias,
 )
-from mkfusion.inspection._importance import _permutation
+from mkfusion.inspection._importance import _permutation, shares, without
 from mkfusion.inspection._samples import Parts
-from mkfusion.inspection._shapley import shares
-from mkfusion.inspection._without import without
 
 PARTS = [("signal", [0]), ("helper", [1]), ("noise", [2, 3])]
 

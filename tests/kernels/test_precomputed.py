@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 
 from mkfusion import ColumnKernelizer, Kernelizer, MKLClassifier, Modalities, PrecomputedKernel
 from mkfusion.kernels import _precomputed
-from mkfusion.kernels.stack._mapped_view import is_mapped
+from mkfusion.stack._file import is_mapped
 
 rng = np.random.default_rng(0)
 FEATURES = rng.normal(size=(12, 3))

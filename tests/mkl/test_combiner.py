@@ -33,7 +33,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import mkfusion.kernels.kernelizer._evaluation
 import mkfusion.mkl._alignment
-import mkfusion.mkl._hard_margin
+import mkfusion.solvers._hard_margin
 from mkfusion import (
     ColumnKernelizer,
     KernelCombiner,
@@ -45,7 +45,7 @@ from mkfusion import (
     RBFKernel,
 )
 from mkfusion.datasets import load_sonar
-from mkfusion.mkl._hard_margin import HardMargin
+from mkfusion.solvers._hard_margin import HardMargin
 from oracles.samples import FOLDS, Floats, grams, raw
 
 LEARNED = ["alignment", "alignf", "easymkl"]
@@ -186,7 +186,7 @@ def test_blocks_of_rows_and_kernels(weighting: str, monkeypatch: pytest.MonkeyPa
     kernels, y = bank()
     whole = weights(kernels, y, weighting)
     for size in (1, 20_000):
-        monkeypatch.setattr(mkfusion.kernels.kernelizer._evaluation, "BLOCK_BYTES", size)
+        monkeypatch.setattr(mkfusion.stack._computed, "BLOCK_BYTES", size)
         monkeypatch.setattr(mkfusion.mkl._alignment, "BLOCK_BYTES", size)
         np.testing.assert_allclose(weights(kernels, y, weighting), whole, rtol=1e-12)
 
@@ -294,7 +294,7 @@ def test_nearest_points_are_certified(n: int, ridge: float) -> None:
 
 def test_easymkl_says_when_it_stops_early(monkeypatch: pytest.MonkeyPatch) -> None:
     kernels, y = bank()
-    monkeypatch.setattr(mkfusion.mkl._hard_margin, "_MAX_SMO_ITER", 0.1)
+    monkeypatch.setattr(mkfusion.solvers._hard_margin, "_MAX_SMO_ITER", 0.1)
     with pytest.warns(ConvergenceWarning, match=r"relative gap .*expected 1e-06.*lam"):
         weights(kernels, y, "easymkl", lam=1e-3)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mkfusion.solvers._certificate import intercept_and_loss
+from mkfusion.solvers._losses import intercept_and_loss
 
 
 def loss(b: float, e: np.ndarray, y: np.ndarray, cost: np.ndarray) -> float:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mkfusion import Kernelizer, KernelStack, RBFKernel
-from mkfusion.kernels.stack._bank_storage import BankStorage
-from mkfusion.kernels.stack._lazy_storage import LazyStorage
 from mkfusion.solvers import Hinge, OneClass, Squared, Tube, _mkl, solve_mkl
+from mkfusion.stack._bank import BankStorage
+from mkfusion.stack._computed import LazyStorage
 
 N = 900
 rng = np.random.default_rng(0)

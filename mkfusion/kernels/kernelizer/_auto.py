@@ -12,14 +12,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from mkfusion.kernels._base import Kernel
-from mkfusion.kernels._feature_kernels import CosineKernel, RBFKernel
+from mkfusion.kernels._kernel import Kernel
+from mkfusion.kernels._rows import CosineKernel, RBFKernel
 from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel
-from mkfusion.kernels.tables._categories import OverlapKernel
-from mkfusion.kernels.tables._cells import Column, read_columns
-from mkfusion.kernels.tables._tables import ClinicalKernel
-
-__all__ = ["Choice", "choose_kernel"]
+from mkfusion.kernels.tables._tables import ClinicalKernel, OverlapKernel
+from mkfusion.kernels.tables._variables import Column, read_columns
 
 # Strings with more different values are texts. It is the bound of skrub's TableVectorizer.
 _MAX_CATEGORIES = 40

@@ -7,19 +7,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from mkfusion.kernels.kernelizer._adapters import takes_gaps
-from mkfusion.kernels.kernelizer._auto import choose_kernel
-from mkfusion.kernels.kernelizer._columns import (
+from mkfusion._compat import num_samples, safe_indexing
+from mkfusion.data import (
+    Modalities,
     as_table,
     column_names,
+    present_samples,
     resolve_columns,
     select_columns,
 )
+from mkfusion.kernels._adapters import takes_gaps
+from mkfusion.kernels._visual import visual_block
+from mkfusion.kernels.kernelizer._auto import choose_kernel
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, training_view
-from mkfusion.kernels.kernelizer._kernelizer_base import BaseKernelizer, Entry, Parts, as_list
+from mkfusion.kernels.kernelizer._kernelizer import BaseKernelizer, Entry, Parts, as_list
 from mkfusion.kernels.kernelizer._missing import (
     COMPLETIONS,
     Completion,
@@ -27,10 +30,6 @@ from mkfusion.kernels.kernelizer._missing import (
     missing_message,
     refuse_empty,
 )
-from mkfusion.kernels.kernelizer._visual import visual_block
-from mkfusion.modalities import Modalities, present_samples
-
-__all__ = ["ColumnKernelizer"]
 
 
 class ColumnKernelizer(BaseKernelizer):
@@ -341,7 +340,7 @@ class ColumnKernelizer(BaseKernelizer):
     def _parts(self, X: Any, entries: Sequence[Entry], *, training: bool) -> Parts:
         allowed = self.missing != "error" if training else self._completion is not None
         data = [self._find(X, entry, allowed) for entry in entries]
-        nothing = np.zeros(_num_samples(X), dtype=bool)
+        nothing = np.zeros(num_samples(X), dtype=bool)
         present = np.stack(
             [nothing if part is None else present_samples(part) for part in data], axis=1
         )
@@ -392,4 +391,4 @@ def _those(present: NDArray[np.bool_], data: Any) -> Any:
     """Return the samples that are present, None if there is none."""
     if data is None or not present.any():
         return None
-    return data if present.all() else _safe_indexing(data, np.flatnonzero(present))
+    return data if present.all() else safe_indexing(data, np.flatnonzero(present))

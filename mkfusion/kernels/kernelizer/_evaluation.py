@@ -6,17 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples
 
-from mkfusion.kernels._base import Kernel
+from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._types import FloatArray, Indices
+from mkfusion.kernels._kernel import Kernel
 from mkfusion.kernels.kernelizer._normalize import Normalization
-from mkfusion.kernels.stack._dense_storage import check_finite
-from mkfusion.kernels.stack._factor_view import FactorView
-from mkfusion.kernels.stack._storage import FloatArray, IndexArray
-from mkfusion.kernels.stack._views import BLOCK_BYTES, View, row_batches
-
-__all__ = ["BLOCK_BYTES", "FittedKernel", "KernelView", "row_batches", "training_view"]
+from mkfusion.stack import FactorView, View, check_finite, row_batches
 
 
 class FittedKernel:
@@ -43,7 +38,7 @@ class FittedKernel:
         self.label = label
         normalization.fit(self)
 
-    def values(self, samples: Any, rows: IndexArray | None, cols: IndexArray | None) -> FloatArray:
+    def values(self, samples: Any, rows: Indices | None, cols: Indices | None) -> FloatArray:
         """Return k between samples (r,) and training samples (c,), not yet normalised.
 
         ``samples=None`` are the training samples. That is said rather than seen: samples that equal
@@ -55,11 +50,11 @@ class FittedKernel:
         whole = rows is None and cols is None
         if training and (whole or (_equal(rows, cols) and not noisy)):
             block = self.kernel._evaluate(row_samples)
-            shape = (_num_samples(row_samples),) * 2
+            shape = (num_samples(row_samples),) * 2
         else:
             col_samples = _take(self.train, cols)
             block = self.kernel._evaluate(row_samples, col_samples)
-            shape = (_num_samples(row_samples), _num_samples(col_samples))
+            shape = (num_samples(row_samples), num_samples(col_samples))
             if noisy:
                 self._restore_noise(block, row_samples, rows, cols)
         if block.shape != shape:
@@ -71,7 +66,7 @@ class FittedKernel:
         return block
 
     def _restore_noise(
-        self, block: FloatArray, row_samples: Any, rows: IndexArray | None, cols: IndexArray | None
+        self, block: FloatArray, row_samples: Any, rows: Indices | None, cols: Indices | None
     ) -> None:
         """Give a sample's value with itself the noise that it has in the whole matrix."""
         n_rows, n_cols = block.shape
@@ -81,7 +76,7 @@ class FittedKernel:
         block[i, j] = self.kernel._diagonal(row_samples)[i]
 
     def count(self, samples: Any) -> int:
-        return int(_num_samples(self.train if samples is None else samples))
+        return int(num_samples(self.train if samples is None else samples))
 
     def raw_diagonal(self, samples: Any) -> NDArray[np.float64]:
         diagonal = self.kernel._diagonal(self.train if samples is None else samples)
@@ -95,7 +90,7 @@ class FittedKernel:
             return features @ np.asarray(mean).ravel()
         index = np.arange(self.count(samples))
         means = np.empty(len(index))
-        for batch in row_batches(len(index), _num_samples(self.train)):
+        for batch in row_batches(len(index), num_samples(self.train)):
             block = self.values(samples, index[batch], None)
             means[batch] = block.mean(axis=1, dtype=np.float64)
         return means
@@ -154,7 +149,7 @@ class KernelView(View):
         )
         return np.dtype(np.float32 if single else np.float64)
 
-    def block(self, rows: IndexArray | None, cols: IndexArray | None) -> FloatArray:
+    def block(self, rows: Indices | None, cols: Indices | None) -> FloatArray:
         """Return the values (r, c) between row samples and training samples; None means all."""
         n_rows, n_cols = self.shape
         shape = (n_rows if rows is None else len(rows), n_cols if cols is None else len(cols))
@@ -171,7 +166,7 @@ class KernelView(View):
             block, self._row_statistic(rows), columns if cols is None else columns[cols]
         )
 
-    def pairs(self, rows: IndexArray | None, cols: IndexArray | None) -> NDArray[np.float64]:
+    def pairs(self, rows: Indices | None, cols: Indices | None) -> NDArray[np.float64]:
         n_rows, n_cols = self.shape
         same = _equal(rows, cols) or (rows is cols is None and n_rows == n_cols)
         if self.is_training and same:
@@ -182,12 +177,12 @@ class KernelView(View):
         one = [self.block(rows[i : i + 1], cols[i : i + 1]) for i in range(len(rows))]
         return np.array([float(value[0, 0]) for value in one])
 
-    def _diagonal(self, rows: IndexArray | None) -> NDArray[np.float64]:
+    def _diagonal(self, rows: Indices | None) -> NDArray[np.float64]:
         """Return the values (r,) of training samples with themselves."""
         raw = self.fitted.raw_diagonal(_take(self._row_samples, rows))
         return self.fitted.normalization.apply_diagonal(raw, self._row_statistic(rows))
 
-    def _row_statistic(self, rows: IndexArray | None) -> NDArray[np.float64]:
+    def _row_statistic(self, rows: Indices | None) -> NDArray[np.float64]:
         statistic = self._statistic if rows is None else self._statistic[rows]
         unknown = np.isnan(statistic)
         if unknown.any():
@@ -198,9 +193,9 @@ class KernelView(View):
         return statistic
 
 
-def _take(samples: Any, index: IndexArray | None) -> Any:
-    return samples if index is None else _safe_indexing(samples, index)
+def _take(samples: Any, index: Indices | None) -> Any:
+    return samples if index is None else safe_indexing(samples, index)
 
 
-def _equal(rows: IndexArray | None, cols: IndexArray | None) -> bool:
+def _equal(rows: Indices | None, cols: Indices | None) -> bool:
     return rows is not None and cols is not None and np.array_equal(rows, cols)

@@ -9,15 +9,10 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.preprocessing import normalize
 
-from mkfusion.kernels.stack._storage import FloatArray
-
-__all__ = ["NORMALIZATIONS", "Normalization"]
-
-Statistic = NDArray[np.float64]
+from mkfusion._types import FloatArray, Floats
 
 
 class Source(Protocol):
@@ -30,11 +25,11 @@ class Source(Protocol):
         """Return the number of samples."""
         ...
 
-    def raw_diagonal(self, samples: Any) -> Statistic:
+    def raw_diagonal(self, samples: Any) -> Floats:
         """Return k(x, x) for each sample x."""
         ...
 
-    def raw_means(self, samples: Any) -> Statistic:
+    def raw_means(self, samples: Any) -> Floats:
         """Return the mean of k(x, t) over the training samples t, for each sample x."""
         ...
 
@@ -48,25 +43,25 @@ class Normalization:
         The statistics of the training samples. Set by :meth:`fit`.
     """
 
-    train_statistic: Statistic
+    train_statistic: Floats
 
     def fit(self, source: Source) -> None:
         """Learn from the training samples."""
         self.train_statistic = self.statistic(source, None)
 
-    def statistic(self, source: Source, samples: Any) -> Statistic:
+    def statistic(self, source: Source, samples: Any) -> Floats:
         """Return the statistics (n_samples,) of any samples: zeros where none are needed."""
         return np.zeros(source.count(samples))
 
-    def statistic_of_rows(self, block: FloatArray) -> Statistic | None:
+    def statistic_of_rows(self, block: FloatArray) -> Floats | None:
         """Return them from values (r, n_train) with all training samples, if these suffice."""
         return None
 
-    def apply(self, block: FloatArray, rows: Statistic, cols: Statistic) -> FloatArray:
+    def apply(self, block: FloatArray, rows: Floats, cols: Floats) -> FloatArray:
         """Normalise values (r, c) between samples of statistics (r,) and (c,); may modify them."""
         return block
 
-    def apply_diagonal(self, diagonal: Statistic, statistic: Statistic) -> Statistic:
+    def apply_diagonal(self, diagonal: Floats, statistic: Floats) -> Floats:
         """Normalise the values (n,) of samples with themselves."""
         return diagonal
 
@@ -78,7 +73,7 @@ class Normalization:
 class CosineNormalization(Normalization):
     """k(x, t) / sqrt(k(x, x) k(t, t)); the statistic of x is sqrt(k(x, x))."""
 
-    def statistic(self, source: Source, samples: Any) -> Statistic:
+    def statistic(self, source: Source, samples: Any) -> Floats:
         diagonal = source.raw_diagonal(samples)
         negative = np.flatnonzero(diagonal < 0)
         if len(negative):
@@ -89,7 +84,7 @@ class CosineNormalization(Normalization):
             )
         return np.sqrt(diagonal)
 
-    def apply(self, block: FloatArray, rows: Statistic, cols: Statistic) -> FloatArray:
+    def apply(self, block: FloatArray, rows: Floats, cols: Floats) -> FloatArray:
         if (rows == 1.0).all() and (cols == 1.0).all():
             return block
         empty_rows, empty_cols = rows == 0.0, cols == 0.0
@@ -103,7 +98,7 @@ class CosineNormalization(Normalization):
         block /= np.where(empty_cols, 1.0, cols).astype(block.dtype)
         return block
 
-    def apply_diagonal(self, diagonal: Statistic, statistic: Statistic) -> Statistic:
+    def apply_diagonal(self, diagonal: Floats, statistic: Floats) -> Floats:
         return np.where(statistic == 0.0, 0.0, 1.0)
 
     def apply_features(self, features: Any) -> Any:
@@ -127,11 +122,11 @@ class TraceNormalization(Normalization):
         # A kernel of zeros stays one.
         self.scale = mean or 1.0
 
-    def apply(self, block: FloatArray, rows: Statistic, cols: Statistic) -> FloatArray:
+    def apply(self, block: FloatArray, rows: Floats, cols: Floats) -> FloatArray:
         block /= block.dtype.type(self.scale)
         return block
 
-    def apply_diagonal(self, diagonal: Statistic, statistic: Statistic) -> Statistic:
+    def apply_diagonal(self, diagonal: Floats, statistic: Floats) -> Floats:
         return diagonal / self.scale
 
     def apply_features(self, features: Any) -> Any:
@@ -149,18 +144,18 @@ class CenterNormalization(Normalization):
         super().fit(source)
         self.mean = float(self.train_statistic.mean())
 
-    def statistic(self, source: Source, samples: Any) -> Statistic:
+    def statistic(self, source: Source, samples: Any) -> Floats:
         return source.raw_means(samples)
 
-    def statistic_of_rows(self, block: FloatArray) -> Statistic | None:
+    def statistic_of_rows(self, block: FloatArray) -> Floats | None:
         return block.mean(axis=1, dtype=np.float64)
 
-    def apply(self, block: FloatArray, rows: Statistic, cols: Statistic) -> FloatArray:
+    def apply(self, block: FloatArray, rows: Floats, cols: Floats) -> FloatArray:
         block -= rows.astype(block.dtype)[:, np.newaxis]
         block -= (cols - self.mean).astype(block.dtype)
         return block
 
-    def apply_diagonal(self, diagonal: Statistic, statistic: Statistic) -> Statistic:
+    def apply_diagonal(self, diagonal: Floats, statistic: Floats) -> Floats:
         return diagonal - 2.0 * statistic + self.mean
 
     def apply_features(self, features: Any) -> Any:

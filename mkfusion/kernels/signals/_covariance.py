@@ -11,8 +11,6 @@ from sklearn.covariance import ledoit_wolf, shrunk_covariance
 
 from mkfusion.kernels.signals._signals import Series, SignalFeatureKernel, check_length
 
-__all__ = ["CovarianceKernel"]
-
 
 class CovarianceKernel(SignalFeatureKernel):
     """A log-Euclidean kernel between the covariances of a signal's channels.

@@ -10,11 +10,9 @@ from scipy import fft
 from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
-from mkfusion.kernels._gamma import check_number
+from mkfusion._types import FloatArray
+from mkfusion.kernels._rows import check_number
 from mkfusion.kernels.signals._signals import Series, SignalKernel
-from mkfusion.kernels.stack._storage import FloatArray
-
-__all__ = ["CrossCorrelationKernel"]
 
 # Numbers that are transformed at the same time: what stays in a core's own cache.
 _CACHED = 2**16

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.metrics.pairwise import euclidean_distances
 
-from mkfusion.kernels._base import Kernel
-from mkfusion.kernels._feature_kernels import FeatureKernel, LinearKernel, RBFKernel, short_label
-from mkfusion.kernels._gamma import median_heuristic
-from mkfusion.kernels.stack._storage import FloatArray
-
-__all__ = ["Series", "SignalFeatureKernel", "SignalKernel", "check_length", "typical_distance"]
+from mkfusion._types import FloatArray
+from mkfusion.kernels._kernel import Kernel
+from mkfusion.kernels._rows import (
+    FeatureKernel,
+    LinearKernel,
+    RBFKernel,
+    median_heuristic,
+    short_label,
+)
 
 _EXPECTED = (
     "an array (n_samples, n_channels, n_timesteps), or a list of arrays (n_channels, n_timesteps)"

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import coherence, welch
 
 from mkfusion.kernels.signals._signals import Series, SignalFeatureKernel, check_length
-from mkfusion.kernels.stack._views import row_batches
-
-__all__ = ["CoherenceKernel", "PowerSpectrumKernel"]
+from mkfusion.stack import row_batches
 
 # The longest window that is chosen without being asked for, as in scipy.signal.
 _LONGEST = 256
@@ -121,8 +120,6 @@ class PowerSpectrumKernel(SpectralKernel):
 
     def _powers(self, series: Series) -> NDArray[np.float64]:
         """Return powers (n_samples, n_channels, n_frequencies)."""
-        from scipy.signal import welch
-
         powers = np.empty((*series.shape[:2], len(self.frequencies_)))
         for rows, values in series.by_length():
             window = min(self.segment_, values.shape[2])
@@ -197,7 +194,6 @@ class CoherenceKernel(SpectralKernel):
         self._learn_segment(int(series.lengths.min()) // 4)
 
     def _describe(self, series: Series) -> NDArray[np.float64]:
-        from scipy.signal import coherence
 
         overlap = self.segment_ // 2
         needed = 2 * self.segment_ - overlap

@@ -4,30 +4,236 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from array import array
-from collections.abc import Hashable
-from itertools import chain
+from collections.abc import Callable, Hashable
+from itertools import chain, islice
 from numbers import Integral
-from typing import Any
+from types import EllipsisType
+from typing import Any, TypeAlias
 
 import numpy as np
+from numba import int32, njit
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 from sklearn.utils.extmath import row_norms
 
-from mkfusion.kernels._base import Kernel
-from mkfusion.kernels._feature_kernels import short_label
-from mkfusion.kernels.stack._storage import FloatArray
-from mkfusion.kernels.stack._threads import in_threads, split_for_threads
-from mkfusion.kernels.strings._sequences import (
-    Codes,
-    Numbered,
-    Sequence,
-    number,
-    read_sequences,
-    renumbering,
-)
+from mkfusion._types import FloatArray
+from mkfusion.kernels._kernel import Kernel
+from mkfusion.kernels._rows import short_label
+from mkfusion.stack import in_threads, split_for_threads
 
-__all__ = ["SpectrumKernel", "WeightedDegreeKernel"]
+CodeArray = NDArray[np.int32]
+
+_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+_LARGEST = 2**31 - 1
+
+
+@njit(**_JIT)
+def weighted_degrees(
+    rows: CodeArray, cols: CodeArray, degree: int, out: NDArray[np.float64]
+) -> None:
+    """Write the weighted-degree kernel between sequences, in time O(length) for each pair.
+
+    Where r letters up to some position agree, the substrings of 1, ..., min(r, d) letters that end
+    there do, and the sum of their weights is ``r (2 d + 1 - r) / (d (d + 1))`` with r cut to d.
+    These are whole numbers but for the denominator: the sums are exact, whatever their order.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, length), int32
+        Numbers of letters.
+    cols : ndarray of shape (length, n_cols), int32
+        Sequences as columns: each step goes along a row, over all of them.
+    degree : int
+        d, with ``d (d + 1) < 2**31``.
+    out : ndarray of shape (n_rows, n_cols), float64
+        Modified in place.
+    """
+    length, n_cols = cols.shape
+    run = np.empty(n_cols, dtype=np.int32)
+    total = np.empty(n_cols, dtype=np.int32)
+    # int32 throughout, or the loop below would take four times as long.
+    zero, one, most, twice = int32(0), int32(1), int32(degree), int32(2 * degree + 1)
+    segment = max(1, _LARGEST // (degree * (degree + 1)))  # as many steps as fit in total
+    for i in range(rows.shape[0]):
+        target = out[i]
+        target[:] = 0.0
+        run[:] = 0
+        for start in range(0, length, segment):
+            total[:] = 0
+            for t in range(start, min(start + segment, length)):
+                letter, others = rows[i, t], cols[t]
+                for j in range(n_cols):
+                    r = int32(run[j] + one)
+                    r = r if r < most else most
+                    r = r if others[j] == letter else zero
+                    run[j] = r
+                    total[j] += int32(r * int32(twice - r))
+            for j in range(n_cols):
+                target[j] += total[j]
+        for j in range(n_cols):
+            target[j] /= degree * (degree + 1)
+
+
+# Slices of these are hashable.
+Sequence: TypeAlias = str | bytes | tuple[Hashable, ...]
+
+_EXPECTED = "a str, bytes, or a list, tuple or one-dimensional array of tokens"
+
+
+def read_sequences(X: Any) -> tuple[list[Sequence], str]:
+    """Return samples as sequences that can be sliced, and what they are made of.
+
+    Parameters
+    ----------
+    X : list, Series, or array-like of shape (n_samples,) or (n_samples, length)
+        Sequences; the rows of a table are sequences of the same length.
+
+    Returns
+    -------
+    sequences : list of n_samples str, bytes or tuple
+    kind : {"str", "bytes", "tokens"}
+        The same for all of them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a sample is no sequence, one has a token that is missing or cannot be hashed, they are
+        of different kinds, or there is none.
+    """
+    samples = _as_list(X)
+    if not samples:
+        raise ValueError("Found array with 0 sample(s); expected at least one sequence.")
+    sequences: list[Sequence] = []
+    kind = ""
+    for i, sample in enumerate(samples):
+        sequence, found = _read(sample, f"X[{i}]")
+        if found != (kind or found):
+            raise TypeError(f"X[{i}] is made of {found}, X[0] of {kind}; expected one kind.")
+        sequences.append(sequence)
+        kind = found
+    return sequences, kind
+
+
+def _as_list(X: Any) -> list[Any]:
+    several = hasattr(X, "__len__") and getattr(X, "ndim", 1) > 0
+    if isinstance(X, str | bytes | bytearray | dict | set) or issparse(X) or not several:
+        raise TypeError(f"X is {_shown(X)}; expected a list of sequences, each {_EXPECTED}.")
+    if hasattr(X, "columns"):
+        X = np.asarray(X)
+    shape = tuple(getattr(X, "shape", (len(X),)))
+    if len(shape) > 2:
+        raise ValueError(f"X has shape {shape}; expected a list of sequences, or one in each row.")
+    if len(shape) == 2 and shape[1] == 1:
+        raise ValueError(
+            f"X is a table with one column, shape {shape}; expected a one-dimensional column of "
+            "sequences: ask for it by its name or position alone, not in a list."
+        )
+    return list(X)
+
+
+def _read(sample: Any, name: str) -> tuple[Sequence, str]:
+    if isinstance(sample, str):
+        return sample, "str"
+    if isinstance(sample, bytes | bytearray):
+        return bytes(sample), "bytes"
+    if isinstance(sample, np.ndarray) and sample.ndim == 1:
+        sample = sample.tolist()  # Python's numbers are hashed faster
+    if not isinstance(sample, list | tuple):
+        raise TypeError(f"{name} is {_shown(sample)}; expected {_EXPECTED}.")
+    try:
+        alphabet = set(sample)
+    except TypeError as error:
+        raise TypeError(f"{name} has a token that cannot be compared: {error}.") from error
+    if any(isinstance(letter, float) and letter != letter for letter in alphabet):
+        raise ValueError(f"{name} has a token that is NaN, which equals no other; expected none.")
+    return tuple(sample), "tokens"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"a {type(value).__name__}"
+
+
+class Codes(dict[Hashable, int]):
+    """Numbers from 0 for letters, or for whole pieces of sequences, given when first asked for."""
+
+    def __missing__(self, piece: Hashable) -> int:
+        code = self[piece] = len(self)
+        return code
+
+
+class Numbered:
+    """Sequences whose pieces have numbers, as scikit-learn can index them.
+
+    Parameters
+    ----------
+    values : ndarray or CSR array of shape (n_samples, ...)
+        Made of the numbers.
+    new : dict
+        The numbers of the pieces that `fit` did not see. They follow those that it saw, and hold
+        for these samples only.
+    """
+
+    def __init__(self, values: Any, new: dict[Hashable, int]) -> None:
+        self.values = values
+        self.new = new
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape)
+
+    def __getitem__(self, rows: Any | tuple[Any, EllipsisType]) -> Numbered:
+        if isinstance(rows, tuple):
+            rows = rows[0]  # how scikit-learn indexes what has a shape
+        return Numbered(self.values[rows], self.new)
+
+
+def number(
+    sequences: list[Sequence],
+    known: dict[Hashable, int],
+    values: Callable[[list[Sequence], Codes], Any],
+) -> Numbered:
+    """Return sequences in numbers: those that are known, and further ones.
+
+    Parameters
+    ----------
+    sequences : list of str, bytes or tuple
+    known : dict
+        0, 1, ... by pieces.
+    values : callable
+        From sequences and numbers to an array.
+
+    Returns
+    -------
+    Numbered
+    """
+    codes = Codes(known)
+    array = values(sequences, codes)
+    return Numbered(array, dict(islice(codes.items(), len(known), None)))
+
+
+def renumbering(others: Numbered, samples: Numbered, n_known: int) -> NDArray[np.int32] | None:
+    """Return what makes the same number of the same piece, though both have new ones.
+
+    Parameters
+    ----------
+    others, samples : Numbered
+    n_known : int
+        How many numbers were given in `fit`.
+
+    Returns
+    -------
+    ndarray of shape (n_known + len(others.new),), or None
+        Where a piece of `others` gets a number of `samples`, or one that these do not have.
+        None if the numbers agree already.
+    """
+    if not others.new or not samples.new or others.new is samples.new:
+        return None
+    table = np.arange(n_known + len(others.new), dtype=np.int32)
+    for piece, code in others.new.items():
+        table[code] = samples.new.get(piece, code + len(samples.new))
+    return table
+
 
 # Pieces that this share of the pairs of samples have in common are counted in dense matrices: their
 # product is that much faster than one of sparse matrices.
@@ -291,14 +497,13 @@ class WeightedDegreeKernel(SequenceKernel):
         return table[values]
 
     def _between(self, samples: NDArray[np.int32], others: NDArray[np.int32]) -> FloatArray:
-        from mkfusion.kernels.strings import _string_loops
 
         columns = np.ascontiguousarray(others.T)
         values = np.empty((len(samples), len(others)))
         degree = int(self.degree)
 
         def evaluate(rows: slice) -> None:
-            _string_loops.weighted_degrees(samples[rows], columns, degree, values[rows])
+            weighted_degrees(samples[rows], columns, degree, values[rows])
 
         in_threads(evaluate, split_for_threads(len(samples), samples.size * len(others)))
         return values

@@ -13,26 +13,135 @@ same holds for the zero vector in place of the mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol
+from numbers import Real
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-from mkfusion.kernels.stack._storage import FloatArray
-from mkfusion.kernels.tables._cells import Column, as_numbers
+from mkfusion._compat import safe_indexing
+from mkfusion._types import FloatArray, Floats
 
-__all__ = [
-    "Cells",
-    "Graded",
-    "Nominal",
-    "Variable",
-    "graded_or_constant",
-    "mean_similarity",
-    "prepare_cells",
-]
 
-Vector = NDArray[np.float64]
+class Column(NamedTuple):
+    """One column of a table.
+
+    Attributes
+    ----------
+    name : str or int
+        Its name, or its position where it has none.
+    kind : {"numeric", "time", "ordinal", "nominal"}
+        What its cells are: numbers, dates or durations, levels in an order, or categories.
+    values : ndarray of shape (n_samples,)
+        Of any dtype; meaningless where cells are missing.
+    missing : ndarray of shape (n_samples,), dtype=bool
+        None, NaN, NaT and pandas' NA.
+    levels : list or None
+        The categories of a categorical column; from low to high if it is ordinal.
+    """
+
+    name: str | int
+    kind: str
+    values: NDArray[Any]
+    missing: NDArray[np.bool_]
+    levels: list[Any] | None = None
+
+    @property
+    def present(self) -> NDArray[Any]:
+        """The values of the cells that are not missing, (n_present,)."""
+        return self.values[~self.missing]
+
+
+def read_columns(X: Any) -> list[Column]:
+    """Read a table.
+
+    Booleans, strings and unordered categoricals are nominal, ordered categoricals ordinal. A column
+    of objects is numeric if all its values are numbers, and nominal otherwise.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    list of n_features Column
+
+    Raises
+    ------
+    ValueError
+        If a column has complex numbers.
+    """
+    names = list(X.columns) if hasattr(X, "columns") else range(X.shape[1])
+    return [_read(safe_indexing(X, j, axis=1), name) for j, name in enumerate(names)]
+
+
+def as_numbers(column: Column) -> NDArray[np.float64]:
+    """Return a column as numbers, NaN where cells are missing, whatever kind it seems to be.
+
+    Parameters
+    ----------
+    column : Column
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float64
+
+    Raises
+    ------
+    ValueError
+        If a value is not a finite number.
+    """
+    numbers = np.full(len(column.values), np.nan)
+    try:
+        numbers[~column.missing] = column.present.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {column.name!r} has numbers in training; {error}.") from error
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        raise ValueError(
+            f"column {column.name!r} contains {numbers[infinite][0]}; expected finite numbers or "
+            "missing cells (NaN)."
+        )
+    return numbers
+
+
+def _read(column: Any, name: str | int) -> Column:
+    dtype: Any = getattr(column, "dtype", None)
+    if hasattr(dtype, "categories"):
+        values = np.asarray(column, dtype=object)
+        kind = "ordinal" if getattr(dtype, "ordered", False) else "nominal"
+        return Column(name, kind, values, _gaps(values), list(dtype.categories))
+    if getattr(dtype, "kind", "") in ("M", "m"):
+        times = np.asarray(column, dtype="datetime64[ns]" if dtype.kind == "M" else "m8[ns]")
+        return Column(name, "time", times.astype(np.int64), np.isnat(times))
+    values = np.asarray(column)
+    if values.dtype.kind in "fiu":
+        return Column(name, "numeric", values, np.isnan(values))
+    if values.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: column {name!r} is {values.dtype}.")
+    values = values.astype(object)
+    missing = _gaps(values)
+    present = values[~missing]
+    if len(present) and all(isinstance(v, Real) and not isinstance(v, bool) for v in present):
+        return Column(name, "numeric", values, missing)
+    return Column(name, "nominal", values, missing)
+
+
+def _gaps(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.fromiter((_is_gap(value) for value in values), dtype=bool, count=len(values))
+
+
+def _is_gap(value: Any) -> bool:
+    # NaN and NaT differ from themselves; pandas' NA refuses to be compared.
+    return (
+        value is None
+        or type(value).__name__ == "NAType"
+        or (isinstance(value, float | np.floating | np.datetime64) and value != value)
+        or type(value).__name__ == "NaTType"
+    )
+
+
 # So many pairs at a time: a block of them stays in a core's cache through all variables.
 _PAIRS_AT_ONCE = 2**16
 
@@ -48,15 +157,15 @@ class Variable(Protocol):
 
     mean_norm: float
 
-    def encode(self, column: Column) -> tuple[Vector, dict[Hashable, int]]:
+    def encode(self, column: Column) -> tuple[Floats, dict[Hashable, int]]:
         """Return codes (n,), NaN where cells are missing, and those of unseen categories."""
         ...
 
-    def norms(self, codes: Vector) -> Vector:
+    def norms(self, codes: Floats) -> Floats:
         """Return k_v(x, x) of codes (n,)."""
         ...
 
-    def means(self, codes: Vector) -> Vector:
+    def means(self, codes: Floats) -> Floats:
         """Return the mean of k_v(x, t) over the training values t, of codes (n,)."""
         ...
 
@@ -90,10 +199,10 @@ class Graded:
         self._sums = np.concatenate([[0.0], np.cumsum(self._sorted)])
         self.mean_norm = float(self.means(self._sorted).mean())
 
-    def encode(self, column: Column) -> tuple[Vector, dict[Hashable, int]]:
+    def encode(self, column: Column) -> tuple[Floats, dict[Hashable, int]]:
         return (self._numbers(column) - self.low) / self.range, {}
 
-    def _numbers(self, column: Column) -> Vector:
+    def _numbers(self, column: Column) -> Floats:
         if self.ranks is None:
             return as_numbers(column)
         ranks = np.full(len(column.values), np.nan)
@@ -106,10 +215,10 @@ class Graded:
             ) from error
         return ranks
 
-    def norms(self, codes: Vector) -> Vector:
+    def norms(self, codes: Floats) -> Floats:
         return np.ones(len(codes))
 
-    def means(self, codes: Vector) -> Vector:
+    def means(self, codes: Floats) -> Floats:
         # Of the sorted training values t, those below x and less than a range away add 1 - x + t,
         # those above 1 + x - t.
         first, middle, last = (np.searchsorted(self._sorted, codes + d) for d in (-1.0, 0.0, 1.0))
@@ -137,7 +246,7 @@ class Nominal:
         w, from shares (n_categories,) to non-negative numbers; 1 by default.
     """
 
-    def __init__(self, column: Column, weight: Callable[[Vector], Vector] | None = None) -> None:
+    def __init__(self, column: Column, weight: Callable[[Floats], Floats] | None = None) -> None:
         self.codes: dict[Hashable, int] = {}
         codes, self.codes = self.encode(column)
         self.shares = np.bincount(codes[~column.missing].astype(np.intp)) / len(column.present)
@@ -156,7 +265,7 @@ class Nominal:
         codes = {value: code for code, value in enumerate(state["codes"])}
         vars(self).update(state, codes=codes)
 
-    def encode(self, column: Column) -> tuple[Vector, dict[Hashable, int]]:
+    def encode(self, column: Column) -> tuple[Floats, dict[Hashable, int]]:
         unseen: dict[Hashable, int] = {}
         codes = np.full(len(column.values), np.nan)
         try:
@@ -173,10 +282,10 @@ class Nominal:
             ) from error
         return codes, unseen
 
-    def norms(self, codes: Vector) -> Vector:
+    def norms(self, codes: Floats) -> Floats:
         return self._weights[self._index(codes)]
 
-    def means(self, codes: Vector) -> Vector:
+    def means(self, codes: Floats) -> Floats:
         return self._means[self._index(codes)]
 
     def compare(self, x: FloatArray, z: FloatArray, norms: FloatArray, out: FloatArray) -> None:
@@ -184,7 +293,7 @@ class Nominal:
         if self.weighted:
             out *= norms
 
-    def _index(self, codes: Vector) -> NDArray[np.intp]:
+    def _index(self, codes: Floats) -> NDArray[np.intp]:
         return np.minimum(codes, len(self.codes)).astype(np.intp)
 
 

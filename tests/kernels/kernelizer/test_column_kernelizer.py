@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from mkfusion.data._modalities import Modalities
 from mkfusion.kernels import ColumnKernelizer, LinearKernel, RBFKernel
-from mkfusion.modalities import Modalities
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 5))

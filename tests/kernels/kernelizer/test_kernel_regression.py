@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from mkfusion.kernels.kernelizer._kernel_regression import RIDGES, KernelRegression, choose_ridge
+from mkfusion.kernels.kernelizer._missing import RIDGES, KernelRegression, choose_ridge
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(25, 4)) + 1.0

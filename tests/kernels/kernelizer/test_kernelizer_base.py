@@ -18,9 +18,9 @@ from mkfusion.kernels import (
     ChiSquaredKernel,
     ColumnKernelizer,
     Kernelizer,
-    KernelStack,
     RBFKernel,
 )
+from mkfusion.stack import KernelStack
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(10, 4))

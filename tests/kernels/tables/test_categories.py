@@ -14,8 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from mkfusion import ColumnKernelizer, FrequencyKernel, MKLClassifier, OverlapKernel
-from mkfusion.kernels.tables._cells import Column
-from mkfusion.kernels.tables._variables import Nominal
+from mkfusion.kernels.tables._variables import Column, Nominal
 
 KERNELS = [OverlapKernel(), FrequencyKernel(), FrequencyKernel(alpha=0.5), FrequencyKernel(alpha=3)]
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel._label())

@@ -1,0 +1,42 @@
+"""Every private name of scikit-learn that this package uses, once.
+
+What scikit-learn's own estimators are written with, and third-party ones need as well, is private
+there: it may move or change with any version. All files take these from here.
+"""
+
+from __future__ import annotations
+
+from sklearn import base, pipeline, utils
+from sklearn.model_selection import _search
+from sklearn.utils import _optional_dependencies, _param_validation, metaestimators, validation
+
+# Parameters: what is allowed, said in a table, and one wording of refusals
+HasMethods = _param_validation.HasMethods
+Interval = _param_validation.Interval
+Options = _param_validation.Options
+StrOptions = _param_validation.StrOptions
+validate_params = _param_validation.validate_params
+
+# Samples of any kind: how many there are, and some of them
+num_samples = validation._num_samples
+safe_indexing = utils._safe_indexing
+
+# Targets and weights
+check_sample_weight = validation._check_sample_weight
+check_y = validation._check_y
+
+# Estimators: state, copies, names of columns, parts with names
+is_fitted = validation._is_fitted
+clone_parametrized = base._clone_parametrized
+check_feature_names_in = validation._check_feature_names_in
+name_estimators = pipeline._name_estimators
+BaseComposition = metaestimators._BaseComposition
+BaseSearchCV = _search.BaseSearchCV
+
+check_matplotlib_support = _optional_dependencies.check_matplotlib_support
+
+try:
+    from sklearn.utils._repr_html import estimator as _html
+except ImportError:  # scikit-learn < 1.7
+    from sklearn.utils import _estimator_html_repr as _html
+VisualBlock = _html._VisualBlock

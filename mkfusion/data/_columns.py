@@ -1,0 +1,362 @@
+"""Choosing several modalities of the same samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from numbers import Number
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from mkfusion._compat import safe_indexing
+from mkfusion.data._modalities import Modalities
+
+_MAX_NAMES_SHOWN = 20
+
+
+class Columns(NamedTuple):
+    """Columns that were found in the training samples.
+
+    Attributes
+    ----------
+    positions : list of int, or int
+        A single number where a scalar was asked for: a column in one dimension.
+    names : list of str or None
+        Where the training samples have column names.
+    by_name : bool
+        Whether they were asked for by these names.
+    """
+
+    positions: list[int] | int
+    names: list[str] | None
+    by_name: bool
+
+
+def as_table(X: Any) -> Any:
+    """Return samples whose columns can be chosen: a DataFrame, an array or a sparse matrix."""
+    if hasattr(X, "columns"):
+        return X
+    # Values are left to the kernels: they may be texts.
+    return check_array(X, accept_sparse="csr", dtype=None, ensure_all_finite=False)
+
+
+def column_names(X: Any) -> list[str] | None:
+    """Return the names of columns or modalities, if they have any that are strings."""
+    if isinstance(X, Modalities):
+        return X.names
+    names = list(getattr(X, "columns", []))
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def resolve_columns(X: Any, columns: Any, entry: str) -> Columns | str:
+    """Find what an entry asks for in the training samples, calling it if it is a function.
+
+    Parameters
+    ----------
+    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+    columns : str, int, list, slice, mask or callable
+        As in :class:`sklearn.compose.ColumnTransformer`, or a modality's name.
+    entry : str
+        Its name, for messages.
+
+    Returns
+    -------
+    Columns, or str
+        The latter is a modality.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If something is asked for that is not there.
+    """
+    if callable(columns):
+        columns = columns(X)
+    if isinstance(X, Modalities):
+        _check_modality(X, columns, entry)
+        return str(columns)
+    names = column_names(X)
+    asked = _listed(columns, X.shape[1], names, entry)
+    by_name = isinstance(asked[0], str)
+    if by_name:
+        positions = _find(asked, names, entry)
+    else:
+        positions = _check_positions(asked, X.shape[1], entry)
+    scalar = isinstance(columns, str | int | np.integer)
+    return Columns(
+        positions[0] if scalar else positions,
+        None if names is None else [names[position] for position in positions],
+        by_name,
+    )
+
+
+def select_columns(X: Any, columns: Columns | str, entry: str) -> Any:
+    """Take what :func:`resolve_columns` found from any samples.
+
+    Parameters
+    ----------
+    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+        With columns in any order where these have names.
+    columns : Columns or str
+    entry : str
+        Its name, for messages.
+
+    Returns
+    -------
+    samples
+        One-dimensional where a scalar was asked for, as in
+        :class:`sklearn.compose.ColumnTransformer`.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing.
+    """
+    if isinstance(columns, str):
+        _check_modality(X, columns, entry)
+        if X[columns] is None:
+            raise ValueError(f"{entry!r} asks for the modality {columns!r}, which no sample has.")
+        return X[columns]
+    positions = columns.positions
+    names = column_names(X)
+    if columns.names is not None and (columns.by_name or names is not None):
+        found = _find(columns.names, names, entry)
+        positions = found[0] if isinstance(positions, int) else found
+    if isinstance(positions, list):
+        if positions == list(range(X.shape[1])):
+            return X
+        return safe_indexing(X, positions, axis=1)
+    return X[:, [positions]] if issparse(X) else safe_indexing(X, positions, axis=1)
+
+
+def in_two_dimensions(data: Any) -> Any:
+    """Return a single column in two dimensions, other samples as they are."""
+    if hasattr(data, "to_frame"):
+        return data.to_frame()
+    # Lists of texts are left to those who may want texts.
+    if isinstance(data, list) and all(isinstance(item, Number) for item in data):
+        data = np.array(data)
+    return data.reshape(-1, 1) if isinstance(data, np.ndarray) and data.ndim == 1 else data
+
+
+def _check_modality(X: Modalities, name: Any, entry: str) -> None:
+    if not isinstance(name, str):
+        raise TypeError(
+            f"columns of {entry!r} is {name!r}; expected the name of one of the modalities "
+            f"{X.names}."
+        )
+    if name not in X:
+        raise ValueError(
+            f"columns of {entry!r} asks for the unknown modality {name!r}; X has {X.names}."
+        )
+
+
+def _listed(columns: Any, n_columns: int, names: list[str] | None, entry: str) -> list[Any]:
+    """Return what is asked for as a list of names or of positions."""
+    asked: list[Any]
+    if isinstance(columns, slice):
+        asked = _positions_of_slice(columns, n_columns, names, entry)
+    elif isinstance(columns, str | int | np.integer):
+        asked = [columns]
+    elif np.ndim(columns) == 1:
+        asked = list(columns)
+    else:
+        raise _unusable(columns, entry)
+    if len(asked) == 0:
+        raise ValueError(f"columns of {entry!r} selects no column; expected at least one.")
+    masking = [isinstance(column, bool | np.bool_) for column in asked]
+    if all(masking) and np.ndim(columns) == 1:
+        return _positions_of_mask(asked, n_columns, entry)
+    numbers = all(isinstance(column, int | np.integer) for column in asked) and not any(masking)
+    if numbers or all(isinstance(column, str) for column in asked):
+        return asked
+    raise _unusable(columns, entry)
+
+
+def _unusable(columns: Any, entry: str) -> TypeError:
+    return TypeError(
+        f"columns of {entry!r} is {columns!r}; expected names, positions, a slice, a boolean mask "
+        "or a function that returns one of them."
+    )
+
+
+def _positions_of_slice(
+    columns: slice, n_columns: int, names: list[str] | None, entry: str
+) -> list[int]:
+    start, stop = columns.start, columns.stop
+    if isinstance(start, str):
+        start = _find([start], names, entry)[0]
+    elif isinstance(start, int | np.integer):
+        _check_positions([int(start)], n_columns, entry)
+    if isinstance(stop, str):
+        stop = _find([stop], names, entry)[0] + 1  # a slice of names includes its end
+    elif isinstance(stop, int | np.integer) and not -n_columns <= stop <= n_columns:
+        _check_positions([int(stop)], n_columns, entry)
+    try:
+        return list(range(n_columns))[start : stop : columns.step]
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"columns of {entry!r} is {columns!r}: {error}.") from error
+
+
+def _positions_of_mask(mask: Sequence[Any], n_columns: int, entry: str) -> list[int]:
+    if len(mask) != n_columns:
+        raise ValueError(
+            f"columns of {entry!r} is a mask of length {len(mask)}; X has {n_columns} columns."
+        )
+    if not any(mask):
+        raise ValueError(f"columns of {entry!r} selects no column; expected at least one.")
+    return np.flatnonzero(mask).tolist()
+
+
+def _check_positions(asked: Sequence[Any], n_columns: int, entry: str) -> list[int]:
+    for position in asked:
+        if not -n_columns <= position < n_columns:
+            raise ValueError(
+                f"columns of {entry!r} asks for column {position}; X has {n_columns} columns, "
+                "counted from 0."
+            )
+    return [int(position) % n_columns for position in asked]
+
+
+def _find(asked: Sequence[str], names: list[str] | None, entry: str) -> list[int]:
+    """Return the positions of columns with some names."""
+    if names is None:
+        raise ValueError(
+            f"columns of {entry!r} asks for {list(asked)!r} by name, but X has no column names; "
+            "expected a DataFrame, or positions."
+        )
+    positions = {name: position for position, name in enumerate(names)}
+    unknown = [name for name in asked if name not in positions]
+    if unknown:
+        raise ValueError(
+            f"columns of {entry!r} asks for unknown columns {unknown}; X has {_shown(names)}."
+        )
+    counts = Counter(names)
+    repeated = [name for name in asked if counts[name] > 1]
+    if repeated:
+        raise ValueError(
+            f"columns of {entry!r} asks for {repeated}, which X has more than once: "
+            f"{_shown(names)}."
+        )
+    return [positions[name] for name in asked]
+
+
+def _shown(names: list[str]) -> str:
+    if len(names) <= _MAX_NAMES_SHOWN:
+        return repr(names)
+    return f"{repr(names[:_MAX_NAMES_SHOWN])[:-1]}, ...] ({len(names)} in all)"
+
+
+class View(NamedTuple):
+    """A modality that was found in the training samples.
+
+    Attributes
+    ----------
+    name : str
+    columns : Columns or str
+        The latter is a modality of `Modalities`.
+    """
+
+    name: str
+    columns: Columns | str
+
+
+def resolve_views(X: Any, modalities: Any) -> list[View]:
+    """Find the modalities that were asked for in the training samples.
+
+    Parameters
+    ----------
+    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+    modalities : list of (name, columns) pairs, or None
+        `columns` is a modality's name, or columns as in
+        :class:`sklearn.compose.ColumnTransformer`. None for all modalities of `Modalities`.
+
+    Returns
+    -------
+    list of View
+
+    Raises
+    ------
+    ValueError, TypeError
+        If something is asked for that is not there, or two modalities have one name.
+    """
+    if modalities is None and isinstance(X, Modalities):
+        modalities = [(name, name) for name in X.names]
+    if not isinstance(modalities, list | tuple) or len(modalities) == 0:
+        raise TypeError(
+            f"modalities is {modalities!r}; expected a list of pairs (name, columns), or "
+            "Modalities as X."
+        )
+    for i, pair in enumerate(modalities):
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise TypeError(f"modalities[{i}] is {pair!r}; expected (name, columns).")
+        if not isinstance(pair[0], str) or not pair[0]:
+            raise TypeError(
+                f"modalities[{i}] has the name {pair[0]!r}; expected a string that is not empty."
+            )
+    names = [name for name, _ in modalities]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"modalities has the names {repeated} more than once.")
+    return [View(name, resolve_columns(X, columns, name)) for name, columns in modalities]
+
+
+def take_views(X: Any, views: Sequence[View]) -> list[Any]:
+    """Return each modality's samples.
+
+    Parameters
+    ----------
+    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+        With columns in any order where these have names.
+    views : sequence of View
+
+    Returns
+    -------
+    list of samples
+        One-dimensional where a single column was asked for by a scalar.
+
+    Raises
+    ------
+    ValueError
+        If columns or modalities are missing, or there are no data of one.
+    """
+    taken = []
+    for view in views:
+        data = select_columns(X, view.columns, view.name)
+        if data is None:
+            raise ValueError(f"modality {view.columns!r} is None; expected samples of it.")
+        taken.append(data)
+    return taken
+
+
+def check_features(estimator: Any, X: Any, views: Sequence[View], *, fitting: bool) -> None:
+    """Remember the features of the training samples, or refuse samples with others.
+
+    Parameters
+    ----------
+    estimator : object
+        Gets `n_features_in_`, and `feature_names_in_` where features have names.
+    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+    views : sequence of View
+        Of the training samples.
+    fitting : bool
+
+    Raises
+    ------
+    ValueError, TypeError
+        If these are other features than in fit.
+    """
+    several = isinstance(X, Modalities)
+    if not fitting and several != isinstance(views[0].columns, str):
+        expected = "columns" if several else "Modalities"
+        raise TypeError(f"X is a {type(X).__name__}; expected {expected} as in fit.")
+    if not several:
+        # Where both have names, columns are found by them, and others may be anything.
+        if fitting or column_names(X) is None or not hasattr(estimator, "feature_names_in_"):
+            validate_data(estimator, X, reset=fitting, skip_check_array=True)
+    elif fitting:
+        estimator.n_features_in_ = len(X.names)
+        estimator.feature_names_in_ = np.array(X.names, dtype=object)

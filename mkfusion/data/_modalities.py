@@ -1,0 +1,289 @@
+"""Several views of the same samples, as one object that scikit-learn can split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import EllipsisType
+from typing import Any, NoReturn, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._types import Mask
+
+_RowKey = slice | Sequence[int] | Sequence[bool] | NDArray[Any]
+
+
+class Modalities:
+    """Aligned samples of several modalities.
+
+    Sample i is row or item i of every modality. `train_test_split`, `cross_val_score` and
+    `GridSearchCV` take it as `X`; a :class:`~mkfusion.ColumnKernelizer` finds its modalities
+    by name. It holds references to what it is given, and never changes it.
+
+    Parameters
+    ----------
+    modalities : mapping from str to data, default=None
+        For names that are not Python identifiers.
+    **named : data
+        Arrays of any dimension (n_samples, ...), pandas or polars DataFrames, sparse matrices, or
+        lists of anything: texts, graphs, series of different lengths; or None for a modality that
+        no sample has.
+
+    Attributes
+    ----------
+    names : list of str
+        The modalities in their order.
+    shape : tuple of int
+        ``(n_samples, n_modalities)``.
+
+    Raises
+    ------
+    ValueError
+        If there is no modality, or they differ in the number of samples.
+    TypeError
+        If one of them is not a collection of samples.
+
+    Notes
+    -----
+    A sample lacks a modality where its item in a list or an array of objects is None (or NaN, or
+    an array of NaN), where its row of numbers is NaN throughout, and so are all channels of its
+    series. A row with some numbers is there: its gaps are left to the kernel. What is done about
+    missing modalities is said to :class:`~mkfusion.ColumnKernelizer`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import Modalities
+    >>> X = Modalities(accel=np.ones((3, 2)), notes=["calm", "loud", "calm"])
+    >>> X
+    Modalities with 3 samples
+      accel  ndarray  (3, 2)
+      notes  list     3 items
+    >>> X[[0, 2]]["notes"]
+    ['calm', 'calm']
+    >>> Modalities(accel=np.ones((3, 2)), notes=["calm", None, "calm"]).present()
+    array([[ True,  True],
+           [ True, False],
+           [ True,  True]])
+    """
+
+    # Iterating would be over samples for NumPy and over names for readers: neither is guessed.
+    __iter__ = None
+
+    def __init__(self, modalities: Mapping[str, Any] | None = None, /, **named: Any) -> None:
+        if modalities is not None and not isinstance(modalities, Mapping):
+            raise TypeError(
+                f"modalities is a {type(modalities).__name__}; expected named modalities, as in "
+                'Modalities(accel=A, gyro=G) or Modalities({"left hand": L}).'
+            )
+        given = dict(modalities or {})
+        repeated = sorted(given.keys() & named.keys())
+        if repeated:
+            raise ValueError(f"modalities {repeated} are given twice.")
+        given |= named
+        if not given:
+            raise ValueError("modalities is empty; expected at least one, Modalities(accel=A).")
+        self._data = {name: _check_modality(name, data) for name, data in given.items()}
+        lengths = {name: num_samples(data) for name, data in self._held.items()}
+        if not lengths:
+            raise ValueError(
+                f"modalities {self.names} are all None; expected data for at least one of them."
+            )
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                f"modalities have different numbers of samples: {_listed(lengths)}; expected the "
+                "same samples in every modality."
+            )
+        self._n_samples: int = next(iter(lengths.values()))
+
+    @property
+    def _held(self) -> dict[str, Any]:
+        """The modalities of which there are data."""
+        return {name: data for name, data in self._data.items() if data is not None}
+
+    @property
+    def names(self) -> list[str]:
+        """The modalities in their order."""
+        return list(self._data)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_modalities)``."""
+        return self._n_samples, len(self._data)
+
+    def __len__(self) -> int:
+        return self._n_samples
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._data
+
+    @overload
+    def __getitem__(self, key: str) -> Any: ...
+
+    @overload
+    def __getitem__(self, key: _RowKey | tuple[_RowKey, EllipsisType]) -> Modalities: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return one modality's data by its name, or some of the samples of all modalities.
+
+        Samples are chosen by an index array, a boolean mask or a slice.
+        """
+        if isinstance(key, str):
+            if key not in self._data:
+                raise KeyError(f"There is no modality {key!r}; there are {self.names}.")
+            return self._data[key]
+        if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
+            key = key[0]  # how scikit-learn indexes what has a shape
+        if not isinstance(key, slice):
+            key = self._check_rows(key)
+        held = {name: safe_indexing(data, key) for name, data in self._held.items()}
+        chosen = Modalities.__new__(Modalities)
+        chosen._data = {name: held.get(name) for name in self._data}
+        chosen._n_samples = num_samples(next(iter(held.values())))
+        return chosen
+
+    def present(self) -> Mask:
+        """Return which samples have which modalities.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_modalities), dtype=bool
+            Columns in the order of `names`.
+        """
+        columns = [
+            np.zeros(len(self), dtype=bool) if data is None else present_samples(data)
+            for data in self._data.values()
+        ]
+        return np.stack(columns, axis=1)
+
+    def _check_rows(self, key: Any) -> NDArray[np.intp]:
+        rows = np.asarray(key)
+        if rows.ndim == 1 and rows.size == 0:
+            return np.empty(0, dtype=np.intp)
+        if rows.ndim != 1 or rows.dtype.kind not in "iub":
+            raise IndexError(
+                f"Samples are indexed by {key!r}; expected a slice, or integers or booleans in one "
+                f"dimension (or the name of a modality: {self.names})."
+            )
+        if rows.dtype.kind == "b":
+            if len(rows) != self._n_samples:
+                raise IndexError(
+                    f"The mask has length {len(rows)}; there are {self._n_samples} samples."
+                )
+            return np.flatnonzero(rows)
+        outside = (rows < -self._n_samples) | (rows >= self._n_samples)
+        if outside.any():
+            raise IndexError(
+                f"Sample {rows[outside][0]} is out of range; there are {self._n_samples}."
+            )
+        return np.where(rows < 0, rows + self._n_samples, rows).astype(np.intp)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            "Modalities cannot be made into one array of numbers; put a ColumnKernelizer in front "
+            "of the estimator, in a Pipeline."
+        )
+
+    def __repr__(self) -> str:
+        rows = [(name, _kind(data), _extent(data)) for name, data in self._data.items()]
+        widths = [max(len(row[column]) for row in rows) for column in range(2)]
+        lines = [f"  {name:<{widths[0]}}  {kind:<{widths[1]}}  {size}" for name, kind, size in rows]
+        return "\n".join([f"Modalities with {self._n_samples} samples", *lines])
+
+
+def _check_modality(name: Any, data: Any) -> Any:
+    if not isinstance(name, str):
+        raise TypeError(f"modalities has the key {name!r}; expected strings.")
+    if data is None:
+        return None
+    if issparse(data):
+        return data.tocsr()  # some formats cannot be indexed
+    if isinstance(data, str | bytes | Mapping | set | Modalities) or not hasattr(
+        data, "__getitem__"
+    ):
+        raise TypeError(
+            f"modality {name!r} is a {type(data).__name__}; expected an array, a DataFrame, a "
+            "sparse matrix or a list, with one row or item per sample."
+        )
+    if np.ndim(data) == 0 if isinstance(data, np.ndarray) else not hasattr(data, "__len__"):
+        raise TypeError(
+            f"modality {name!r} is a single value; expected one row or item per sample."
+        )
+    return data
+
+
+def _kind(data: Any) -> str:
+    return "None" if data is None else type(data).__name__
+
+
+def _extent(data: Any) -> str:
+    if data is None:
+        return "no sample has it"
+    return str(tuple(data.shape)) if hasattr(data, "shape") else f"{len(data)} items"
+
+
+def _listed(lengths: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {length}" for name, length in lengths.items())
+
+
+def present_samples(data: Any) -> Mask:
+    """Return which samples are there, as :class:`Modalities` documents.
+
+    Parameters
+    ----------
+    data : array, DataFrame, Series, sparse matrix or list of n_samples items
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype=bool
+    """
+    n_samples = num_samples(data)
+    if issparse(data):
+        cells = data.tocoo()
+        n_gaps = np.bincount(cells.row[_gaps(cells.data)], minlength=n_samples)
+        return np.asarray(n_gaps < max(1, data.shape[1]))
+    if hasattr(data, "columns"):
+        present = np.zeros(n_samples, dtype=bool)
+        for j in range(data.shape[1]):
+            present |= ~_gaps(np.asarray(safe_indexing(data, j, axis=1)))
+        return present | (data.shape[1] == 0)
+    if isinstance(data, np.ndarray) or hasattr(data, "to_numpy"):
+        gaps = _gaps(np.asarray(data)).reshape(n_samples, -1)
+        return np.any(~gaps, axis=1) | (gaps.shape[1] == 0)
+    if isinstance(data, list | tuple):
+        return np.fromiter((not _is_missing(item) for item in data), dtype=bool, count=n_samples)
+    return np.ones(n_samples, dtype=bool)  # a collection of some other kind: nothing is known
+
+
+def is_gap(value: Any) -> bool:
+    """Return whether a single value is None, NaN, NaT or pandas' NA."""
+    # NaN and NaT differ from themselves; pandas' NA refuses to be compared.
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float | np.floating | np.datetime64) and value != value)
+    )
+
+
+def _is_missing(item: Any) -> bool:
+    """Whether an item of a list is a gap, or holds nothing but gaps."""
+    if isinstance(item, list | tuple):
+        return len(item) > 0 and all(map(_is_missing, item))
+    if isinstance(item, np.ndarray) and item.ndim:
+        return item.size > 0 and bool(_gaps(item).all())
+    return is_gap(item)
+
+
+def _gaps(values: NDArray[Any]) -> Mask:
+    """Return which values of an array of any shape and dtype are missing."""
+    if values.dtype.kind in "fc":
+        return np.isnan(values)
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
+    if values.dtype.kind != "O":
+        return np.zeros(values.shape, dtype=bool)
+    found = np.fromiter(map(_is_missing, values.ravel()), dtype=bool, count=values.size)
+    return found.reshape(values.shape)

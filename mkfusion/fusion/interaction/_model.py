@@ -1,0 +1,348 @@
+"""What interaction models of numbers and of classes share."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgWarning
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from mkfusion._compat import Interval, StrOptions
+from mkfusion._types import Floats
+from mkfusion.fusion.interaction._basis import Basis, find_basis
+from mkfusion.fusion.interaction._bilinear import (
+    NO_RIDGE,
+    LowRankData,
+    LowRankFit,
+    LowRankSettings,
+    choose_rank,
+    spread,
+)
+from mkfusion.fusion.interaction._inference import (
+    Inference,
+    InteractionTest,
+    coefficient_table,
+    conclude,
+)
+from mkfusion.fusion.interaction._inputs import Layout, read_again
+from mkfusion.fusion.interaction._penalized import Penalty, fit_penalized, make_groups
+from mkfusion.fusion.interaction._terms import FORMS, Scaling, Terms, learn_scaling, make_terms
+
+_MOST_SHOWN = 5
+
+
+class BaseInteraction(BaseEstimator):
+    """Fit terms of columns and their products, and say what they are worth."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "modalities": "no_validation",  # type: ignore[dict-item]
+        "form": [StrOptions(set(FORMS))],
+        "penalty": [StrOptions({"ridge", "lasso", "group"}), None],
+        "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"cv"})],
+        "rank": [Interval(Integral, 0, None, closed="left"), StrOptions({"cv"})],
+        "scaling": [StrOptions({"auto", "center", "standardize"}), None],
+        "cov_type": [StrOptions({"nonrobust", "HC0", "HC3"})],
+        "cv": ["cv_object"],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+            None,
+        ],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+    _logistic: ClassVar[bool]
+
+    modalities: Sequence[tuple[str, Any]] | None
+    form: str
+    penalty: str | None
+    alpha: float | str
+    rank: int | str
+    scaling: str | None
+    cov_type: str
+    cv: Any
+    tol: float
+    max_iter: int
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
+
+    _layout: Layout
+    _terms: Terms
+    _scaling: Scaling
+    inference_: Inference
+
+    # ------------------------------------------------------------------------------- fitting
+
+    def _fit_columns(
+        self, columns: Floats, layout: Layout, target: Floats, weights: Floats
+    ) -> tuple[Floats, float]:
+        """Fit the model of the form and penalty; return the terms' coefficients and intercept."""
+        for name in ("alpha_", "rank_", "factors_", "inference_", "_no_inference", "_training"):
+            self.__dict__.pop(name, None)
+        if self.form == "low_rank" and self.penalty not in (None, "ridge"):
+            raise ValueError(
+                f'penalty={self.penalty!r} with form="low_rank"; expected "ridge" or None, which '
+                "are what alternating least squares can minimise."
+            )
+        penalised = self.penalty is not None or self.form == "low_rank"
+        kind = self.scaling
+        if kind == "auto":
+            kind = "standardize" if penalised else None
+        terms = make_terms(layout, self.form)
+        self._layout, self._terms = layout, terms
+        self._scaling = learn_scaling(columns, weights, kind)
+        self.term_names_ = np.array(terms.names, dtype=object)
+        self.n_iter_ = 1
+        scaled = self._scaling.apply(columns)
+        if self.form == "low_rank":
+            return self._fit_low_rank(scaled, target, weights)
+        values = terms.values(scaled)
+        if self.penalty is None:
+            seen = weights > 0
+            return self._fit_unpenalised(values[seen], target[seen], weights[seen])
+        return self._fit_penalised(values, target, weights)
+
+    def _fit_unpenalised(
+        self, values: Floats, target: Floats, weights: Floats
+    ) -> tuple[Floats, float]:
+        basis = find_basis(values, weights, self._terms.names)
+        coef = self._solve(values, target, weights, basis)
+        if basis.dependencies:
+            problem = self._say_dependent(basis)
+            warnings.warn(problem, LinAlgWarning, stacklevel=4)
+            self._no_inference = problem
+        elif not hasattr(self, "_no_inference"):
+            try:
+                self.inference_ = self._infer(coef, values, target, weights, basis)
+            except ValueError as error:  # too few samples: the fit stands, its errors are unknown
+                self._no_inference = str(error)
+        return coef[1:], float(coef[0])
+
+    @abstractmethod
+    def _solve(self, values: Floats, target: Floats, weights: Floats, basis: Basis) -> Floats:
+        """Return the coefficients (1 + n_terms,) without a penalty."""
+
+    @abstractmethod
+    def _infer(
+        self, coef: Floats, values: Floats, target: Floats, weights: Floats, basis: Basis
+    ) -> Inference:
+        """Return the inference for coefficients (1 + n_terms,) of terms (n_samples, n_terms)."""
+
+    @abstractmethod
+    def _compare(self, which: NDArray[np.bool_]) -> InteractionTest:
+        """Test the model against the one without some terms (n_terms,)."""
+
+    def _say_dependent(self, basis: Basis) -> str:
+        shown = "; ".join(basis.dependencies[:_MOST_SHOWN])
+        more = len(basis.dependencies) - _MOST_SHOWN
+        return (
+            f"The design matrix of {type(self).__name__} has rank {basis.back.shape[1]} but "
+            f"{basis.back.shape[0]} columns: {shown}{f'; and {more} more' if more > 0 else ''}. "
+            "These terms got the coefficient 0, and there is no inference, since their effects "
+            "cannot be told from those of the others. Leave such columns out, or give a penalty."
+        )
+
+    def _fit_penalised(
+        self, values: Floats, target: Floats, weights: Floats
+    ) -> tuple[Floats, float]:
+        assert self.penalty is not None
+        groups = [] if self.penalty == "ridge" else make_groups(self._terms, self.penalty)
+        penalty = Penalty(self.penalty, groups, self._logistic, self.tol, self.max_iter)
+        fit = fit_penalized(
+            values, target, weights, penalty, self.alpha, self.cv, self.n_jobs, self.verbose
+        )
+        self.alpha_, self.n_iter_ = fit.alpha, fit.n_iter
+        self._no_inference = (
+            f"penalty={self.penalty!r} shrinks the estimates, whose standard errors and p-values "
+            "then mean nothing; expected penalty=None."
+        )
+        if not fit.converged:
+            self._warn_unconverged(f"the relative duality gap {fit.gap:.2g}")
+        return fit.coef, fit.intercept
+
+    def _fit_low_rank(
+        self, scaled: Floats, target: Floats, weights: Floats
+    ) -> tuple[Floats, float]:
+        middle, unit = 0.0, 1.0
+        if not self._logistic:  # so that alpha does not depend on the unit of y
+            middle = float(np.average(target, weights=weights))
+            unit = float(np.sqrt(np.average((target - middle) ** 2, weights=weights))) or 1.0
+        blocks = spread(scaled, self._layout.widths)
+        data = LowRankData(scaled, blocks, (target - middle) / unit, weights)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        settings = LowRankSettings(self._logistic, self.tol, self.max_iter, seed)
+        alpha = NO_RIDGE if self.penalty is None else self.alpha
+        fit, self.rank_, alpha = choose_rank(
+            data, self.rank, alpha, self.cv, settings, self.n_jobs, self.verbose
+        )
+        if self.penalty is not None:
+            self.alpha_ = alpha
+        self.n_iter_ = max(1, len(fit.objectives) // len(blocks))
+        self.factors_ = [fit.factors[0] * unit, *fit.factors[1:]]
+        self._no_inference = (
+            'form="low_rank" chooses its products from the samples, so that there are no standard '
+            'errors; expected form="bilinear".'
+        )
+        if not fit.converged:
+            self._warn_unconverged("a step that still helps")
+        return fit.coef * unit, middle + fit.intercept * unit
+
+    def _warn_unconverged(self, reached: str, stacklevel: int = 5) -> None:
+        warnings.warn(
+            f"{type(self).__name__} stopped at {reached} after max_iter={self.max_iter} "
+            f"iterations; expected tol={self.tol:g}. Raise max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
+
+    # ---------------------------------------------------------------------------- prediction
+
+    def _fitted_values(self, columns: Floats) -> Floats:
+        """Return the linear predictor (n_samples,) of columns (n_samples, n_columns)."""
+        coef, intercept = np.ravel(self.coef_), float(np.ravel(self.intercept_)[0])
+        scaled = self._scaling.apply(columns)
+        if hasattr(self, "factors_"):
+            fit = LowRankFit(intercept, coef, self.factors_, [], True)
+            return fit.predict(scaled, spread(scaled, self._layout.widths))
+        return intercept + self._terms.values(scaled) @ coef
+
+    def _read(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        return read_again(self, X, self._layout)
+
+    # ----------------------------------------------------------------------------- inference
+
+    def _inferred(self) -> Inference:
+        check_is_fitted(self)
+        if not hasattr(self, "inference_"):
+            raise ValueError(f"There is no inference: {self._no_inference}")
+        return self.inference_
+
+    def _errors(self, columns: Floats) -> Floats:
+        """Return standard errors (n_samples,) of the linear predictor, where there is inference."""
+        values = self._terms.values(self._scaling.apply(columns))
+        design = np.column_stack([np.ones(len(values)), values])
+        squares = np.einsum("ij,ij->i", design @ self.inference_.covariance, design)
+        return np.sqrt(np.maximum(squares, 0.0))
+
+    def inference_table(self, confidence: float = 0.95) -> Any:
+        """Return estimates, standard errors, tests against zero and confidence intervals.
+
+        Parameters
+        ----------
+        confidence : float, default=0.95
+            Of the intervals.
+
+        Returns
+        -------
+        DataFrame or structured ndarray of shape (1 + n_terms,)
+            A row for the intercept and each term; the columns "estimate", "std_error", "t" or "z",
+            "p_value", "ci_lower" and "ci_upper". A DataFrame has the terms as its index; without
+            pandas they are the column "term" of a NumPy array.
+
+        Raises
+        ------
+        ValueError
+            If the model has no inference: with a penalty or of low rank, if terms depend on others
+            or classes are separated. The message says which.
+        """
+        return coefficient_table(self._inferred(), _check_confidence(confidence))
+
+    def test_effect(self, a: str, *, confidence: float = 0.95) -> InteractionTest:
+        """Test whether a modality matters, beyond the others.
+
+        The model is compared with the one without all terms of the modality, main effects and
+        products. Unlike the p-value of its main effect, the answer does not depend on where the
+        zeros of the scales are.
+
+        Parameters
+        ----------
+        a : str
+            Name of a modality, or of a column.
+        confidence : float, default=0.95
+            At which the conclusion says yes.
+
+        Returns
+        -------
+        InteractionTest
+            Prints as a sentence.
+
+        Raises
+        ------
+        ValueError
+            If there is no inference, or no such modality.
+        """
+        self._inferred()
+        which = self._terms.with_columns(self._columns_of(a))
+        beyond = " beyond the other modalities" if len(self._layout.names) > 1 else ""
+        claim = f"the target depends on {a}{beyond}"
+        return conclude(self._compare(which), claim, _check_confidence(confidence))
+
+    def test_interaction(
+        self, a: str, b: str | None = None, *, confidence: float = 0.95
+    ) -> InteractionTest:
+        """Test whether the effect of one modality depends on another.
+
+        The model is compared with the one without the products of the two.
+
+        Parameters
+        ----------
+        a : str
+            Name of a modality, or of a column.
+        b : str, default=None
+            Another; None for any of the others.
+        confidence : float, default=0.95
+            At which the conclusion says yes.
+
+        Returns
+        -------
+        InteractionTest
+            Prints as a sentence.
+
+        Raises
+        ------
+        ValueError
+            If there is no inference, no such modality, or the model has no such products.
+        """
+        self._inferred()
+        one = self._columns_of(a)
+        other = ~one if b is None else self._columns_of(b)
+        which = self._terms.between(one, other)
+        if not which.any():
+            raise ValueError(
+                f"The model has no products of {a!r} with {'others' if b is None else repr(b)}: "
+                f'form={self.form!r}. Expected two modalities and "additive+multiplicative", '
+                '"multiplicative" or "bilinear".'
+            )
+        claim = f"the effect of {a} depends on {b or 'another modality'}"
+        return conclude(self._compare(which), claim, _check_confidence(confidence))
+
+    def _columns_of(self, name: str) -> NDArray[np.bool_]:
+        """Return the columns (n_columns,) of a modality, or the one of a name."""
+        layout = self._layout
+        if name in layout.names:
+            return np.asarray(layout.owner == layout.names.index(name))
+        if name in layout.columns:
+            return np.arange(len(layout.columns)) == layout.columns.index(name)
+        raise ValueError(
+            f"There is no modality {name!r}; there are {layout.names}, with the columns "
+            f"{layout.columns[:20]}{', ...' if len(layout.columns) > 20 else ''}."
+        )
+
+
+def _check_confidence(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence={confidence!r}; expected a number between 0 and 1.")
+    return float(confidence)

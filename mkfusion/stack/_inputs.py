@@ -1,0 +1,89 @@
+"""What estimators on kernels accept in place of a stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from mkfusion.stack._dense import is_matrix_of_lists
+from mkfusion.stack._stack import KernelStack
+
+_MATRIX = (np.float64, np.float32)
+
+
+def remember_input(estimator: Any, X: Any, n_train: int) -> None:
+    """Set what scikit-learn wants to know of training kernels: n_features_in_ and, maybe, names."""
+    if is_several(X):
+        estimator.n_features_in_ = n_train
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+    else:
+        validate_data(estimator, X, skip_check_array=True)
+
+
+def training_stack(estimator: Any, X: Any) -> KernelStack:
+    """Return square kernels of the training samples; that they are Gram matrices is not checked.
+
+    Leaves `estimator` as it is: what is refused must not change a fitted model.
+    """
+    if is_several(X):
+        stack = _as_stack(X)
+    else:
+        gram = check_array(X, dtype=_MATRIX, estimator=estimator, input_name="X")
+        stack = KernelStack._from_grams(gram, None, "X")
+    if stack.shape[0] != stack.shape[1]:
+        stack.check_gram("X")  # says so before anything is computed
+    return stack
+
+
+def prediction_stack(estimator: Any, X: Any, n_train: int, names: list[str]) -> KernelStack:
+    """Return kernels between new samples and the `n_train` training samples."""
+    if is_several(X):
+        stack = _as_stack(X)
+    else:
+        stack = KernelStack(validate_data(estimator, X, reset=False, dtype=_MATRIX))
+    n_rows, n_cols, n_kernels = stack.shape
+    if n_kernels != len(names):
+        raise ValueError(
+            f"X has {n_kernels} kernels (shape {stack.shape}); expected the {len(names)} kernels "
+            f"of fit: {_shortened(names)}."
+        )
+    if n_cols != n_train:
+        raise ValueError(
+            f"X has {n_cols} columns (shape {stack.shape}), but {type(estimator).__name__} was "
+            f"fitted with {n_train} training samples; expected one column for each of them."
+        )
+    generic = [f"kernel{k}" for k in range(n_kernels)]
+    if stack.names != names and generic not in (stack.names, names):
+        raise ValueError(
+            f"X has the kernels {_shortened(stack.names)}; expected those of fit in their order: "
+            f"{_shortened(names)}."
+        )
+    return stack
+
+
+def is_several(X: Any) -> bool:
+    """Whether X holds several kernels (or one in a list), not one matrix."""
+    if isinstance(X, KernelStack):
+        return True
+    if isinstance(X, dict) and not issparse(X):  # a sparse matrix may be a dict
+        raise TypeError(
+            f"X is a {type(X).__name__}; expected a list of Gram matrices, or "
+            "KernelStack(list(kernels.values()), names=list(kernels))."
+        )
+    if isinstance(X, list | tuple):
+        return len(X) == 0 or not is_matrix_of_lists(X)
+    return isinstance(X, np.ndarray) and X.ndim == 3
+
+
+def _as_stack(X: Any) -> KernelStack:
+    return X if isinstance(X, KernelStack) else KernelStack._from_grams(X, None, "X")
+
+
+def _shortened(names: list[str], most: int = 6) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return f"[{shown}, ...]" if len(names) > most else f"[{shown}]"

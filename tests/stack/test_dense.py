@@ -1,0 +1,197 @@
+"""Dense storages: one copy of the kernels at most, and what is not touched."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from mkfusion.stack._dense import DenseStorage, check_finite, dense_storage_from
+
+SHAPE = (8, 200, 150)
+BYTES = 8 * 200 * 150 * 8
+
+
+def kernels(dtype: type = np.float64) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=SHAPE).astype(dtype)
+
+
+def peak(act) -> int:
+    """Most bytes that `act` allocates at a time."""
+    act()  # compiles what is to be compiled
+    tracemalloc.start()
+    try:
+        kept = act()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        del kept
+
+
+# ------------------------------------------------------------------------------ one copy
+
+
+def test_a_list_is_copied_once() -> None:
+    array = kernels()
+    grams = list(array)
+    assert peak(lambda: dense_storage_from(grams)) < 1.1 * BYTES
+    storage = dense_storage_from(grams)
+    assert storage.array.flags.c_contiguous
+    np.testing.assert_array_equal(storage.array, array)
+
+
+def test_kernels_last_are_copied_once() -> None:
+    last = np.ascontiguousarray(np.moveaxis(kernels(), 0, -1))
+    assert peak(lambda: dense_storage_from(last)) < 1.1 * BYTES
+    storage = dense_storage_from(last)
+    assert storage.array.flags.c_contiguous
+    np.testing.assert_array_equal(storage.array, kernels())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_kernel_major_memory_is_not_copied(dtype: type) -> None:
+    array = kernels(dtype)
+    storage = dense_storage_from(np.moveaxis(array, 0, -1))
+    assert np.shares_memory(storage.array, array)
+    assert storage.dtype == dtype
+    assert peak(lambda: dense_storage_from(np.moveaxis(array, 0, -1))) < 0.1 * BYTES
+
+
+def test_a_single_kernel_is_not_copied() -> None:
+    gram = kernels()[0]
+    assert np.shares_memory(dense_storage_from(gram).array, gram)
+    assert np.shares_memory(dense_storage_from([gram]).array, gram)
+
+
+def test_consecutive_kernels_are_a_view() -> None:
+    storage = DenseStorage(kernels())
+    assert np.shares_memory(storage.select(np.array([1, 2])).array, storage.array)
+    assert not np.shares_memory(storage.select(np.array([2, 1])).array, storage.array)
+
+
+def test_take_makes_no_second_copy() -> None:
+    storage = DenseStorage(kernels())
+    rows, cols = np.arange(200)[::-1], np.arange(150)[::-1]
+    assert storage.take(None, None) is storage
+    # The result, and one kernel of it on the way there.
+    assert peak(lambda: storage.take(rows, cols)) < 1.3 * BYTES
+    assert storage.take(rows, cols).array.flags.c_contiguous
+
+
+def test_passes_copy_no_kernel() -> None:
+    square = np.ascontiguousarray(kernels(np.float32)[:, :150])
+    storage = DenseStorage(square)
+    beta, out = np.ones((1, 150)), np.zeros((1, 8, 150))
+    for act in (
+        lambda: storage.dot(beta),
+        lambda: storage.add_dot(beta, out),
+        lambda: storage.combine(np.ones(8), np.arange(3)),
+        storage.diagonal,
+    ):
+        assert peak(act) < BYTES / 16
+
+
+def test_parts_of_one_array_are_not_copied() -> None:
+    array = kernels()
+    storage = dense_storage_from(list(array))
+    assert np.shares_memory(storage.array, array)
+    np.testing.assert_array_equal(storage.array, array)
+    assert np.shares_memory(dense_storage_from(list(array[2:5])).array, array)
+    for parts in (
+        list(array[::-1]),
+        list(array[::2]),
+        [array[0], array[0]],
+        list(array[:, :, ::2]),
+        [array[0], array[1].copy()],
+    ):
+        copied = dense_storage_from(parts).array
+        assert not np.shares_memory(copied, array)
+        np.testing.assert_array_equal(copied, np.array(parts))
+
+
+# ------------------------------------------------------------------------ what is not read
+
+
+def test_kernels_without_weight_are_not_read() -> None:
+    array = kernels()
+    weights = np.array([1.0, 0.0, 0.5, 2.0, 0.1, 0.0, 0.0, 3.0])
+    array[weights == 0] = np.nan
+    expected = np.einsum("k,kij->ij", weights[weights > 0], array[weights > 0])
+    storage = DenseStorage(array)
+    np.testing.assert_allclose(storage.combine(weights), expected, rtol=1e-12)
+    j = np.array([3, 1])
+    np.testing.assert_allclose(storage.combine(weights, cols=j), expected[:, j], rtol=1e-12)
+
+
+def test_columns_without_beta_are_not_read() -> None:
+    array = kernels()
+    array[:, :, 7] = np.nan
+    beta = np.ones((2, 150))
+    beta[:, 7] = 0
+    assert np.isfinite(DenseStorage(array).dot(beta)).all()
+
+
+def test_rows_without_beta_are_not_read() -> None:
+    array = np.ascontiguousarray(kernels()[:, :150])
+    array[:, 7] = np.nan
+    beta = np.ones((2, 150))
+    beta[:, 7] = 0
+    out = np.zeros((2, 8, 150))
+    DenseStorage(array).add_dot(beta, out)
+    assert np.isfinite(out).all()
+
+
+# --------------------------------------------------------------------------- what is taken
+
+
+def test_precision_is_the_highest() -> None:
+    low, high = np.eye(3, dtype=np.float32), np.eye(3)
+    assert dense_storage_from([low, low]).dtype == np.float32
+    assert dense_storage_from([low, high]).dtype == np.float64
+    assert dense_storage_from([np.eye(3, dtype=int), np.eye(3, dtype=bool)]).dtype == np.float64
+    assert dense_storage_from([np.eye(3, dtype=np.float16)]).dtype == np.float64
+
+
+def test_lists_of_numbers() -> None:
+    rows = [[1.0, 2.0], [2.0, 5.0]]
+    np.testing.assert_array_equal(dense_storage_from(rows).array, [rows])
+    np.testing.assert_array_equal(dense_storage_from([rows, rows]).array, [rows, rows])
+
+
+@pytest.mark.parametrize(
+    ("grams", "error", "message"),
+    [
+        ([], ValueError, r"grams is empty; expected at least one kernel"),
+        (np.empty((3, 3, 0)), ValueError, r"grams holds 0 kernels"),
+        ([np.empty((0, 3))], ValueError, r"at least one row"),
+        ([np.ones(3), np.ones(3)], ValueError, r"grams\[0\] has shape \(3,\); expected a matrix"),
+        (
+            [np.eye(3), np.eye(2)],
+            ValueError,
+            r"grams\[1\] has shape \(2, 2\), but grams\[0\] has shape \(3, 3\)",
+        ),
+        (np.ones((2, 2, 2, 2)), ValueError, r"grams has shape \(2, 2, 2, 2\); expected a list"),
+        ([np.eye(2), [["a", "b"], ["c", "d"]]], TypeError, r"grams\[1\] has dtype <U1"),
+        ([np.eye(2).astype(object)], TypeError, r"grams\[0\] has dtype object.*astype\(float\)"),
+        ([np.eye(2) + 0j], TypeError, r"grams\[0\] has dtype complex128; expected real"),
+        ([csr_array(np.eye(2))], TypeError, r"grams\[0\] is a sparse csr_array.*toarray"),
+        ([[[1.0], [1.0, 2.0]]], ValueError, r"grams\[0\] is not a rectangular array"),
+        ([np.eye(2), np.full((2, 2), np.nan)], ValueError, r"grams\[1\] contains nan at row 0"),
+        ([np.diag([0, np.inf])], ValueError, r"grams\[0\] contains inf at row 1, column 1"),
+        ([np.diag([0, -np.inf])], ValueError, r"grams\[0\] contains -inf at row 1, column 1"),
+    ],
+)
+def test_refused(grams, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        dense_storage_from(grams)
+
+
+def test_messages_name_the_argument_and_the_kernel() -> None:
+    with pytest.raises(ValueError, match=r"X\[1\] \('gyro'\) contains nan"):
+        dense_storage_from([np.eye(2), np.full((2, 2), np.nan)], ["accel", "gyro"], "X")
+
+
+def test_finite_numbers_whose_sum_is_not() -> None:
+    check_finite(np.full((2, 2), 1e308), "gram")
