@@ -13,7 +13,7 @@ from sklearn.base import clone
 from mkfusion import KernelStack
 from mkfusion.compare._statistics import mean_interval, paired_test
 from mkfusion.compare._within import Within
-from mkfusion.inspection._importance import shares
+from mkfusion.inspection import shapley_shares
 
 if TYPE_CHECKING:
     from mkfusion.compare._records import Conditions
@@ -162,7 +162,7 @@ def share_out(machine: Any, dummy: Any, within: Within, seed: int) -> dict[str, 
     every, none = frozenset(range(n)), frozenset[int]()
     if n <= MOST_EXACT:
         subsets = [frozenset(some) for size in range(n + 1) for some in combinations(every, size)]
-        values = shares({subset: np.array([worth(subset)]) for subset in subsets}, n)[:, 0]
+        values = shapley_shares({subset: np.array([worth(subset)]) for subset in subsets}, n)[:, 0]
     else:
         # Other orders in each fold, so that the folds' spread knows of the drawing.
         rng = np.random.default_rng([seed, crc32(within.rows.test.tobytes())])

@@ -11,8 +11,7 @@ from mkfusion import KernelStack
 from mkfusion._types import Floats
 from mkfusion.compare._statistics import PairedTest, paired_test, verdict
 from mkfusion.compare._within import Within
-from mkfusion.inspection._answers import scored_answers
-from mkfusion.inspection._multilinear import project_kernels
+from mkfusion.inspection import project_kernels, scored_answers
 
 if TYPE_CHECKING:
     from mkfusion.compare._records import Conditions

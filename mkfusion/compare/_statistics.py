@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from mkfusion.inspection._intervals import corrected_interval
+from mkfusion.inspection import corrected_interval
 
 HELPS, UNDECIDED, HURTS = "fusion helps", "no evidence that it does", "hurts"
 _WORDS = (HELPS, UNDECIDED, HURTS)

@@ -1,12 +1,14 @@
 """Questions asked of fused models and of modalities, and their displays."""
 
 from mkfusion.inspection._bias import UnimodalBias, UnimodalBiasDisplay, unimodal_bias
+from mkfusion.inspection._closed_form import project_kernels as project_kernels
 from mkfusion.inspection._emap import AdditiveProjection, EmapDisplay, emap
 from mkfusion.inspection._importance import (
     ModalityImportance,
     ModalityImportanceDisplay,
     ShapleyValues,
     modality_importance,
+    shapley_shares as shapley_shares,
     shapley_values,
 )
 from mkfusion.inspection._information import (
@@ -14,13 +16,16 @@ from mkfusion.inspection._information import (
     PartialInformationDisplay,
     partial_information,
 )
+from mkfusion.inspection._intervals import corrected_interval as corrected_interval
 from mkfusion.inspection._kernel_alignment import (
     KernelAlignment,
     KernelAlignmentDisplay,
     kernel_alignment,
 )
+from mkfusion.inspection._responses import scored_answers as scored_answers
 from mkfusion.inspection._stability import WeightStability, WeightStabilityDisplay, weight_stability
 
+# For users; the names that are imported as themselves above are for the comparison of methods.
 __all__ = [
     "AdditiveProjection",
     "EmapDisplay",

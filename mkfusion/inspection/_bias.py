@@ -1,4 +1,4 @@
-"""The picture of modalities that a model ignores."""
+"""Unimodal bias: which modalities a fitted model ignores."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
 from mkfusion._types import Floats
-from mkfusion.inspection._answers import Answers, label_of
-from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
-from mkfusion.inspection._draw import axes_of, draw_intervals
-from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._arguments import (
+    check_count,
+    check_groups,
+    check_jobs,
+    check_level,
+    check_margin,
+    check_target,
+)
+from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
 from mkfusion.inspection._importance import permute_modalities
 from mkfusion.inspection._intervals import percentiles
-from mkfusion.inspection._samples import Parts
+from mkfusion.inspection._responses import CachedResponses, label_of
+from mkfusion.inspection._samples import ModalitySamples
 
 # Predictions that change by a smaller share have not changed.
 _UNCHANGED = 1e-12
@@ -210,9 +216,9 @@ def unimodal_bias(
     check_count("n_repeats", n_repeats, 1)
     check_count("n_bootstraps", n_bootstraps, 1)
     check_level(confidence_level)
-    if not margin >= 0.0:
-        raise ValueError(f"margin is {margin!r}; expected a number that is not negative.")
-    parts = Parts(X, modalities)
+    check_margin(margin)
+    check_jobs(n_jobs)
+    parts = ModalitySamples(X, modalities)
     target = check_target(y, len(parts))
     codes = check_groups(groups, len(parts))
     rng = check_random_state(random_state)
@@ -222,8 +228,8 @@ def unimodal_bias(
     rows = np.arange(len(parts))
     predicted = found.plain.predict(rows)
 
-    def change(answers: Answers) -> float:
-        other = answers.predict(rows)
+    def change(responses: CachedResponses) -> float:
+        other = responses.predict(rows)
         if is_classifier(estimator):
             return float(np.mean(predicted != other))
         spread = float(np.std(predicted))
@@ -242,8 +248,8 @@ def unimodal_bias(
         if codes is None:
             return "ignores"
         order = rng.permutation(len(parts))
-        mixed = parts.mix([order if k == m else rows for k in range(len(parts.names))], rows)
-        return "unclear" if change(Answers(estimator, mixed)) > _UNCHANGED else "ignores"
+        mixed = parts.recombine([order if k == m else rows for k in range(len(parts.names))], rows)
+        return "unclear" if change(CachedResponses(estimator, mixed)) > _UNCHANGED else "ignores"
 
     low, high = percentiles(found.draws, confidence_level)
     return UnimodalBias(
@@ -300,6 +306,7 @@ class UnimodalBiasDisplay:
     """
 
     def __init__(self, bias: UnimodalBias) -> None:
+        check_outcome("bias", bias, UnimodalBias, "unimodal_bias")
         self.bias = bias
 
     @classmethod

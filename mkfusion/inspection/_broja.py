@@ -1,4 +1,4 @@
-"""The convex programme behind unique information."""
+"""The certified convex programme behind unique information (BROJA: Bertschinger et al.)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of a model without its interactions."""
+"""The empirical multimodally-additive projection (EMAP): a model without its interactions."""
 
 from __future__ import annotations
 
@@ -13,21 +13,31 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import Floats, Indices
-from mkfusion.inspection._answers import as_scorer, label_of, respond, response_name, scored_answers
-from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
-from mkfusion.inspection._draw import axes_of
-from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._arguments import (
+    check_count,
+    check_groups,
+    check_jobs,
+    check_level,
+    check_target,
+)
+from mkfusion.inspection._closed_form import kernel_model, projection_and_effects
+from mkfusion.inspection._display import as_frame, axes_of, check_outcome
 from mkfusion.inspection._intervals import bootstrap_rows, bootstrap_scores, percentiles
-from mkfusion.inspection._kernel_models import kernel_model
-from mkfusion.inspection._multilinear import assembled
-from mkfusion.inspection._samples import Parts
+from mkfusion.inspection._responses import (
+    as_scorer,
+    label_of,
+    respond,
+    response_name,
+    scored_answers,
+)
+from mkfusion.inspection._samples import ModalitySamples
 
 
 class Projector:
     """Averages of a model over combinations of samples."""
 
     def __init__(
-        self, estimator: Any, parts: Parts, name: str, batch_size: int, n_jobs: int | None
+        self, estimator: Any, parts: ModalitySamples, name: str, batch_size: int, n_jobs: int | None
     ) -> None:
         self.estimator = estimator
         self.parts = parts
@@ -42,7 +52,7 @@ class Projector:
         if n_modalities > 2:
             references = [rng.permutation(chosen) for _ in range(n_modalities)]
         means = np.stack([self._means(m, references) for m in range(n_modalities)])
-        return assembled(means, chosen)
+        return projection_and_effects(means, chosen)
 
     def _means(self, m: int, references: Sequence[Indices]) -> Floats:
         """Return each sample's mean response with the other modalities of all references."""
@@ -52,7 +62,7 @@ class Projector:
             samples, which = np.divmod(np.arange(batch.start, batch.stop), size)
             rows = [samples if k == m else one[which] for k, one in enumerate(references)]
             rest = references[0][which]
-            return samples, respond(self.estimator, self.parts.mix(rows, rest), self.name)
+            return samples, respond(self.estimator, self.parts.recombine(rows, rest), self.name)
 
         total: Floats | None = None
         for samples, values in Parallel(
@@ -301,10 +311,11 @@ def emap(
     {'model': 1.0, 'projection': 0.5, 'gap': 0.5}
     """
     check_level(confidence_level)
+    check_jobs(n_jobs)
     check_count("n_bootstraps", n_bootstraps, 0)
     check_count("batch_size", batch_size, 1)
     rng = check_random_state(random_state)
-    parts = Parts(X, modalities)
+    parts = ModalitySamples(X, modalities)
     n = len(parts)
     if n_references is not None:
         check_count("n_references", n_references, 1, n)
@@ -402,6 +413,7 @@ class EmapDisplay:
     """
 
     def __init__(self, projection: AdditiveProjection) -> None:
+        check_outcome("projection", projection, AdditiveProjection, "emap")
         self.projection = projection
 
     @classmethod

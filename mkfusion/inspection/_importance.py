@@ -1,4 +1,4 @@
-"""The picture of what modalities are worth."""
+"""What modalities are worth: permutation and ablation importance, and Shapley values."""
 
 from __future__ import annotations
 
@@ -20,25 +20,32 @@ from sklearn.utils.validation import check_is_fitted
 from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Indices
 from mkfusion.data import Modalities, resolve_columns
-from mkfusion.inspection._answers import Answers, Score, as_scorer, label_of
-from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
-from mkfusion.inspection._draw import axes_of, draw_intervals
-from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._arguments import (
+    check_count,
+    check_groups,
+    check_jobs,
+    check_level,
+    check_target,
+    splits_of,
+)
+from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
 from mkfusion.inspection._intervals import (
     bootstrap_rows,
     bootstrap_scores,
     corrected_interval,
     percentiles,
-    splits_of,
 )
-from mkfusion.inspection._samples import Parts
+from mkfusion.inspection._responses import CachedResponses, Score, as_scorer, label_of
+from mkfusion.inspection._samples import ModalitySamples
 from mkfusion.kernels import ColumnKernelizer
 
 # Parameters that hold tuples which end in columns, and how long these tuples are.
 _ENTRIES = {"kernels": (3,), "transformers": (3,), "estimators": (3,), "modalities": (2, 3)}
 
 
-def without(estimator: Any, parts: Parts, gone: Collection[int]) -> tuple[Any, Any]:
+def without_modalities(
+    estimator: Any, parts: ModalitySamples, gone: Collection[int]
+) -> tuple[Any, Any]:
     """Return a clone of an estimator, and samples, that lack some of the modalities.
 
     Entries that ask for the columns of these modalities are left out of kernelizers, column
@@ -48,7 +55,7 @@ def without(estimator: Any, parts: Parts, gone: Collection[int]) -> tuple[Any, A
     Parameters
     ----------
     estimator : estimator
-    parts : Parts
+    parts : ModalitySamples
     gone : collection of int
         Which modalities to leave out.
 
@@ -62,7 +69,7 @@ def without(estimator: Any, parts: Parts, gone: Collection[int]) -> tuple[Any, A
     if not gone:
         return model, parts.X
     places = {place for m in gone for place in parts.places[m]}
-    chooses = _leave_out(model, parts.X, places)
+    chooses = _drop_entries(model, parts.X, places)
     X = parts.X
     if isinstance(X, Modalities):
         return model, Modalities({name: X[name] for name in X.names if name not in places})
@@ -71,10 +78,10 @@ def without(estimator: Any, parts: Parts, gone: Collection[int]) -> tuple[Any, A
     return model, safe_indexing(X, [j for j in range(X.shape[1]) if j not in places], axis=1)
 
 
-def _leave_out(model: Any, X: Any, places: Collection[Any]) -> bool:
+def _drop_entries(model: Any, X: Any, places: Collection[Any]) -> bool:
     """Drop entries, in place; return whether there are entries at all."""
     if isinstance(model, Pipeline):
-        return _leave_out(model.steps[0][1], X, places)
+        return _drop_entries(model.steps[0][1], X, places)
     if not hasattr(model, "get_params"):
         return False
     params = model.get_params(deep=False)
@@ -87,17 +94,19 @@ def _leave_out(model: Any, X: Any, places: Collection[Any]) -> bool:
             continue
         if name == "kernels" and not isinstance(model, ColumnKernelizer):
             continue
-        kept = [reduced for entry in entries if (reduced := _reduce(entry, X, places))]
+        kept = [reduced for entry in entries if (reduced := _reduced_entry(entry, X, places))]
         model.set_params(**{name: kept})
         found = True
     if found:
         return True
     if "estimators" in params and isinstance(params["estimators"], list):  # as in voting
-        return bool(sum(_leave_out(entry[1], X, places) for entry in params["estimators"]))
-    return "estimator" in params and _leave_out(params["estimator"], X, places)
+        return bool(sum(_drop_entries(entry[1], X, places) for entry in params["estimators"]))
+    return "estimator" in params and _drop_entries(params["estimator"], X, places)
 
 
-def _reduce(entry: tuple[Any, ...], X: Any, places: Collection[Any]) -> tuple[Any, ...] | None:
+def _reduced_entry(
+    entry: tuple[Any, ...], X: Any, places: Collection[Any]
+) -> tuple[Any, ...] | None:
     """Return an entry without some of its columns, None if none is left."""
     found = resolve_columns(X, entry[-1], str(entry[0]))
     if isinstance(found, str):
@@ -119,7 +128,7 @@ def test_share(splits: Sequence[tuple[Indices, Indices]]) -> float:
 
 def subset_scores(
     estimator: Any,
-    parts: Parts,
+    parts: ModalitySamples,
     y: NDArray[Any],
     subsets: Sequence[frozenset[int]],
     splits: Sequence[tuple[Indices, Indices]],
@@ -132,7 +141,7 @@ def subset_scores(
     ----------
     estimator : classifier or regressor
         Not changed.
-    parts : Parts
+    parts : ModalitySamples
     y : ndarray of shape (n_samples,)
     subsets : sequence of frozenset of int
         Modalities to fit to; of none, a dummy knows the frequencies of the classes, or the mean.
@@ -154,9 +163,11 @@ def subset_scores(
         names = [parts.names[m] for m in sorted(subset)]
         if subset:
             try:
-                model, X = without(estimator, parts, set(range(len(parts.names))) - subset)
+                model, X = without_modalities(
+                    estimator, parts, set(range(len(parts.names))) - subset
+                )
             except (TypeError, ValueError) as error:
-                raise ValueError(_blame(names, error)) from error
+                raise ValueError(_cannot_fit(names, error)) from error
         else:
             model = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
             X = np.zeros((len(parts), 1))
@@ -181,11 +192,11 @@ def _fit_and_score(
     try:
         fitted.fit(safe_indexing(X, train), y[train])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(_blame(names, error)) from error
+        raise ValueError(_cannot_fit(names, error)) from error
     return float(scorer(fitted, safe_indexing(X, test), y[test]))
 
 
-def _blame(names: list[str], error: Exception) -> str:
+def _cannot_fit(names: list[str], error: Exception) -> str:
     return (
         f"estimator cannot be fitted to the modalities {names} alone: {error} Expected one that "
         "names its modalities in a ColumnKernelizer, a ColumnTransformer or a fusion estimator, or "
@@ -369,7 +380,8 @@ def modality_importance(
     check_count("n_repeats", n_repeats, 1)
     check_count("n_bootstraps", n_bootstraps, 0)
     check_level(confidence_level)
-    parts = Parts(X, modalities)
+    check_jobs(n_jobs)
+    parts = ModalitySamples(X, modalities)
     target = check_target(y, len(parts))
     codes = check_groups(groups, len(parts))
     scorer = as_scorer(estimator, scoring)
@@ -406,9 +418,9 @@ class Permutations(NamedTuple):
 
     Attributes
     ----------
-    plain : Answers
+    plain : CachedResponses
         Of the samples as they are.
-    permuted : list of n_modalities lists of n_repeats Answers
+    permuted : list of n_modalities lists of n_repeats CachedResponses
         With a modality from other samples.
     score : float
         Of the samples as they are.
@@ -418,8 +430,8 @@ class Permutations(NamedTuple):
         What it loses on draws of the samples.
     """
 
-    plain: Answers
-    permuted: list[list[Answers]]
+    plain: CachedResponses
+    permuted: list[list[CachedResponses]]
     score: float
     repeats: Floats
     draws: Floats
@@ -427,7 +439,7 @@ class Permutations(NamedTuple):
 
 def permute_modalities(
     estimator: Any,
-    parts: Parts,
+    parts: ModalitySamples,
     y: NDArray[Any],
     scoring: Any,
     groups: Indices | None,
@@ -441,7 +453,7 @@ def permute_modalities(
     Parameters
     ----------
     estimator : fitted classifier or regressor
-    parts : Parts
+    parts : ModalitySamples
     y : ndarray of shape (n_samples,)
     scoring : str, callable or None
     groups : ndarray of shape (n_samples,) or None
@@ -462,7 +474,7 @@ def permute_modalities(
         )
     scorer = as_scorer(estimator, scoring)
     everything = np.arange(len(parts))
-    plain = Answers(estimator, parts.X)
+    plain = CachedResponses(estimator, parts.X)
     score = float(scorer(plain, everything, y))
     n_modalities = len(parts.names)
     orders = [
@@ -470,21 +482,21 @@ def permute_modalities(
         for _ in range(n_modalities)
     ]
 
-    def lose(m: int, order: Indices) -> tuple[Answers, float]:
+    def permute(m: int, order: Indices) -> tuple[CachedResponses, float]:
         rows = [order if k == m else everything for k in range(n_modalities)]
-        answers = Answers(estimator, parts.mix(rows, everything))
-        loss = score - float(scorer(answers, everything, y))
-        answers.predict(everything)  # whatever the score looks at
-        answers.forget()  # the samples, of which there are many copies
-        return answers, loss
+        responses = CachedResponses(estimator, parts.recombine(rows, everything))
+        loss = score - float(scorer(responses, everything, y))
+        responses.predict(everything)  # whatever the score looks at
+        responses.forget_samples()  # the samples, of which there are many copies
+        return responses, loss
 
     pairs = list(
         Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(lose)(m, order) for m, some in enumerate(orders) for order in some
+            delayed(permute)(m, order) for m, some in enumerate(orders) for order in some
         )
     )
     permuted = [
-        [answers for answers, _ in pairs[m * n_repeats : (m + 1) * n_repeats]]
+        [responses for responses, _ in pairs[m * n_repeats : (m + 1) * n_repeats]]
         for m in range(n_modalities)
     ]
     drawn = list(bootstrap_rows(len(parts), n_bootstraps, groups, rng))
@@ -493,10 +505,10 @@ def permute_modalities(
     # Permutations are drawn as well: the mean over them is what has an interval.
     picked = rng.multinomial(n_repeats, np.full(n_repeats, 1.0 / n_repeats), size=n_bootstraps)
     for m, some in enumerate(permuted):
-        for r, answers in enumerate(some):
+        for r, responses in enumerate(some):
             here = np.flatnonzero(picked[:, r])
             rows = [drawn[b] for b in here]
-            lost = base[here] - bootstrap_scores(estimator, scoring, scorer, answers, y, rows)
+            lost = base[here] - bootstrap_scores(estimator, scoring, scorer, responses, y, rows)
             draws[m, here] += picked[here, r] / n_repeats * lost
     repeats = np.reshape([loss for _, loss in pairs], (n_modalities, n_repeats))
     return Permutations(plain, permuted, score, repeats, draws)
@@ -645,7 +657,8 @@ def shapley_values(
     array([0.8, 0.2, 0. ])
     """
     check_level(confidence_level)
-    parts = Parts(X, modalities)
+    check_jobs(n_jobs)
+    parts = ModalitySamples(X, modalities)
     n = len(parts.names)
     if n > MAX_MODALITIES:
         raise ValueError(
@@ -658,7 +671,7 @@ def shapley_values(
     splits = splits_of(estimator, cv, len(parts), target, codes, check_random_state(random_state))
     subsets = [frozenset(some) for size in range(n + 1) for some in combinations(range(n), size)]
     scores = subset_scores(estimator, parts, target, subsets, splits, scorer, n_jobs)
-    values = shares(dict(zip(subsets, scores, strict=True)), n)
+    values = shapley_shares(dict(zip(subsets, scores, strict=True)), n)
     low, high = corrected_interval(values, test_share(splits), confidence_level)
     return ShapleyValues(
         modality_names=parts.names,
@@ -676,8 +689,8 @@ def shapley_values(
     )
 
 
-def shares(worth: dict[frozenset[int], NDArray[np.float64]], n: int) -> NDArray[np.float64]:
-    """Return the Shapley values of n players.
+def shapley_shares(worth: dict[frozenset[int], NDArray[np.float64]], n: int) -> NDArray[np.float64]:
+    """Return the Shapley values of n players: the share of each in the worth of all.
 
     Parameters
     ----------
@@ -740,6 +753,7 @@ class ModalityImportanceDisplay:
     """
 
     def __init__(self, importance: ModalityImportance) -> None:
+        check_outcome("importance", importance, ModalityImportance, "modality_importance")
         self.importance = importance
 
     @classmethod

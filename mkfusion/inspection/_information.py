@@ -1,4 +1,4 @@
-"""The picture of what two modalities say of a target."""
+"""Partial information decomposition: redundant, unique and synergistic information."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ from sklearn.utils.validation import column_or_1d
 
 from mkfusion._compat import num_samples
 from mkfusion._types import Floats, Indices
+from mkfusion.inspection._arguments import check_count, check_groups, splits_of
 from mkfusion.inspection._broja import GAP, couple, mutual_information
-from mkfusion.inspection._checks import check_count, check_groups
-from mkfusion.inspection._draw import axes_of
-from mkfusion.inspection._frames import as_frame
-from mkfusion.inspection._intervals import splits_of
+from mkfusion.inspection._display import as_frame, axes_of, check_outcome
 
 # So many samples in a state, at least on average, or frequencies are no probabilities.
 _SAMPLES_PER_STATE = 2
@@ -403,7 +401,7 @@ def decompose(joint: Floats, *, measure: str, names: tuple[str, str]) -> Partial
         least = min(max(coupled.information, a, b), total)
         redundancy = a + b - least
     else:
-        redundancy = _smaller_information(with_a, with_b)
+        redundancy = _minimum_information(with_a, with_b)
     target = joint.sum(axis=(0, 1))
     entropy = -float(np.sum(target[target > 0.0] * np.log(target[target > 0.0])))
     parts = (redundancy, a - redundancy, b - redundancy, total - a - b + redundancy)
@@ -422,7 +420,7 @@ def _counts(a: NDArray[np.intp], y: NDArray[np.intp]) -> Floats:
     return joint_of(a, np.zeros_like(a), y)[:, 0]
 
 
-def _smaller_information(with_a: Floats, with_b: Floats) -> float:
+def _minimum_information(with_a: Floats, with_b: Floats) -> float:
     """Return I_min: ``sum_y p(y) min_X sum_x p(x | y) log(p(y | x) / p(y))``."""
     target = with_a.sum(axis=0)
     specific = []
@@ -463,6 +461,7 @@ class PartialInformationDisplay:
     """
 
     def __init__(self, information: PartialInformation) -> None:
+        check_outcome("information", information, PartialInformation, "partial_information")
         self.information = information
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How sure a score, or a difference of scores, is."""
+"""Confidence intervals of scores: the bootstrap, and the corrected resampled t interval."""
 
 from __future__ import annotations
 
@@ -11,17 +11,10 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    check_cv,
-)
 from sklearn.utils import check_random_state
 
 from mkfusion._types import Floats, Indices
-from mkfusion.inspection._answers import Answers, Score
+from mkfusion.inspection._responses import CachedResponses, Score
 
 
 def bootstrap_rows(
@@ -55,20 +48,20 @@ def bootstrap_scores(
     estimator: Any,
     scoring: Any,
     scorer: Score,
-    answers: Answers,
+    responses: CachedResponses,
     y: NDArray[Any],
     draws: Sequence[Indices],
 ) -> Floats:
-    """Score answers on draws of the samples.
+    """Score responses on draws of the samples.
 
     Parameters
     ----------
     estimator : classifier or regressor
-        Whose answers they are, or are like.
+        Whose responses they are, or are like.
     scoring : str, callable or None
         What the scorer was made of.
     scorer : callable
-    answers : Answers
+    responses : CachedResponses
     y : ndarray of shape (n_samples,)
     draws : sequence of n_draws arrays of rows
 
@@ -79,21 +72,23 @@ def bootstrap_scores(
     """
     # The default scores are means of something for each sample: a hundred times faster.
     if is_classifier(estimator) and scoring in (None, "accuracy"):
-        right = np.asarray(answers.predict(np.arange(len(y))) == y, dtype=np.float64)
+        right = np.asarray(responses.predict(np.arange(len(y))) == y, dtype=np.float64)
         return np.array([right[rows].mean() for rows in draws])
     if is_regressor(estimator) and scoring in (None, "r2"):
-        error = (y - answers.predict(np.arange(len(y)))) ** 2
+        error = (y - responses.predict(np.arange(len(y)))) ** 2
         spread = np.array([y[rows].var() for rows in draws])
         left = np.array([error[rows].mean() for rows in draws])
         return 1.0 - np.divide(left, spread, out=np.full(len(draws), np.nan), where=spread > 0.0)
-    return np.array([_quiet_score(scorer, answers, rows, y) for rows in draws])
+    return np.array([_quiet_score(scorer, responses, rows, y) for rows in draws])
 
 
-def _quiet_score(scorer: Score, answers: Answers, rows: Indices, y: NDArray[Any]) -> float:
+def _quiet_score(
+    scorer: Score, responses: CachedResponses, rows: Indices, y: NDArray[Any]
+) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UndefinedMetricWarning)
         try:
-            return float(scorer(answers, rows, y[rows]))
+            return float(scorer(responses, rows, y[rows]))
         except ValueError:
             return np.nan
 
@@ -146,45 +141,3 @@ def corrected_interval(
     error = np.sqrt((1.0 / k + test_share) * differences.var(axis=-1, ddof=1))
     width = student.ppf(0.5 + 0.5 * level, k - 1) * error
     return mean - width, mean + width
-
-
-def splits_of(
-    estimator: Any,
-    cv: Any,
-    n_samples: int,
-    y: NDArray[Any],
-    groups: Indices | None,
-    random_state: Any,
-) -> list[tuple[Indices, Indices]]:
-    """Return the same folds for all that is compared.
-
-    Parameters
-    ----------
-    estimator : classifier or regressor
-    cv : int, splitter or iterable of splits
-        An int is shuffled: stratified for a classifier, and by whole groups where there are some.
-    n_samples : int
-    y : ndarray of shape (n_samples,)
-    groups : ndarray of shape (n_samples,) or None
-    random_state : int, RandomState instance or None
-
-    Returns
-    -------
-    list of (train, test) pairs of ndarray
-    """
-    if isinstance(cv, int | np.integer):
-        # One number for all: the splitter may be asked more than once.
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
-        kinds: tuple[Any, Any]
-        if groups is None:
-            kinds = (KFold, StratifiedKFold)
-        else:
-            kinds = (GroupKFold, StratifiedGroupKFold)
-        kind = kinds[is_classifier(estimator)]
-        # GroupKFold shuffles in recent versions of scikit-learn only.
-        cv = kind(int(cv)) if kind is GroupKFold else kind(int(cv), shuffle=True, random_state=seed)
-    splitter = check_cv(cv, y, classifier=is_classifier(estimator))
-    return [
-        (np.asarray(train), np.asarray(test))
-        for train, test in splitter.split(np.zeros((n_samples, 1)), y, groups)
-    ]

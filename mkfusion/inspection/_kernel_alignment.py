@@ -1,4 +1,4 @@
-"""The picture of what kernels have in common."""
+"""Centred kernel alignment: what kernels have in common, with each other and with a target."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import type_of_target
 
 from mkfusion._types import Floats
-from mkfusion.inspection._checks import check_target
-from mkfusion.inspection._draw import axes_of
-from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._arguments import check_target, plain
+from mkfusion.inspection._display import as_frame, axes_of, check_outcome
 from mkfusion.stack import KernelStack
 
 # Numbers of all kernels together that are held at a time.
@@ -183,7 +182,7 @@ def _columns(y: NDArray[Any], target_type: str) -> Floats:
         columns = (y[:, np.newaxis] == np.unique(y)).astype(np.float64)
     columns -= columns.mean(axis=0)
     if not np.abs(columns).max() > 0.0:
-        raise ValueError(f"y is {y[0]!r} for every sample; expected one that varies.")
+        raise ValueError(f"y is {plain(y[0])!r} for every sample; expected one that varies.")
     return columns
 
 
@@ -222,6 +221,7 @@ class KernelAlignmentDisplay:
     """
 
     def __init__(self, alignment: KernelAlignment) -> None:
+        check_outcome("alignment", alignment, KernelAlignment, "kernel_alignment")
         self.alignment = alignment
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Samples whose modalities come from different rows."""
+"""Samples as modalities that can be recombined, each from another row."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from scipy.sparse import csc_array, hstack, issparse
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import Indices
 from mkfusion.data import Modalities, as_table, resolve_views
+from mkfusion.inspection._arguments import check_several
 
 
-class Parts:
+class ModalitySamples:
     """Samples as modalities that can be recombined, in the form that an estimator takes.
 
     Parameters
@@ -24,6 +25,7 @@ class Parts:
     """
 
     def __init__(self, X: Any, modalities: Any) -> None:
+        check_several(num_samples(X))
         self.X = X if isinstance(X, Modalities) else as_table(X)
         views = resolve_views(self.X, modalities)
         self.names = [view.name for view in views]
@@ -50,7 +52,7 @@ class Parts:
     def __len__(self) -> int:
         return int(num_samples(self.X))
 
-    def mix(self, rows: Sequence[Indices], rest: Indices) -> Any:
+    def recombine(self, rows: Sequence[Indices], rest: Indices) -> Any:
         """Return samples made of the modalities of several samples each.
 
         Parameters
@@ -76,7 +78,7 @@ class Parts:
                 }
             )
         if issparse(X):
-            return self._mixed_sparse(rows, rest)
+            return self._recombined_sparse(rows, rest)
         mixed = X.iloc[rest].copy() if hasattr(X, "iloc") else X[rest]
         for places, some in zip(self.places, rows, strict=True):
             if hasattr(X, "iloc"):
@@ -86,7 +88,7 @@ class Parts:
                 mixed[:, places] = X[np.ix_(some, places)]
         return mixed
 
-    def _mixed_sparse(self, rows: Sequence[Indices], rest: Indices) -> Any:
+    def _recombined_sparse(self, rows: Sequence[Indices], rest: Indices) -> Any:
         columns: Any = csc_array(self.X)
         others = self.others()
         blocks = [columns[:, j].tocsr()[some] for j, some in zip(self.places, rows, strict=True)]

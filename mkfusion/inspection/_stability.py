@@ -1,4 +1,4 @@
-"""The picture of kernel weights."""
+"""Stability of kernel weights: which of them another draw of the samples would change."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import Floats, Indices
-from mkfusion.inspection._checks import check_count, check_groups, check_level, check_target
-from mkfusion.inspection._draw import axes_of, draw_intervals
-from mkfusion.inspection._frames import as_frame
+from mkfusion.inspection._arguments import (
+    check_count,
+    check_groups,
+    check_jobs,
+    check_level,
+    check_several,
+    check_target,
+)
+from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
 from mkfusion.inspection._intervals import bootstrap_rows, percentiles
 from mkfusion.stack import KernelStack
 
@@ -167,10 +173,12 @@ def weight_stability(
     """
     check_count("n_bootstraps", n_bootstraps, 1)
     check_level(confidence_level)
+    check_jobs(n_jobs)
     pairwise = isinstance(X, KernelStack) or get_tags(estimator).input_tags.pairwise
     if pairwise and isinstance(X, list | tuple):
         X = KernelStack(X)
     n = num_samples(X)
+    check_several(n)
     target = check_target(y, n)
     codes = check_groups(groups, n)
     names, weights = _fitted_weights(estimator, X, target, None, pairwise)
@@ -274,6 +282,7 @@ class WeightStabilityDisplay:
     """
 
     def __init__(self, stability: WeightStability) -> None:
+        check_outcome("stability", stability, WeightStability, "weight_stability")
         self.stability = stability
 
     @classmethod

@@ -27,8 +27,8 @@ from mkfusion.inspection import (
     shapley_values,
     unimodal_bias,
 )
-from mkfusion.inspection._importance import _permutation, shares, without
-from mkfusion.inspection._samples import Parts
+from mkfusion.inspection._importance import _permutation, shapley_shares, without_modalities
+from mkfusion.inspection._samples import ModalitySamples
 
 PARTS = [("signal", [0]), ("helper", [1]), ("noise", [2, 3])]
 
@@ -127,7 +127,7 @@ def entry_models():
 @pytest.mark.parametrize("model", list(entry_models()), ids=lambda model: type(model).__name__)
 def test_entries_are_left_out_wherever_they_are(three, model):
     X, y = three
-    reduced, samples = without(model, Parts(X, None), {1})
+    reduced, samples = without_modalities(model, ModalitySamples(X, None), {1})
     assert samples.names == ["signal", "noise"]
     assert 0.4 < reduced.fit(samples, y).score(samples, y) <= 1.0
     outcome = modality_importance(model, X, y, method="ablation", cv=2, random_state=0)
@@ -142,7 +142,7 @@ def test_columns_of_tables_are_left_out_of_selections(table):
         LogisticRegression(),
     )
     parts = [("signal", "s"), ("helper", ["h"]), ("noise", ["n", "m"])]
-    reduced, samples = without(model, Parts(frame, parts), {2})
+    reduced, samples = without_modalities(model, ModalitySamples(frame, parts), {2})
     assert samples.shape == frame.shape  # positions are what they were
     reduced.fit(samples, y)
     assert reduced[-1].n_features_in_ == 2
@@ -201,7 +201,7 @@ def test_shapley_values_are_means_over_all_orders():
     for order in permutations(range(n)):
         for k, m in enumerate(order):
             wanted[m] += worth[frozenset(order[: k + 1])] - worth[frozenset(order[:k])]
-    np.testing.assert_allclose(shares(worth, n), wanted / 24.0)
+    np.testing.assert_allclose(shapley_shares(worth, n), wanted / 24.0)
 
 
 def test_copies_share_alike(table):

@@ -218,6 +218,49 @@ class ColumnKernelizer(BaseKernelizer):
         names = [entry.name for entry in self._entries]
         return dict(zip(names, self._completion.scores(others), strict=True))
 
+    def columns_seen(self, X: Any) -> list[list[Any]]:
+        """Return what every kernel of the stack looks at in samples.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`, with columns in any order where these have names.
+
+        Returns
+        -------
+        list of m lists
+            For each kernel, as in `kernel_names_`, the name of its modality in `Modalities`, or the
+            positions of its columns in X.
+
+        Raises
+        ------
+        ValueError
+            If X lacks columns or a modality that the kernels need.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mkfusion import ColumnKernelizer
+        >>> X = np.random.default_rng(0).normal(size=(5, 3))
+        >>> kernels = [("a", ["rbf", "linear"], [0, 1]), ("b", "linear", [-1])]
+        >>> ColumnKernelizer(kernels).fit(X).columns_seen(X)
+        [[0, 1], [0, 1], [2]]
+        """
+        check_is_fitted(self)
+        X = self._samples(X)
+        seen: list[list[Any]] = []
+        for entry in self._entries:
+            asked = entry.columns
+            if not isinstance(asked, str):
+                # Columns that have names are found by them, whatever they were asked for by.
+                named = asked.by_name or (asked.names is not None and column_names(X) is not None)
+                asked = asked.names if named else asked.positions
+            found = resolve_columns(X, asked, entry.name)
+            positions = found if isinstance(found, str) else found.positions
+            one = positions if isinstance(positions, list) else [positions]
+            seen += [list(one) for _ in entry.specs]
+        return seen
+
     @property
     def _named_kernels(self) -> list[tuple[str, Any]]:
         """Pairs (name, kernel), or the kernels themselves where they are malformed.

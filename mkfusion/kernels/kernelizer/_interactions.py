@@ -112,6 +112,9 @@ class InteractionKernels(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    factors_ : list of tuple of int
+        Which kernels of the stack that `fit` saw are multiplied, for each kernel that `transform`
+        returns: ``(0,)`` is the first one alone, ``(0, 2)`` the product of the first and the third.
     kernel_names_ : list of str
         The names in the stacks that `transform` returns.
     n_features_in_ : int
@@ -148,6 +151,11 @@ class InteractionKernels(TransformerMixin, BaseEstimator):
     def __init__(self, order: int = 2, *, within_entries: bool = True) -> None:
         self.order = order
         self.within_entries = within_entries
+
+    @property
+    def factors_(self) -> list[tuple[int, ...]]:
+        check_is_fitted(self)
+        return list(self._factors)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

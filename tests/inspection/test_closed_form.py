@@ -21,7 +21,7 @@ from mkfusion import (
     PrecomputedKernel,
 )
 from mkfusion.inspection import emap
-from mkfusion.inspection._multilinear import is_multiaffine, project_kernels
+from mkfusion.inspection._closed_form import is_multiaffine, project_kernels
 
 
 def samples(n, n_modalities, seed=0):
@@ -190,7 +190,9 @@ def test_structure_is_not_enough(monkeypatch):
     X, new = samples(40, 2), samples(12, 2, seed=1)
     model = make_pipeline(kernels(X), InteractionKernels(), MKLClassifier()).fit(X, labels(X, 2))
     slow = without_kernels(model, new, monkeypatch)
-    monkeypatch.setattr("mkfusion.inspection._kernel_models._homes", lambda *_: [0, 1, 1, 1])
+    monkeypatch.setattr(
+        "mkfusion.inspection._closed_form._modality_of_each_kernel", lambda *_: [0, 1, 1, 1]
+    )
     outcome = emap(model, new)
     assert not outcome.exact
     np.testing.assert_allclose(outcome.projection, slow.projection, atol=1e-12)

@@ -1,4 +1,4 @@
-"""What an estimator says of samples, asked once and scored often."""
+"""Responses of an estimator to samples: computed once by each method, and scored often."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ Score = Callable[[Any, Any, Any], float]
 RESPONSES = ("decision_function", "predict_proba", "predict_log_proba", "predict")
 
 
-class Answers(BaseEstimator):
-    """Stands in for a fitted estimator before scorers: its X are rows of the samples asked about.
+class CachedResponses(BaseEstimator):
+    """Stands in for a fitted estimator before scorers: its X are rows of the samples responded to.
 
     Parameters
     ----------
     estimator : fitted classifier or regressor
     X : samples, default=None
-        What to ask the estimator about, once for each method that a scorer calls.
+        What the estimator responds to, once for each method that a scorer calls.
     given : dict of str to ndarray of shape (n_samples, ...), default=None
-        Answers by the name of the method instead.
+        Responses by the name of the method instead.
     """
 
     def __init__(self, estimator: Any, X: Any = None, given: dict[str, Any] | None = None) -> None:
         self.estimator = estimator
         self.X = X
         self.given = given
-        self._said: dict[str, Any] = dict(given or {})
+        self._cache: dict[str, Any] = dict(given or {})
 
     def __sklearn_tags__(self) -> Any:
         return get_tags(self.estimator)
@@ -48,25 +48,25 @@ class Answers(BaseEstimator):
     def __getattr__(self, name: str) -> Any:
         if name not in RESPONSES:
             raise AttributeError(name)
-        if name not in self._said:
+        if name not in self._cache:
             if self.given is not None:
-                raise AttributeError(f"There is {sorted(self._said)} only, not {name}.")
+                raise AttributeError(f"There is {sorted(self._cache)} only, not {name}.")
             getattr(self.estimator, name)
 
-        def answer(rows: Any) -> Any:
-            return self._say(name)[rows]
+        def response(rows: Any) -> Any:
+            return self._response(name)[rows]
 
-        answer.__name__ = name  # scorers look at it
-        return answer
+        response.__name__ = name  # scorers look at it
+        return response
 
-    def forget(self) -> None:
-        """Keep what was said, and let go of the samples."""
-        self.X, self.given = None, dict(self._said)
+    def forget_samples(self) -> None:
+        """Keep the responses, and let go of the samples."""
+        self.X, self.given = None, dict(self._cache)
 
-    def _say(self, name: str) -> Any:
-        if name not in self._said:
-            self._said[name] = np.asarray(getattr(self.estimator, name)(self.X))
-        return self._said[name]
+    def _response(self, name: str) -> Any:
+        if name not in self._cache:
+            self._cache[name] = np.asarray(getattr(self.estimator, name)(self.X))
+        return self._cache[name]
 
 
 def check_kind(estimator: Any) -> None:
@@ -151,7 +151,7 @@ def response_name(estimator: Any, response_method: str) -> str:
 
 
 def respond(estimator: Any, X: Any, name: str) -> Floats:
-    """Return what a method says of samples, one column to an output.
+    """Return the responses of a method to samples, one column to an output.
 
     Parameters
     ----------
@@ -183,8 +183,8 @@ def respond(estimator: Any, X: Any, name: str) -> Floats:
     return values
 
 
-def scored_answers(estimator: Any, values: Floats, name: str) -> Answers:
-    """Return answers that are not the estimator's own, of the kind that one of its methods gives.
+def scored_answers(estimator: Any, values: Floats, name: str) -> CachedResponses:
+    """Return responses that are not the estimator's own, as one of its methods would return them.
 
     Parameters
     ----------
@@ -195,11 +195,11 @@ def scored_answers(estimator: Any, values: Floats, name: str) -> Answers:
 
     Returns
     -------
-    Answers
+    CachedResponses
         Probabilities outside [0, 1], which sums of them may be, are clipped, and sum to 1.
     """
     if not is_classifier(estimator):
-        return Answers(estimator, given={"predict": values[:, 0]})
+        return CachedResponses(estimator, given={"predict": values[:, 0]})
     if values.shape[1] == 1:
         codes = (values[:, 0] > 0.0).astype(np.intp)
     else:
@@ -214,4 +214,4 @@ def scored_answers(estimator: Any, values: Floats, name: str) -> Answers:
             clipped = np.clip(values, 0.0, 1.0)
             proba = clipped / clipped.sum(axis=1, keepdims=True)
         given["predict_proba"] = proba
-    return Answers(estimator, given=given)
+    return CachedResponses(estimator, given=given)

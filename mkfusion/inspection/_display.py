@@ -1,12 +1,62 @@
-"""What the displays have in common."""
+"""Outcomes as tables and as pictures: what all of them have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def as_frame(columns: Mapping[str, Any], index: Sequence[Any], name: str) -> Any:
+    """Return a pandas DataFrame.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence of n_rows values
+    index : sequence of n_rows labels
+    name : str
+        What the labels are.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_rows, n_columns)
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    try:
+        from pandas import DataFrame, Index
+    except ImportError as error:
+        raise ImportError("to_frame() needs pandas, which is not installed.") from error
+    return DataFrame(dict(columns), index=Index(list(index), name=name))
+
+
+def check_outcome(name: str, value: Any, kind: type, question: str) -> None:
+    """Refuse to draw what is not the outcome of a question.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    value : Any
+    kind : type
+        Of the outcome.
+    question : str
+        The function that returns it.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"{name} is a {type(value).__name__}; expected a {kind.__name__}, which {question} "
+            "returns."
+        )
 
 
 def axes_of(ax: Any, who: str, height: float = 3.0) -> Any:
