@@ -63,6 +63,10 @@ TO_COME = (
     "mkfusion.kernels._adapters",
     "mkfusion.stack._storage",
 )
+# Parts that are still to be freed of private attributes of others, and of scikit-learn
+PARTS_TO_COME = {"mkl", "cca", "compare", "cli", "kernels"}
+# What named tuples offer to everybody, whatever it is called
+OF_NAMED_TUPLES = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}
 MOST_LINES_OF_CODE, MOST_LINES_OF_A_FUNCTION = 500, 100
 
 
@@ -122,6 +126,47 @@ def test_other_parts_are_seen_by_their_face(module):
         inner = name.split(".")
         if inner[0] == TOP and len(inner) > 2 and inner[1] != part:
             assert not any(step.startswith("_") for step in inner), f"{module} looks into {name}"
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    """Names of functions, methods and classes, of attributes that are set, and of variables."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+                yield node.attr
+
+
+OF_PART: dict[str, set[str]] = {}
+for _module, _tree in TREES.items():
+    OF_PART.setdefault(part_of(MODULES[_module]), set()).update(
+        filter(_is_private, _defined(_tree))
+    )
+
+
+def _private_attributes_of_others(module: str) -> Iterator[str]:
+    """Expressions ``thing._name`` that look into what no module of the same part defines."""
+    own_classes = {n.name for n in ast.walk(TREES[module]) if isinstance(n, ast.ClassDef)}
+    allowed = OF_PART[part_of(MODULES[module])] | OF_NAMED_TUPLES
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Attribute) and _is_private(node.attr):
+            owner = node.value.func if isinstance(node.value, ast.Call) else node.value
+            name = owner.id if isinstance(owner, ast.Name) else ""
+            if name not in {"self", "cls", "super", *own_classes} and node.attr not in allowed:
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+@each_module
+def test_private_attributes_are_used_by_their_own_part(module):
+    if part_of(MODULES[module]) not in PARTS_TO_COME | {"_compat"}:
+        assert list(_private_attributes_of_others(module)) == []
 
 
 def _circles(arrows: dict[str, set[str]]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import hstack, issparse
+from scipy.stats import rankdata
 from sklearn.base import clone, is_classifier
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -24,14 +25,19 @@ from mkfusion.inspection._display import as_frame, axes_of, check_outcome
 
 # So many samples in a state, at least on average, or frequencies are no probabilities.
 _SAMPLES_PER_STATE = 2
+# Decimal places of probabilities: equal ones of different folds stay equal.
+_DIGITS = 12
 
 
 def target_states(y: Any, bins: int | None) -> Indices:
     """Return the number of each sample's target value, or bin."""
     values = column_or_1d(y)
+    if len(values) == 0:
+        raise ValueError("y has 0 samples; expected at least one.")
     if bins is not None:
         check_count("target_bins", bins, 2)
-        return _quantile_bins(check_array(values[:, np.newaxis], dtype=np.float64)[:, 0], bins)
+        numbers = check_array(values[:, np.newaxis], dtype=np.float64, input_name="y")
+        return _mid_rank_bins(numbers[:, 0], bins)
     return _numbered(values, "y", "target_bins")
 
 
@@ -63,7 +69,7 @@ def states_of(data: Any, bins: int | None, n_samples: int, name: str, rng: Any) 
         table[:, np.newaxis] if table.ndim == 1 else table, dtype=np.float64, input_name=name
     )
     if numbers.shape[1] == 1:
-        return _quantile_bins(numbers[:, 0], bins)
+        return _mid_rank_bins(numbers[:, 0], bins)
     return _clusters(StandardScaler().fit_transform(numbers), bins, rng)
 
 
@@ -129,9 +135,11 @@ def classifier_states(
     return found[0], found[1], found[2]
 
 
-def _proba_states(proba: NDArray[np.float64], bins: int, rng: Any) -> Indices:
+def _proba_states(proba: Floats, bins: int, rng: Any) -> Indices:
     if proba.shape[1] <= 2:
-        return _quantile_bins(proba[:, -1], bins)
+        # The difference, without what rounding does to it: the same but for its sign whichever
+        # class is called the first.
+        return _mid_rank_bins(np.round(proba[:, -1] - proba[:, 0], _DIGITS), bins)
     return _clusters(np.sqrt(proba), bins, rng)  # where distances are Hellinger's
 
 
@@ -150,11 +158,28 @@ def _numbered(values: NDArray[Any], name: str, argument: str) -> Indices:
     return np.asarray(numbers).reshape(-1).astype(np.intp)
 
 
-def _quantile_bins(values: NDArray[np.float64], bins: int) -> Indices:
-    """Return bins of about equally many samples; equal values are in the same one."""
-    edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
-    codes = np.searchsorted(edges, values, side="right")
+def _mid_rank_bins(values: Floats, bins: int) -> Indices:
+    """Return bins of about equally many samples, ``floor(bins (rank - 1/2) / n)`` of average ranks.
+
+    Equal values have the same rank, and so the same bin. Values that vary are in two bins or more:
+    the mid-ranks of the smallest and of the largest one are at least n / 2 apart. The bins of the
+    negative values are the same ones in reverse.
+    """
+    twice = np.rint(2.0 * rankdata(values) - 1.0).astype(np.intp)  # 2 rank - 1: whole numbers
+    codes, rest = np.divmod(bins * twice, 2 * len(values))
+    # Rounding down alone would not be symmetric: a mid-rank at an edge goes to the bin that is
+    # nearer to the middle, and one in the middle to the half whose values are nearer to it.
+    at_edge = rest == 0
+    upper, middle = at_edge & (2 * codes > bins), at_edge & (2 * codes == bins)
+    codes[upper] -= 1
+    if middle.any() and values.mean() > values[middle][0]:
+        codes[middle] -= 1
     return np.unique(codes, return_inverse=True)[1].astype(np.intp)
+
+
+def _varies(data: Any) -> bool:
+    table = np.asarray(data)
+    return bool((table != table[:1]).any())
 
 
 def _clusters(points: NDArray[np.float64], bins: int, rng: Any) -> Indices:
@@ -269,10 +294,10 @@ def partial_information(
           (Williams and Beer). Two independent copies of a bit each are redundant by it, for they
           say as *much*, though not the same.
     bins : int, default=None
-        States to make of each modality: bins of equally many samples of a single column, and
-        k-means clusters of several scaled ones.
+        States to make of each modality, at most: bins of about equally many samples of a single
+        column, by mid-ranks (see the notes), and k-means clusters of several scaled ones.
     target_bins : int, default=None
-        Bins of equally many samples to make of a continuous target.
+        Bins of about equally many samples to make of a continuous target, by mid-ranks too.
     estimator : classifier, default=None
         For modalities that are continuous or high-dimensional, an estimate by what a classifier
         can tell of y from A, from B and from both (their columns side by side), in predictions out
@@ -300,6 +325,8 @@ def partial_information(
     -----
     sklearn.exceptions.ConvergenceWarning
         If the convex programme of "broja" is not solved to 1e-8 nats, by its duality gap.
+    UserWarning
+        If samples of a modality vary and are all in one state, of which nothing can be known.
 
     See Also
     --------
@@ -311,6 +338,11 @@ def partial_information(
     state, all information is too large, and synergy, which has the most states, by most: about
     ``(n_states_A n_states_B - 1)(n_states_y - 1) / (2 n ln 2)`` bits of the information of both
     together. Compare with the outcome for a shuffled y before believing in it.
+
+    The bin of a value is ``floor(bins (rank - 1/2) / n)``, where equal values have the mean of
+    their ranks, so that they stay together: the zeros of a zero-inflated column, however many, are
+    one state, and the rest are others. The negative column has the same bins in reverse, but where
+    a value lies in the middle of a symmetric column and could be on either side.
 
     With `bins` on several columns this is the estimator CVX of Liang et al.: clusters, then the
     convex programme.
@@ -358,6 +390,14 @@ def partial_information(
         states = [
             states_of(one, bins, n, name, rng) for one, name in zip((A, B), names, strict=True)
         ]
+        for one, some, name in zip((A, B), states, names, strict=True):
+            if not some.any() and _varies(one):
+                warnings.warn(
+                    f"{name} varies, but all of its samples are in one state, which says nothing; "
+                    "expected columns whose differences are not lost beside their size.",
+                    UserWarning,
+                    stacklevel=2,
+                )
         return decompose(joint_of(states[0], states[1], target), measure=measure, names=names)
     if not is_classifier(estimator):
         raise TypeError(f"estimator is a {type(estimator).__name__}; expected a classifier.")

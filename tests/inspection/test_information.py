@@ -6,6 +6,7 @@ from pathlib import Path
 import cvxpy as cp
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import mutual_info_score
 from sklearn.naive_bayes import GaussianNB
@@ -14,7 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from mkfusion.inspection import PartialInformationDisplay, partial_information
 from mkfusion.inspection._broja import couple
-from mkfusion.inspection._information import decompose
+from mkfusion.inspection._information import _mid_rank_bins, decompose
 
 A, B = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
 HALF = 0.5 * np.log2(3.0) - 0.5  # 0.2925
@@ -111,6 +112,86 @@ def test_bounds_and_symmetry():
     assert found.information == pytest.approx(mutual_info_score(3 * a + b, y) / bit)
 
 
+# Counts [A][B][y], and redundancy, unique A, unique B and synergy in bits by grids of all couplings
+# with the same pairs (A, y) and (B, y)
+COUNTED = [
+    ([[[5, 0], [2, 1]], [[1, 3], [0, 4]]], (0.1058, 0.3506, 0.0, 0.1686)),
+    ([[[6, 15], [1, 7]], [[6, 10], [3, 2]]], (0.0002, 0.0280, 0.0, 0.0243)),
+    ([[[9, 1], [2, 8]], [[3, 7], [1, 9]]], (0.0971, 0.0, 0.0670, 0.1551)),
+    ([[[3, 1], [1, 2]], [[2, 2], [1, 4]]], (0.0411, 0.0, 0.0647, 0.0323)),
+]
+
+
+@pytest.mark.parametrize("counts, wanted", COUNTED)
+def test_counts_agree_with_grids_of_all_couplings(counts, wanted):
+    counts = np.array(counts)
+    a, b, y = (np.repeat(one.ravel(), counts.ravel()) for one in np.indices(counts.shape))
+    np.testing.assert_allclose(values(partial_information(a, b, y)), wanted, atol=6e-5)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("n_zeros", [60, 90, 98])
+def test_zeros_of_a_column_are_a_state_of_their_own(n_zeros, sign):
+    rng = np.random.default_rng(0)
+    gene = np.append(np.zeros(n_zeros), rng.gamma(2.0, size=100 - n_zeros))
+    other, y = rng.normal(size=100), gene > 0.0
+    share = n_zeros / 100
+    entropy = -share * np.log2(share) - (1.0 - share) * np.log2(1.0 - share)
+    assert partial_information(sign * gene, other, y, bins=2).information_a == pytest.approx(
+        entropy
+    )
+    found = partial_information(y, other > 0.0, sign * gene, target_bins=2)
+    assert found.entropy == pytest.approx(entropy)
+    assert found.information_a == pytest.approx(entropy)
+
+
+def columns():
+    rng = np.random.default_rng(0)
+    for n in (5, 12, 30, 101):
+        yield rng.normal(size=n)
+        yield np.floor(rng.gamma(1.5, size=n))
+        yield np.where(rng.uniform(size=n) < 0.6, 0.0, rng.gamma(1.0, size=n))
+
+
+@pytest.mark.parametrize("bins", [2, 3, 4, 7, 8])
+@pytest.mark.parametrize("column", list(columns()))
+def test_bins_are_floors_of_mid_ranks_and_the_same_in_reverse(column, bins):
+    codes, reverse = _mid_rank_bins(column, bins), _mid_rank_bins(-column, bins)
+    np.testing.assert_array_equal(codes, codes.max() - reverse)
+    below, same = ((one(column, column[:, np.newaxis])).sum(axis=1) for one in (np.less, np.equal))
+    position = bins * (below + 0.5 * same) / len(column)  # rank - 1/2 is below + same / 2
+    inside = np.abs(position - np.rint(position)) > 1e-9
+    floors = np.floor(position)
+    # Numbered without gaps: the same samples are together, in the same order.
+    assert len(set(zip(codes[inside], floors[inside], strict=True))) == len(set(floors[inside]))
+    order = np.argsort(column)
+    assert (np.diff(codes[order]) >= 0).all()
+    assert (codes[same > 1] == [codes[column == x][0] for x in column[same > 1]]).all()
+    assert codes.max() > 0
+
+
+@pytest.mark.parametrize("bins", [None, 2, 5])
+@pytest.mark.parametrize("model", [GaussianNB(), LogisticRegression()])
+def test_names_of_classes_do_not_matter(model, bins):
+    rng = np.random.default_rng(0)
+    y = (np.arange(101) < 10).astype(int)  # one of ten is of the class
+    a = np.column_stack([2.0 * y + rng.normal(size=101), rng.normal(size=101)])
+    b = rng.normal(size=(101, 2))
+    options = {"estimator": model, "bins": bins, "random_state": 0}
+    found, swapped = (partial_information(a, b, z, **options) for z in (y, 1 - y))
+    np.testing.assert_allclose(values(found), values(swapped), atol=1e-6)
+    assert found.information_a > 0.05
+
+
+def test_what_varies_in_one_state_is_warned_of():
+    a = np.column_stack([np.arange(100) % 2 * 1e-200, np.ones(100)])  # its square is 0
+    with (
+        pytest.warns(UserWarning, match="gene varies, but all of its samples are in one state"),
+        pytest.warns(ConvergenceWarning),
+    ):
+        partial_information(a, np.arange(100), np.arange(100) % 2, bins=2, names=("gene", "B"))
+
+
 def test_labels_may_be_anything():
     found = partial_information(
         np.array(["left", "right"])[A], np.column_stack([B, 1 - B]), np.array([True, False])[A ^ B]
@@ -193,6 +274,9 @@ def test_frequencies_of_classes_in_the_folds_are_no_information():
         ({"A": np.arange(100)}, ValueError, "A has 100 different values"),
         ({"B": np.arange(100).astype(str)}, ValueError, "B has 100 different values"),
         ({"y": np.linspace(0, 1, 100)}, ValueError, "target_bins="),
+        ({"y": []}, ValueError, "y has 0 samples"),
+        ({"y": [0.0, np.nan] * 50, "target_bins": 2}, ValueError, "y contains NaN"),
+        ({"cv": 1, "estimator": GaussianNB()}, ValueError, "cv is 1"),
         ({"names": "AB"}, TypeError, "names is 'AB'"),
         ({"estimator": LinearRegression()}, TypeError, "expected a classifier"),
     ],
