@@ -62,11 +62,11 @@ KernelAlignmentDisplay.from_stack(kernelizer.fit_transform(X_train), y_train, na
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
 ModalityImportanceDisplay.from_estimator(model, X_test, y_test, random_state=0, ax=left)
-shares = ModalityImportanceDisplay.from_estimator(
+shapley = ModalityImportanceDisplay.from_estimator(
     model, X_train, y_train, method="shapley", random_state=0, ax=right
 ).importance
-print(shares.to_frame().round(3))
-for names, score in shares.subset_scores.items():
+print(shapley.to_frame().round(3))
+for names, score in shapley.subset_scores.items():
     print(f"{score:.3f}  {' + '.join(names) or 'guessing'}")
 
 # %%
@@ -118,7 +118,9 @@ for ax, pair in zip(axes, [(6, 9), (0, 1)], strict=True):
     )
 
 # %%
-# Can the weights be trusted?
-# ---------------------------
+# Are the weights stable?
+# -----------------------
+# With other samples, would the weights be others? They say how large a part of the function lies in
+# which kernel, which is no measure of what a description is worth: Shapley values, above, are one.
 
 WeightStabilityDisplay.from_estimator(model, X_train, y_train, n_bootstraps=30, random_state=0)

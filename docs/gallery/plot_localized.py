@@ -2,8 +2,8 @@
 Gates: kernel weights that depend on the sample
 ===============================================
 
-Kernel weights say how much a modality counts, for all samples alike. Where a sensor serves one
-group of samples and misleads about another, no such weights are right.
+Kernel weights say how much of the function lies in a modality, for all samples alike. Where a
+sensor serves one group of samples and misleads about another, no such weights are right.
 :class:`~mkfusion.LocalizedMKLClassifier` gives each sample weights of its own. The example shows a
 problem that it was made for, and then, on data that were not, what it costs.
 """

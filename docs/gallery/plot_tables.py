@@ -115,10 +115,11 @@ ax.set(xlabel="share of missing cells", ylabel="area under the ROC curve", xtick
 ax.legend(frameon=False)
 
 # %%
-# Which part of the record carries it?
-# ------------------------------------
-# A kernel for each part, weighed by :class:`~mkfusion.MKLClassifier`. With ``"auto"`` the
-# kernelizer looks at the columns and says what it takes.
+# A kernel for each part of the record
+# -------------------------------------
+# They are weighed by :class:`~mkfusion.MKLClassifier`. (Which part is worth most is another
+# question, which weights do not answer: see :func:`mkfusion.inspection.shapley_values`.) With
+# ``"auto"`` the kernelizer looks at the columns and says what it takes.
 
 parts = {
     "person": ["age", "sex"],

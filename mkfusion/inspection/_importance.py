@@ -121,7 +121,7 @@ def _reduced_entry(
     return (*entry[:-1], chosen)
 
 
-def test_share(splits: Sequence[tuple[Indices, Indices]]) -> float:
+def ratio_of_test_to_train(splits: Sequence[tuple[Indices, Indices]]) -> float:
     """Return the mean number of test samples over that of training samples."""
     return float(np.mean([len(test) / len(train) for train, test in splits]))
 
@@ -394,7 +394,7 @@ def modality_importance(
         scores = subset_scores(estimator, parts, target, subsets, splits, scorer, n_jobs)
         whole = scores[0].mean()
         repeats = scores[0] - scores[1:]
-        low, high = corrected_interval(repeats, test_share(splits), confidence_level)
+        low, high = corrected_interval(repeats, ratio_of_test_to_train(splits), confidence_level)
     else:
         found = permute_modalities(
             estimator, parts, target, scoring, codes, n_repeats, n_bootstraps, n_jobs, rng
@@ -672,7 +672,7 @@ def shapley_values(
     subsets = [frozenset(some) for size in range(n + 1) for some in combinations(range(n), size)]
     scores = subset_scores(estimator, parts, target, subsets, splits, scorer, n_jobs)
     values = shapley_shares(dict(zip(subsets, scores, strict=True)), n)
-    low, high = corrected_interval(values, test_share(splits), confidence_level)
+    low, high = corrected_interval(values, ratio_of_test_to_train(splits), confidence_level)
     return ShapleyValues(
         modality_names=parts.names,
         importances=values.mean(axis=1),

@@ -109,6 +109,7 @@ def weight_stability(
 ) -> WeightStability:
     """Fit a model that weights kernels again and again, to bootstrapped samples.
 
+    It tells how far weights can be trusted as weights; they do not tell how important kernels are.
     Where p = 1 chooses between kernels that are alike, which one it takes is chance: the share of
     the draws in which a kernel has any weight says how much.
 
@@ -145,12 +146,20 @@ def weight_stability(
     See Also
     --------
     WeightStabilityDisplay : Draws the outcome.
+    shapley_values : What modalities are worth, which weights do not tell.
 
     Notes
     -----
     Weights are compared as they are learned, under the same norm. They depend on how kernels are
-    scaled: normalised kernels have comparable ones. A kernel of little weight is not one that says
-    little, if another says the same: see :func:`modality_importance`.
+    scaled: normalised kernels have comparable ones.
+
+    **Weights are not importance.** A weight says how large a part of the function lies in its
+    kernel, which the training samples decide. A kernel of little weight is not one that says
+    little, if another says the same. Nor is one of much weight one that says much: a kernel whose
+    Gram matrix is nearly a multiple of the identity, such as one of many columns of noise,
+    separates any training samples, and gets weight for it. A stable weight is no sign of worth
+    either. What modalities are worth for new samples is told by :func:`modality_importance` and
+    :func:`shapley_values`.
 
     References
     ----------
@@ -251,6 +260,9 @@ def _fitted_weights(
 class WeightStabilityDisplay:
     """Kernel weights, with intervals and how often each kernel is selected.
 
+    Weights tell how the function is made, not what modalities are worth: see
+    :func:`weight_stability`.
+
     Parameters
     ----------
     stability : WeightStability
@@ -324,7 +336,8 @@ class WeightStabilityDisplay:
         """
         found = self.stability
         ax = axes_of(ax, "WeightStabilityDisplay", 1.2 + 0.35 * len(found.kernel_names))
-        draw_intervals(ax, found.kernel_names, found.weights, found.intervals, "kernel weight")
+        label = "kernel weight (which is not importance)"
+        draw_intervals(ax, found.kernel_names, found.weights, found.intervals, label)
         for k, share in enumerate(found.selection_frequencies):
             ax.annotate(f"{share:.0%}", (1.01, k), xycoords=("axes fraction", "data"), va="center")
         ax.set_title("right: share of draws with any weight", fontsize="medium", loc="right")

@@ -9,7 +9,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -23,10 +23,12 @@ from mkfusion import (
 from mkfusion.inspection import (
     ModalityImportanceDisplay,
     UnimodalBiasDisplay,
+    emap,
     modality_importance,
     shapley_values,
     unimodal_bias,
 )
+from mkfusion.inspection._arguments import splits_of
 from mkfusion.inspection._importance import _permutation, shapley_shares, without_modalities
 from mkfusion.inspection._samples import ModalitySamples
 
@@ -290,6 +292,12 @@ def test_what_is_the_same_within_groups_is_not_called_ignored():
         ({"groups": np.arange(150)}, "150 groups of one sample"),
         ({"method": "shap"}, "method is 'shap'"),
         ({"n_repeats": 0}, "n_repeats is 0"),
+        ({"n_repeats": np.float64(2.5)}, "n_repeats is 2.5"),
+        ({"confidence_level": "x"}, "confidence_level is 'x'; expected a number in"),
+        ({"n_jobs": "x"}, "n_jobs is 'x'; expected None, or a whole number"),
+        ({"n_jobs": 0}, "n_jobs is 0"),
+        ({"groups": np.ones(150)}, "groups is 1.0 for every sample; expected two groups or more"),
+        ({"cv": 1, "method": "ablation"}, "cv is 1; expected a whole number, at least 2"),
         ({"y": None}, "y is None"),
         ({"modalities": PARTS[:1]}, "two or more"),
     ],
@@ -299,6 +307,41 @@ def test_what_cannot_be_is_named(table, change, message):
     arguments = {"y": y, "modalities": PARTS} | change
     with pytest.raises(ValueError, match=message):
         modality_importance(LogisticRegression().fit(X, y), X, **arguments)
+
+
+@pytest.mark.parametrize("question", [modality_importance, shapley_values, unimodal_bias, emap])
+@pytest.mark.parametrize("n", [0, 1])
+def test_there_are_no_intervals_of_one_sample(table, question, n):
+    X, y = table
+    model = LogisticRegression().fit(X, y)
+    with pytest.raises(ValueError, match=f"X has {n} samples?; expected two or more"):
+        question(model, X[:n], y[:n], modalities=PARTS)
+
+
+@pytest.mark.parametrize("margin", ["x", -0.1, np.nan, None])
+def test_margins_are_numbers(table, margin):
+    X, y = table
+    with pytest.raises(ValueError, match=f"margin is {margin!r}; expected a number that is not"):
+        unimodal_bias(LogisticRegression().fit(X, y), X, y, modalities=PARTS, margin=margin)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("classes", [False, True])
+def test_folds_of_a_number_are_shuffled_and_keep_groups(grouped, classes):
+    y = np.arange(60) % 3
+    groups = np.repeat(np.arange(12), 5) if grouped else None
+    model = LogisticRegression() if classes else LinearRegression()
+    folds = splits_of(model, 4, 60, y, groups, 0)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    if grouped:
+        assert all(not set(groups[train]) & set(groups[test]) for train, test in folds)
+    else:
+        kind = StratifiedKFold if classes else KFold
+        wanted = kind(4, shuffle=True, random_state=seed).split(np.zeros((60, 1)), y)
+        for (train, test), (first, second) in zip(folds, wanted, strict=True):
+            np.testing.assert_array_equal(train, first)
+            np.testing.assert_array_equal(test, second)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(60))
 
 
 @pytest.mark.parametrize("method", ["permutation", "ablation", "shapley"])

@@ -15,11 +15,17 @@ from mkfusion import (
     MKLClassifier,
     MKLRegressor,
     Modalities,
+    RBFKernel,
 )
 from mkfusion.inspection import (
+    EmapDisplay,
     KernelAlignmentDisplay,
+    ModalityImportanceDisplay,
+    PartialInformationDisplay,
+    UnimodalBiasDisplay,
     WeightStabilityDisplay,
     kernel_alignment,
+    modality_importance,
     weight_stability,
 )
 
@@ -78,12 +84,29 @@ def test_alignment_refuses_what_it_cannot_compare(grams):
         kernel_alignment(stack[:10])
     with pytest.raises(ValueError, match="y has 3 samples"):
         kernel_alignment(stack, [1, 2, 3])
-    with pytest.raises(ValueError, match="for every sample"):
-        kernel_alignment(stack, np.ones(30))
+    for constant in (np.ones(30), np.full(30, "rock")):
+        with pytest.raises(ValueError, match=r"y is (1\.0|'rock') for every sample"):
+            kernel_alignment(stack, constant)
     with pytest.raises(ValueError, match="target_type is"):
         kernel_alignment(stack, np.arange(30), target_type="labels")
     with pytest.raises(ValueError, match="expected 3, one for each"):
         kernel_alignment(stack, names=["a"])
+
+
+@pytest.mark.parametrize(
+    "display, argument",
+    [
+        (EmapDisplay, "projection"),
+        (KernelAlignmentDisplay, "alignment"),
+        (ModalityImportanceDisplay, "importance"),
+        (PartialInformationDisplay, "information"),
+        (UnimodalBiasDisplay, "bias"),
+        (WeightStabilityDisplay, "stability"),
+    ],
+)
+def test_displays_refuse_what_is_no_outcome(display, argument):
+    with pytest.raises(TypeError, match=rf"{argument} is a int; expected a \w+, which \w+ returns"):
+        display(3)
 
 
 @pytest.fixture
@@ -125,6 +148,20 @@ def test_twins_take_turns_and_noise_is_left_out(two, model):
     assert (found.intervals[:, 0] <= found.intervals[:, 1]).all()
 
 
+def test_weights_are_not_importance():
+    """Noise that separates the training samples gets weight, and is worth nothing for others."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    signal = np.column_stack([1.2 * (2 * y - 1) + rng.normal(size=400), rng.normal(size=400)])
+    X = Modalities(signal=signal, noise=rng.normal(size=(400, 200)))
+    kernelizer = ColumnKernelizer([("signal", RBFKernel(), "signal"), ("noise", "rbf", "noise")])
+    model = make_pipeline(kernelizer, MKLClassifier(p=1, C=10)).fit(X[:200], y[:200])
+    assert model[-1].weights_[1] > 0.5
+    found = modality_importance(model, X[200:], y[200:], random_state=0)
+    assert found.importances[0] > 0.2
+    assert abs(found.importances[1]) < 0.05
+
+
 def test_kernels_are_bootstrapped_on_both_sides(two):
     X, y = two
     grams = ColumnKernelizer(KERNELS).fit_transform(X)
@@ -148,8 +185,16 @@ def test_stability_refuses_what_has_no_weights(two, monkeypatch):
     grams = ColumnKernelizer(KERNELS).fit_transform(X)
     with pytest.raises(ValueError, match="expected one vector"):
         weight_stability(one, grams, np.arange(80) % 3)
-    with pytest.raises(ValueError, match="n_bootstraps is 0"):
-        weight_stability(one, grams, y, n_bootstraps=0)
+    for change, message in [
+        ({"n_bootstraps": np.int64(0)}, "n_bootstraps is 0; expected"),
+        ({"confidence_level": "x"}, "confidence_level is 'x'; expected a number in"),
+        ({"n_jobs": "x"}, "n_jobs is 'x'; expected None, or a whole number"),
+        ({"groups": np.full(80, "ann")}, "groups is 'ann' for every sample; expected two groups"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            weight_stability(one, grams, y, **change)
+    with pytest.raises(ValueError, match="X has 1 sample; expected two or more"):
+        weight_stability(MKLRegressor(), grams[:1, :1], y[:1])
     monkeypatch.setattr("mkfusion.inspection._stability._MAX_DRAWS", 1)
     with pytest.raises(ValueError, match="lacked a class"):
         weight_stability(MKLClassifier(), grams, y, groups=y)
@@ -163,6 +208,7 @@ def test_displays_draw(two, grams):
     model = make_pipeline(ColumnKernelizer(KERNELS), MKLClassifier())
     display = WeightStabilityDisplay.from_estimator(model, X, y, n_bootstraps=5, random_state=0)
     assert len(display.ax_.texts) == 3
+    assert "not importance" in display.ax_.get_xlabel()
     assert display.stability.to_frame().shape == (3, 4)
     display = KernelAlignmentDisplay.from_stack(grams, np.arange(30) % 2)
     assert len(display.ax_.texts) == 12

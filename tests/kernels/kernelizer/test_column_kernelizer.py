@@ -142,6 +142,23 @@ def test_the_kind_of_samples_stays() -> None:
         fitted.transform(TABLE.to_numpy())
 
 
+def test_what_kernels_see_is_found_in_any_samples() -> None:
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(5, 3)), columns=list("pqr"))
+    by_name = ColumnKernelizer([("a", ["rbf", "linear"], ["q", "p"]), ("b", "linear", "r")])
+    by_position = ColumnKernelizer([("a", ["rbf", "linear"], [1, 0]), ("b", "linear", -1)])
+    for kernelizer in (by_name.fit(table), by_position.fit(table)):
+        assert kernelizer.columns_seen(table) == [[1, 0], [1, 0], [2]]
+        assert kernelizer.columns_seen(table[["r", "q", "p"]]) == [[1, 2], [1, 2], [0]]
+    assert by_position.columns_seen(table.to_numpy()) == [[1, 0], [1, 0], [2]]
+    with pytest.raises(ValueError, match=r"unknown columns \['p'\]"):
+        by_name.columns_seen(table[["q", "r"]])
+    with pytest.raises(ValueError, match="X has no column names"):
+        by_name.columns_seen(table.to_numpy())
+    several = Modalities(one=np.ones((4, 2)), other=np.ones((4, 1)))
+    kernelizer = ColumnKernelizer([("a", ["rbf", "linear"], "other"), ("b", "linear", "one")])
+    assert kernelizer.fit(several).columns_seen(several) == [["other"], ["other"], ["one"]]
+
+
 def test_parameters() -> None:
     kernelizer = ColumnKernelizer(
         [

@@ -93,6 +93,16 @@ def test_names() -> None:
     assert interaction_kernels(dense(TRAIN), order=99).shape[2] == 15
 
 
+def test_factors_are_the_kernels_that_are_multiplied() -> None:
+    rng = np.random.default_rng(0)
+    stack = KernelStack([linear_kernel(rng.normal(size=(4, 2))) for _ in range(3)])
+    products = InteractionKernels(3).fit(stack)
+    assert products.factors_ == [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+    made = products.transform(stack)
+    for k, some in enumerate(products.factors_):
+        np.testing.assert_allclose(made.gram(k), np.prod([stack.gram(j) for j in some], axis=0))
+
+
 def test_names_of_sums_and_names_without_entries() -> None:
     kernels = [("a", RBFKernel() + LinearKernel(), [0]), ("b", "linear", [1])]
     stack = ColumnKernelizer(kernels).fit_transform(TRAIN)
