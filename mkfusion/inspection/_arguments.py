@@ -68,13 +68,15 @@ def check_jobs(n_jobs: Any) -> None:
         )
 
 
-def check_several(n_samples: int, what: str = "X") -> None:
-    """Refuse a single sample, about which nothing can be resampled, and none."""
-    if n_samples < 2:
-        raise ValueError(
-            f"{what} has {n_samples} {'sample' if n_samples == 1 else 'samples'}; expected two or "
-            "more."
-        )
+def count_samples(name: str, data: Any, least: int) -> int:
+    """Return the number of samples; refuse what has none, or fewer than can be resampled."""
+    try:
+        n = int(num_samples(data))
+    except TypeError as error:
+        raise TypeError(f"{name} is a {type(data).__name__}; expected samples.") from error
+    if n < least:
+        raise ValueError(f"{name} has {n} sample{'s' * (n != 1)}; expected at least {least}.")
+    return n
 
 
 def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:

@@ -466,13 +466,13 @@ def permute_modalities(
     -------
     Permutations
     """
+    scorer = as_scorer(estimator, scoring)
     check_is_fitted(estimator)
     if groups is not None and len(np.unique(groups)) == len(groups):
         raise ValueError(
             f"groups has {len(groups)} groups of one sample; expected larger ones, within which "
             "modalities are permuted, or None."
         )
-    scorer = as_scorer(estimator, scoring)
     everything = np.arange(len(parts))
     plain = CachedResponses(estimator, parts.X)
     score = float(scorer(plain, everything, y))

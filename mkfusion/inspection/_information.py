@@ -17,9 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import column_or_1d
 
-from mkfusion._compat import num_samples
 from mkfusion._types import Floats, Indices
-from mkfusion.inspection._arguments import check_count, check_groups, splits_of
+from mkfusion.inspection._arguments import check_count, check_groups, count_samples, splits_of
 from mkfusion.inspection._broja import GAP, couple, mutual_information
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome
 
@@ -31,9 +30,8 @@ _DIGITS = 12
 
 def target_states(y: Any, bins: int | None) -> Indices:
     """Return the number of each sample's target value, or bin."""
+    count_samples("y", y, 1)
     values = column_or_1d(y)
-    if len(values) == 0:
-        raise ValueError("y has 0 samples; expected at least one.")
     if bins is not None:
         check_count("target_bins", bins, 2)
         numbers = check_array(values[:, np.newaxis], dtype=np.float64, input_name="y")
@@ -58,19 +56,24 @@ def states_of(data: Any, bins: int | None, n_samples: int, name: str, rng: Any) 
     -------
     ndarray of shape (n_samples,)
     """
-    if num_samples(data) != n_samples:
-        raise ValueError(f"{name} has {num_samples(data)} samples; y has {n_samples}.")
+    _check_length(data, n_samples, name)
     if bins is None:
         if issparse(data):
             raise TypeError(f"{name} is a sparse matrix; expected an array, or bins=.")
         return _numbered(np.asarray(data), name, "bins")
-    table = np.asarray(data)
+    table = _dense(data)
     numbers = check_array(
         table[:, np.newaxis] if table.ndim == 1 else table, dtype=np.float64, input_name=name
     )
     if numbers.shape[1] == 1:
         return _mid_rank_bins(numbers[:, 0], bins)
     return _clusters(StandardScaler().fit_transform(numbers), bins, rng)
+
+
+def _check_length(data: Any, n_samples: int, name: str) -> None:
+    n = count_samples(name, data, 1)
+    if n != n_samples:
+        raise ValueError(f"{name} has {n} samples; y has {n_samples}.")
 
 
 def classifier_states(
@@ -105,8 +108,7 @@ def classifier_states(
     n = len(y)
     tables = []
     for data, name in zip((A, B), names, strict=True):
-        if num_samples(data) != n:
-            raise ValueError(f"{name} has {num_samples(data)} samples; y has {n}.")
+        _check_length(data, n, name)
         table = data if issparse(data) else np.asarray(data)
         tables.append(table[:, np.newaxis] if table.ndim == 1 else table)
         if tables[-1].ndim != 2:
@@ -177,8 +179,12 @@ def _mid_rank_bins(values: Floats, bins: int) -> Indices:
     return np.unique(codes, return_inverse=True)[1].astype(np.intp)
 
 
+def _dense(data: Any) -> NDArray[Any]:
+    return np.asarray(data.toarray() if issparse(data) else data)
+
+
 def _varies(data: Any) -> bool:
-    table = np.asarray(data)
+    table = _dense(data)
     return bool((table != table[:1]).any())
 
 

@@ -69,8 +69,17 @@ class CachedResponses(BaseEstimator):
         return self._cache[name]
 
 
+def check_is_estimator(estimator: Any) -> None:
+    """Refuse what cannot be fitted, in words: tags of such things do not exist."""
+    if not hasattr(estimator, "fit") or isinstance(estimator, type):
+        what = "the class" if isinstance(estimator, type) else "a"
+        name = estimator.__name__ if isinstance(estimator, type) else type(estimator).__name__
+        raise TypeError(f"estimator is {what} {name}; expected an estimator.")
+
+
 def check_kind(estimator: Any) -> None:
     """Refuse what is neither a classifier nor a regressor."""
+    check_is_estimator(estimator)
     if not (is_classifier(estimator) or is_regressor(estimator)):
         raise TypeError(
             f"estimator is a {type(estimator).__name__}; expected a classifier or a regressor."

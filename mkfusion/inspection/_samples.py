@@ -11,7 +11,7 @@ from scipy.sparse import csc_array, hstack, issparse
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import Indices
 from mkfusion.data import Modalities, as_table, resolve_views
-from mkfusion.inspection._arguments import check_several
+from mkfusion.inspection._arguments import count_samples
 
 
 class ModalitySamples:
@@ -25,7 +25,7 @@ class ModalitySamples:
     """
 
     def __init__(self, X: Any, modalities: Any) -> None:
-        check_several(num_samples(X))
+        count_samples("X", X, 2)
         self.X = X if isinstance(X, Modalities) else as_table(X)
         views = resolve_views(self.X, modalities)
         self.names = [view.name for view in views]

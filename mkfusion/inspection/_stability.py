@@ -12,18 +12,19 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
-from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Indices
 from mkfusion.inspection._arguments import (
     check_count,
     check_groups,
     check_jobs,
     check_level,
-    check_several,
     check_target,
+    count_samples,
 )
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
 from mkfusion.inspection._intervals import bootstrap_rows, percentiles
+from mkfusion.inspection._responses import check_is_estimator
 from mkfusion.stack import KernelStack
 
 # A weight that is a smaller share of the largest one is none.
@@ -183,11 +184,11 @@ def weight_stability(
     check_count("n_bootstraps", n_bootstraps, 1)
     check_level(confidence_level)
     check_jobs(n_jobs)
+    check_is_estimator(estimator)
     pairwise = isinstance(X, KernelStack) or get_tags(estimator).input_tags.pairwise
     if pairwise and isinstance(X, list | tuple):
         X = KernelStack(X)
-    n = num_samples(X)
-    check_several(n)
+    n = count_samples("X", X, 2)
     target = check_target(y, n)
     codes = check_groups(groups, n)
     names, weights = _fitted_weights(estimator, X, target, None, pairwise)

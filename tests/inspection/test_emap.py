@@ -203,8 +203,15 @@ def test_scores_come_from_the_responses(table, method, scoring):
 def test_groups_are_drawn_as_a_whole(table):
     X, y = table
     model = DecisionTreeClassifier(random_state=0).fit(X, y)
-    one = emap(model, X, y, modalities=PAIR, groups=np.zeros(40), random_state=0)
-    assert one.gap_interval == (one.gap, one.gap)  # the same group is drawn always
+    groups = np.arange(40) % 2
+    found = emap(model, X, y, modalities=PAIR, groups=groups, random_state=0)
+    # One draw of four takes the same group twice: the ends are what either scores alone.
+    right = [one.argmax(axis=1) == y for one in (found.responses, found.projection)]
+    alone = [right[0][groups == g].mean() - right[1][groups == g].mean() for g in (0, 1)]
+    assert alone[0] != alone[1]
+    assert found.gap_interval == pytest.approx((min(alone), max(alone)))
+    with pytest.raises(ValueError, match="groups is 0 for every sample; expected two groups"):
+        emap(model, X, y, modalities=PAIR, groups=np.zeros(40, dtype=int))
 
 
 def test_without_target_there_is_no_score(table):

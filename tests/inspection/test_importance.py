@@ -314,8 +314,18 @@ def test_what_cannot_be_is_named(table, change, message):
 def test_there_are_no_intervals_of_one_sample(table, question, n):
     X, y = table
     model = LogisticRegression().fit(X, y)
-    with pytest.raises(ValueError, match=f"X has {n} samples?; expected two or more"):
+    with pytest.raises(ValueError, match=f"X has {n} samples?; expected at least 2"):
         question(model, X[:n], y[:n], modalities=PARTS)
+
+
+@pytest.mark.parametrize("question", [modality_importance, shapley_values, unimodal_bias, emap])
+def test_what_is_no_estimator_and_no_samples_is_named(table, question):
+    X, y = table
+    for thing, name in [(3, "a int"), (None, "a NoneType"), (LinearRegression, "the class Linear")]:
+        with pytest.raises(TypeError, match=f"estimator is {name}"):
+            question(thing, X, y, modalities=PARTS)
+    with pytest.raises(TypeError, match="X is a int; expected samples"):
+        question(LogisticRegression().fit(X, y), 3, y, modalities=PARTS)
 
 
 @pytest.mark.parametrize("margin", ["x", -0.1, np.nan, None])

@@ -6,6 +6,7 @@ from pathlib import Path
 import cvxpy as cp
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import mutual_info_score
@@ -212,6 +213,20 @@ def test_bins_and_clusters_find_the_synergy_of_numbers():
     assert found.unique_a > 1.5
 
 
+def test_sparse_matrices_have_states_too():
+    rng = np.random.default_rng(0)
+    a = np.where(rng.uniform(size=(100, 2)) < 0.6, 0.0, rng.gamma(2.0, size=(100, 2)))
+    y = rng.integers(0, 2, 100)
+    for columns in ([0], [0, 1]):
+        found, wanted = (
+            partial_information(A, y, a[:, 0] > 0.0, bins=2, random_state=0)
+            for A in (csr_array(a[:, columns]), a[:, columns])
+        )
+        np.testing.assert_allclose(values(found), values(wanted))
+    with pytest.raises(TypeError, match="A is a sparse matrix; expected an array, or bins="):
+        partial_information(csr_array(a), y, y)
+
+
 def test_a_classifier_estimates_what_is_known_of_many_columns():
     rng = np.random.default_rng(0)
     n = 600
@@ -274,6 +289,8 @@ def test_frequencies_of_classes_in_the_folds_are_no_information():
         ({"A": np.arange(100)}, ValueError, "A has 100 different values"),
         ({"B": np.arange(100).astype(str)}, ValueError, "B has 100 different values"),
         ({"y": np.linspace(0, 1, 100)}, ValueError, "target_bins="),
+        ({"A": None}, TypeError, "A is a NoneType; expected samples"),
+        ({"y": None}, TypeError, "y is a NoneType; expected samples"),
         ({"y": []}, ValueError, "y has 0 samples"),
         ({"y": [0.0, np.nan] * 50, "target_bins": 2}, ValueError, "y contains NaN"),
         ({"cv": 1, "estimator": GaussianNB()}, ValueError, "cv is 1"),

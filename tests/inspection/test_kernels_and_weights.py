@@ -193,8 +193,10 @@ def test_stability_refuses_what_has_no_weights(two, monkeypatch):
     ]:
         with pytest.raises(ValueError, match=message):
             weight_stability(one, grams, y, **change)
-    with pytest.raises(ValueError, match="X has 1 sample; expected two or more"):
+    with pytest.raises(ValueError, match="X has 1 sample; expected at least 2"):
         weight_stability(MKLRegressor(), grams[:1, :1], y[:1])
+    with pytest.raises(TypeError, match="estimator is a NoneType"):
+        weight_stability(None, grams, y)
     monkeypatch.setattr("mkfusion.inspection._stability._MAX_DRAWS", 1)
     with pytest.raises(ValueError, match="lacked a class"):
         weight_stability(MKLClassifier(), grams, y, groups=y)
