@@ -35,32 +35,44 @@ from .fusion import (
 from .inspection import (
     emap as emap,
 )
-from .kernels import (
+from .kernels._kernel import Kernel as Kernel
+from .kernels._precomputed import PrecomputedKernel as PrecomputedKernel
+from .kernels._rows import (
     ChiSquaredKernel as ChiSquaredKernel,
-    ClinicalKernel as ClinicalKernel,
-    CoherenceKernel as CoherenceKernel,
-    ColumnKernelizer as ColumnKernelizer,
-    CompositeKernel as CompositeKernel,
     CosineKernel as CosineKernel,
-    CovarianceKernel as CovarianceKernel,
-    CrossCorrelationKernel as CrossCorrelationKernel,
-    FrequencyKernel as FrequencyKernel,
-    GlobalAlignmentKernel as GlobalAlignmentKernel,
-    InteractionKernels as InteractionKernels,
-    Kernelizer as Kernelizer,
+    FeatureKernel as FeatureKernel,
     LaplacianKernel as LaplacianKernel,
     LinearKernel as LinearKernel,
-    NystroemKernels as NystroemKernels,
-    OverlapKernel as OverlapKernel,
     PolynomialKernel as PolynomialKernel,
-    PowerSpectrumKernel as PowerSpectrumKernel,
-    PrecomputedKernel as PrecomputedKernel,
-    RBFBank as RBFBank,
     RBFKernel as RBFKernel,
+)
+from .kernels.kernelizer._column_kernelizer import ColumnKernelizer as ColumnKernelizer
+from .kernels.kernelizer._composite import CompositeKernel as CompositeKernel
+from .kernels.kernelizer._interactions import (
+    InteractionKernels as InteractionKernels,
+    interaction_kernels as interaction_kernels,
+)
+from .kernels.kernelizer._kernelizer import Kernelizer as Kernelizer
+from .kernels.kernelizer._nystroem import NystroemKernels as NystroemKernels
+from .kernels.kernelizer._rbf_bank import RBFBank as RBFBank
+from .kernels.signals._alignment import (
+    GlobalAlignmentKernel as GlobalAlignmentKernel,
     SoftDTWKernel as SoftDTWKernel,
+)
+from .kernels.signals._covariance import CovarianceKernel as CovarianceKernel
+from .kernels.signals._cross_correlation import CrossCorrelationKernel as CrossCorrelationKernel
+from .kernels.signals._spectra import (
+    CoherenceKernel as CoherenceKernel,
+    PowerSpectrumKernel as PowerSpectrumKernel,
+)
+from .kernels.strings._strings import (
     SpectrumKernel as SpectrumKernel,
     WeightedDegreeKernel as WeightedDegreeKernel,
-    interaction_kernels as interaction_kernels,
+)
+from .kernels.tables._tables import (
+    ClinicalKernel as ClinicalKernel,
+    FrequencyKernel as FrequencyKernel,
+    OverlapKernel as OverlapKernel,
 )
 from .mkl import (
     KernelCombiner as KernelCombiner,

@@ -59,8 +59,6 @@ ENTRANCES = {"mkfusion.cli"}
 TO_COME = (
     "mkfusion.cli",
     "mkfusion.compare",
-    "mkfusion.kernels._kernel",
-    "mkfusion.kernels._adapters",
     "mkfusion.stack._storage",
 )
 # Parts that are still to be freed of private attributes of others, and of scikit-learn

@@ -14,6 +14,7 @@ from scipy.sparse import issparse
 
 from mkfusion._types import FloatArray, Indices
 from mkfusion.kernels._kernel import Kernel
+from mkfusion.kernels._parameters import plain
 from mkfusion.kernels._projected import ProjectedKernel
 from mkfusion.stack import GRAM_RTOL, place_in_file, reopen
 
@@ -40,19 +41,14 @@ class LookedUpKernel(Kernel):
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Rows:
         if not isinstance(self.name, str) or not self.name:
-            raise TypeError(f"name is {self.name!r}; expected a string that is not empty.")
+            raise TypeError(f"name is {plain(self.name)}; expected a string that is not empty.")
         table = _as_matrix(self.gram)
         ids = _as_ids(self.gram, self.ids, len(table))
         if _checked.get(id(self.gram)) is not self.gram:
             _check_symmetric(table, ids)
             _checked[id(self.gram)] = self.gram
-        before = vars(self).copy()
         self._remember(table, ids)
-        try:
-            return self._look_up(X)
-        except (TypeError, ValueError):
-            self.__dict__ = before  # a fit that fails leaves nothing behind
-            raise
+        return self._look_up(X)
 
     def _remember(self, table: NDArray[Any], ids: list[Hashable]) -> None:
         self._table, self.ids_ = table, ids
@@ -260,7 +256,7 @@ def _as_column(values: Any, name: str) -> list[Any]:
 
 
 def _listed(ids: Sequence[Any]) -> str:
-    shown = ", ".join(repr(one) for one in ids[:_MAX_SHOWN])
+    shown = ", ".join(plain(one) for one in ids[:_MAX_SHOWN])
     return shown if len(ids) <= _MAX_SHOWN else f"{shown}, ... ({len(ids)} in all)"
 
 
@@ -279,9 +275,9 @@ def _check_symmetric(table: NDArray[Any], ids: Sequence[Hashable]) -> None:
                 wrong = ~finite | (np.abs(tile - mirror) > slack)
             if wrong.any():
                 row, col = np.argwhere(wrong)[0]
-                a, b = ids[i + row], ids[j + col]
+                a, b = plain(ids[i + row]), plain(ids[j + col])
                 raise ValueError(
-                    f"gram has {tile[row, col]:.6g} between {a!r} and {b!r}, and "
-                    f"{mirror[row, col]:.6g} between {b!r} and {a!r}; expected finite numbers and "
-                    "a symmetric matrix."
+                    f"gram has {tile[row, col]:.6g} between {a} and {b}, and "
+                    f"{mirror[row, col]:.6g} between {b} and {a}; expected finite numbers and a "
+                    "symmetric matrix."
                 )

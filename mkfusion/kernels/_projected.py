@@ -10,6 +10,7 @@ from scipy.linalg import eigh
 
 from mkfusion._types import FloatArray
 from mkfusion.kernels._kernel import Kernel
+from mkfusion.kernels._parameters import plain
 
 # Eigenvalues below this share of the largest are rounding errors, for each of them.
 _ROUNDING = np.finfo(np.float64).eps
@@ -37,13 +38,8 @@ class ProjectedKernel(Kernel):
     project_psd: bool | str
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Any:
-        before = vars(self).copy()
-        try:
-            self._projection = self._check_projection()
-            samples = super()._fit_prepare(X, y)  # type: ignore[safe-super]
-        except (TypeError, ValueError):
-            self.__dict__ = before  # a fit that fails leaves nothing behind
-            raise
+        self._projection = self._check_projection()
+        samples = super()._fit_prepare(X, y)
         self.shift_ = 0.0
         if self._projection is None:
             return samples
@@ -61,7 +57,7 @@ class ProjectedKernel(Kernel):
         return features.astype(block.dtype, copy=False)
 
     def _prepare(self, X: Any) -> Any:
-        samples = super()._prepare(X)  # type: ignore[safe-super]
+        samples = super()._prepare(X)
         if self._projection != "clip":
             return samples
         values = super()._evaluate(samples, self._train)  # type: ignore[safe-super]
@@ -81,7 +77,7 @@ class ProjectedKernel(Kernel):
     def _diagonal(self, samples: Any) -> NDArray[np.float64]:
         if self._projection == "clip":
             return np.einsum("ij,ij->i", samples, samples, dtype=np.float64)
-        diagonal: NDArray[np.float64] = super()._diagonal(samples)  # type: ignore[safe-super]
+        diagonal: NDArray[np.float64] = super()._diagonal(samples)
         return diagonal + self.shift_ if self._projection == "shift" else diagonal
 
     def _is_psd(self) -> bool:
@@ -99,5 +95,5 @@ class ProjectedKernel(Kernel):
         if isinstance(self.project_psd, str) and self.project_psd in ("clip", "shift"):
             return self.project_psd
         raise ValueError(
-            f'project_psd is {self.project_psd!r}; expected True, False, "clip" or "shift".'
+            f'project_psd is {plain(self.project_psd)}; expected True, False, "clip" or "shift".'
         )

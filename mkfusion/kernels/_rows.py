@@ -1,15 +1,10 @@
-"""Kernels between rows of numbers, computed by :mod:`sklearn.metrics.pairwise`."""
+"""Kernels between rows of numbers: their base class, and those of scikit-learn."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.metrics.pairwise import (
     additive_chi2_kernel,
     chi2_kernel,
@@ -25,123 +20,90 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import validate_data
 
-from mkfusion._types import FloatArray
+from mkfusion._types import FloatArray, Floats
 from mkfusion.kernels._kernel import Kernel
-
-# The median of this many samples' distances is within a few percent of that of all.
-MEDIAN_SAMPLES = 1000
-
-
-def check_number(value: Any, name: str, *, positive: bool = False) -> float:
-    """Refuse anything but a finite non-negative (or positive) number."""
-    kind = "positive" if positive else "non-negative"
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {value!r}; expected a {kind} number.")
-    if not math.isfinite(value) or value < 0 or (positive and value == 0):
-        raise ValueError(f"{name} is {value!r}; expected a {kind} number.")
-    return float(value)
-
-
-def learn_gamma(
-    gamma: Any, samples: Any, distances: Callable[[Any], NDArray[Any]] | None = None
-) -> float:
-    """Turn the parameter `gamma` into a number.
-
-    Parameters
-    ----------
-    gamma : float, {"scale", "median"} or None
-        "scale" is 1 / (n_features * variance), as in :class:`sklearn.svm.SVC`; "median" is 1 / the
-        median distance; None is 1 / n_features, as in :mod:`sklearn.metrics.pairwise`.
-    samples : array or sparse matrix of shape (n_samples, n_features)
-        Training samples.
-    distances : callable, default=None
-        From samples to the distances (n_samples, n_samples) that gamma multiplies; without it
-        "median" is not offered.
-
-    Returns
-    -------
-    float
-    """
-    offered = ['"scale"', '"median"', "None"] if distances else ['"scale"', "None"]
-    if gamma is None:
-        return 1.0 / samples.shape[1]
-    if isinstance(gamma, str):
-        if gamma == "scale":
-            variance = _variance(samples)
-            return 1.0 / (samples.shape[1] * variance) if variance > 0 else 1.0
-        if gamma == "median" and distances:
-            return median_heuristic(samples, distances)
-        raise ValueError(f"gamma is {gamma!r}; expected a positive number, {', '.join(offered)}.")
-    return check_number(gamma, "gamma", positive=True)
-
-
-def median_heuristic(samples: Any, distances: Callable[[Any], NDArray[Any]]) -> float:
-    """Return 1 / the median distance between two different samples.
-
-    Where more than half of the distances are 0, the median of the others; 1 if all are. From more
-    than ``MEDIAN_SAMPLES`` samples, as many are chosen evenly along a fixed direction: a choice
-    that depends on the samples and not on their order, so that gamma does not either.
-
-    Parameters
-    ----------
-    samples : array or sparse matrix of shape (n_samples, n_features)
-    distances : callable
-        From samples to their distances (n_samples, n_samples).
-
-    Returns
-    -------
-    float
-    """
-    n_samples, n_features = samples.shape
-    if n_samples > MEDIAN_SAMPLES:
-        # A direction with incommensurable entries: hardly two different samples tie.
-        direction = np.cos(np.arange(1, n_features + 1))
-        order = np.argsort(samples @ direction, kind="stable")
-        chosen = np.linspace(0, n_samples - 1, MEDIAN_SAMPLES).astype(np.intp)
-        samples = samples[order[chosen]]
-    pairs = distances(samples)[np.triu_indices(samples.shape[0], k=1)]
-    median = float(np.median(pairs)) if len(pairs) else 0.0
-    if median == 0.0:
-        positive = pairs[pairs > 0]
-        median = float(np.median(positive)) if len(positive) else 1.0
-    return 1.0 / median
-
-
-def _variance(samples: Any) -> float:
-    """Return the variance over all entries, as ``X.var()``."""
-    if issparse(samples):
-        mean = samples.mean()
-        return float(samples.multiply(samples).mean() - mean * mean)
-    return float(samples.var(dtype=np.float64))
+from mkfusion.kernels._parameters import check_number, learn_gamma, plain
 
 
 class FeatureKernel(Kernel):
-    """A kernel between rows of numbers."""
+    """A kernel between rows of numbers: the base class of these.
 
-    _name: str
-    _accept_sparse = True
+    It sees to that samples are finite numbers, float32 or float64, with as many features as in
+    `fit`. A subclass must write
+
+    ``_evaluate(samples, others=None)``
+        Return the values between rows: a new array (n_samples, n_others), of the samples' dtype
+        where that is easy. `samples` and `others` are arrays (n_samples, n_features) and (n_others,
+        n_features), or CSR matrices if sparse input is accepted; ``others=None`` stands for
+        `samples`.
+
+    and may write what :class:`Kernel` lists, above all
+
+    ``_learn(samples)``
+        Check the parameters, and learn from the training samples (n_samples, n_features).
+    ``_diagonal(samples)``
+        Return k(x, x): an array (n_samples,) of float64.
+    ``_is_psd()``
+        Return whether theory makes every Gram matrix positive semi-definite.
+
+    and these attributes of the class:
+
+    ``_accept_sparse`` = False
+        Whether sparse matrices are accepted.
+    ``_accept_large_sparse`` = True
+        Whether they may have 64-bit indices.
+    ``_positive_only`` = False
+        Whether negative numbers are refused.
+
+    See Also
+    --------
+    Kernel : The base class of all kernels.
+    mkfusion.testing.check_kernel : Whether a kernel keeps what is said here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import FeatureKernel
+    >>> from scipy.spatial.distance import cdist
+    >>> class RationalQuadraticKernel(FeatureKernel):
+    ...     def __init__(self, scale=1.0):
+    ...         self.scale = scale
+    ...
+    ...     def _evaluate(self, samples, others=None):
+    ...         others = samples if others is None else others
+    ...         return 1 / (1 + cdist(samples, others, "sqeuclidean") / self.scale)
+    ...
+    ...     def _is_psd(self):
+    ...         return True
+    >>> kernel = RationalQuadraticKernel(scale=2.0).fit([[0.0], [1.0], [2.0]])
+    >>> kernel([[0.0], [2.0]]).round(2)
+    array([[1.  , 0.33],
+           [0.33, 1.  ]])
+    >>> kernel([[0.0, 1.0]])
+    Traceback (most recent call last):
+    ValueError: X has 2 features, but RationalQuadraticKernel is expecting 1 features as input.
+    """
+
+    _accept_sparse = False
     _accept_large_sparse = True
+    _positive_only = False
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self._accept_sparse
+        tags.input_tags.positive_only = self._positive_only
         return tags
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Any:
-        before = vars(self).copy()
-        try:
-            samples = self._validate(X, reset=True)
-            self._learn(samples)
-        except (TypeError, ValueError):
-            self.__dict__ = before  # a fit that fails leaves nothing behind
-            raise
+        samples = self._validate(X, reset=True)
+        self._learn(samples)
         return samples
 
     def _prepare(self, X: Any) -> Any:
         return self._validate(X, reset=False)
 
     def _validate(self, X: Any, reset: bool) -> Any:
-        return validate_data(
+        samples = validate_data(
             self,
             X,
             reset=reset,
@@ -149,15 +111,12 @@ class FeatureKernel(Kernel):
             accept_large_sparse=self._accept_large_sparse,
             dtype=(np.float64, np.float32),
         )
-
-    def _learn(self, samples: Any) -> None:
-        """Check the parameters and learn from training samples."""
-
-    def _is_psd(self) -> bool:
-        return True
-
-    def _label(self) -> str:
-        return short_label(self, self._name)
+        if self._positive_only and samples.min() < 0:
+            raise ValueError(
+                f"Negative values in data passed to {type(self).__name__}: X contains "
+                f"{samples.min():.6g}; expected non-negative features."
+            )
+        return samples
 
 
 class LinearKernel(FeatureKernel):
@@ -175,7 +134,7 @@ class LinearKernel(FeatureKernel):
            [2., 1.]])
     """
 
-    _name = "linear"
+    _accept_sparse = True
 
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:
         return linear_kernel(samples, others, dense_output=True)
@@ -183,8 +142,11 @@ class LinearKernel(FeatureKernel):
     def _features(self, samples: Any) -> Any:
         return samples
 
-    def _diagonal(self, samples: Any) -> NDArray[np.float64]:
+    def _diagonal(self, samples: Any) -> Floats:
         return _squared_norms(samples)
+
+    def _is_psd(self) -> bool:
+        return True
 
 
 class PolynomialKernel(FeatureKernel):
@@ -217,7 +179,7 @@ class PolynomialKernel(FeatureKernel):
            [ 9., 25.]])
     """
 
-    _name = "polynomial"
+    _accept_sparse = True
 
     def __init__(self, degree: int = 3, gamma: float | str | None = None, coef0: float = 1) -> None:
         self.degree = degree
@@ -227,7 +189,7 @@ class PolynomialKernel(FeatureKernel):
     def _learn(self, samples: Any) -> None:
         degree = check_number(self.degree, "degree", positive=True)
         if degree != int(degree):
-            raise ValueError(f"degree is {self.degree!r}; expected a positive integer.")
+            raise ValueError(f"degree is {plain(self.degree)}; expected a positive integer.")
         check_number(self.coef0, "coef0")
         self.gamma_ = learn_gamma(self.gamma, samples)
 
@@ -236,8 +198,11 @@ class PolynomialKernel(FeatureKernel):
             samples, others, degree=self.degree, gamma=self.gamma_, coef0=self.coef0
         )
 
-    def _diagonal(self, samples: Any) -> NDArray[np.float64]:
+    def _diagonal(self, samples: Any) -> Floats:
         return (self.gamma_ * _squared_norms(samples) + self.coef0) ** self.degree
+
+    def _is_psd(self) -> bool:
+        return True
 
 
 class RBFKernel(FeatureKernel):
@@ -270,7 +235,7 @@ class RBFKernel(FeatureKernel):
            [0.37, 1.  ]])
     """
 
-    _name = "rbf"
+    _accept_sparse = True
 
     def __init__(self, gamma: float | str | None = "median") -> None:
         self.gamma = gamma
@@ -281,8 +246,11 @@ class RBFKernel(FeatureKernel):
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:
         return rbf_kernel(samples, others, gamma=self.gamma_)
 
-    def _diagonal(self, samples: Any) -> NDArray[np.float64]:
+    def _diagonal(self, samples: Any) -> Floats:
         return np.ones(samples.shape[0])
+
+    def _is_psd(self) -> bool:
+        return True
 
 
 class LaplacianKernel(FeatureKernel):
@@ -311,7 +279,7 @@ class LaplacianKernel(FeatureKernel):
     0.5
     """
 
-    _name = "laplacian"
+    _accept_sparse = True
     _accept_large_sparse = False  # nor does manhattan_distances
 
     def __init__(self, gamma: float | str | None = "median") -> None:
@@ -323,8 +291,11 @@ class LaplacianKernel(FeatureKernel):
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:
         return _in_precision_of(samples, laplacian_kernel(samples, others, gamma=self.gamma_))
 
-    def _diagonal(self, samples: Any) -> NDArray[np.float64]:
+    def _diagonal(self, samples: Any) -> Floats:
         return np.ones(samples.shape[0])
+
+    def _is_psd(self) -> bool:
+        return True
 
 
 class ChiSquaredKernel(FeatureKernel):
@@ -357,24 +328,10 @@ class ChiSquaredKernel(FeatureKernel):
     """
 
     _name = "chi2"
-    _accept_sparse = False
+    _positive_only = True
 
     def __init__(self, gamma: float | str | None = 1.0) -> None:
         self.gamma = gamma
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
-        return tags
-
-    def _validate(self, X: Any, reset: bool) -> Any:
-        samples = super()._validate(X, reset)
-        if (samples < 0).any():
-            raise ValueError(
-                f"Negative values in data passed to {type(self).__name__}: X contains "
-                f"{samples.min():.6g}; expected non-negative features."
-            )
-        return samples
 
     def _learn(self, samples: Any) -> None:
         self.gamma_ = learn_gamma(self.gamma, samples, _chi2_distances)
@@ -382,8 +339,11 @@ class ChiSquaredKernel(FeatureKernel):
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:
         return chi2_kernel(samples, others, gamma=self.gamma_)
 
-    def _diagonal(self, samples: Any) -> NDArray[np.float64]:
+    def _diagonal(self, samples: Any) -> Floats:
         return np.ones(samples.shape[0])
+
+    def _is_psd(self) -> bool:
+        return True
 
 
 class CosineKernel(FeatureKernel):
@@ -401,7 +361,7 @@ class CosineKernel(FeatureKernel):
            [0., 1.]])
     """
 
-    _name = "cosine"
+    _accept_sparse = True
 
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:
         return cosine_similarity(samples, others, dense_output=True)
@@ -409,33 +369,14 @@ class CosineKernel(FeatureKernel):
     def _features(self, samples: Any) -> Any:
         return normalize(samples)
 
-    def _diagonal(self, samples: Any) -> NDArray[np.float64]:
+    def _diagonal(self, samples: Any) -> Floats:
         return (_squared_norms(samples) > 0).astype(np.float64)
 
-
-def short_label(kernel: Kernel, name: str) -> str:
-    """Return a name with the parameters that are not the default.
-
-    Parameters
-    ----------
-    kernel : Kernel
-        Whose parameters all have a default.
-    name : str
-
-    Returns
-    -------
-    str
-    """
-    defaults = type(kernel)().get_params()
-    shown = [
-        f"{key}={float(f'{value:.4g}') if isinstance(value, float) else value}"
-        for key, value in kernel.get_params().items()
-        if value is not defaults[key] and np.any(value != defaults[key])
-    ]
-    return f"{name}({', '.join(shown)})" if shown else name
+    def _is_psd(self) -> bool:
+        return True
 
 
-def _squared_norms(samples: Any) -> NDArray[np.float64]:
+def _squared_norms(samples: Any) -> Floats:
     return row_norms(samples, squared=True).astype(np.float64)
 
 

@@ -18,9 +18,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KernelCenterer, StandardScaler, scale
 
+from mkfusion import RBFKernel
 from mkfusion.cca import CCA, KernelCCA, MultisetCCA
 from mkfusion.data._modalities import Modalities
-from mkfusion.kernels import RBFKernel
 
 REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text(encoding="utf-8"))
 DIABETES = scale(load_diabetes(scaled=False).data) * np.sqrt(441 / 442)

@@ -16,8 +16,8 @@ from sklearn.metrics.pairwise import kernel_metrics, linear_kernel, pairwise_ker
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from mkfusion.kernels import Kernelizer, LinearKernel, RBFKernel
-from mkfusion.kernels._adapters import as_kernel, first_step, kernel_label, takes_table
+from mkfusion import Kernelizer, LinearKernel, RBFKernel
+from mkfusion.kernels._kernel import as_kernel, first_step, kernel_label, takes_table
 
 rng = np.random.default_rng(0)
 X = rng.uniform(size=(9, 4))

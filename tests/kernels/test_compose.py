@@ -29,7 +29,7 @@ from mkfusion import (
     Modalities,
     RBFKernel,
 )
-from mkfusion.kernels._adapters import as_kernel, kernel_label
+from mkfusion.kernels._kernel import as_kernel, kernel_label
 
 rng = np.random.default_rng(0)
 X, Z = rng.normal(size=(9, 4)), rng.normal(size=(5, 4))

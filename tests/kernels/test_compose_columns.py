@@ -38,8 +38,7 @@ from mkfusion import (
     RBFKernel,
 )
 from mkfusion.datasets import load_basic_motions
-from mkfusion.kernels._adapters import kernel_label
-from mkfusion.kernels._compose import ProductKernel, ScaledKernel, SumKernel
+from mkfusion.kernels._kernel import ProductKernel, ScaledKernel, SumKernel, kernel_label
 
 rng = np.random.default_rng(0)
 X, Z = rng.normal(size=(9, 4)), rng.normal(size=(5, 4))

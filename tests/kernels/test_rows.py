@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import pairwise
 
-from mkfusion.kernels import (
+from mkfusion import (
     ChiSquaredKernel,
     CosineKernel,
     LaplacianKernel,

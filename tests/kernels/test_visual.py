@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
-from mkfusion.kernels import ColumnKernelizer, Kernelizer, RBFKernel
+from mkfusion import ColumnKernelizer, Kernelizer, RBFKernel
 
 SPECS = {
     "objects": RBFKernel(gamma=0.25),

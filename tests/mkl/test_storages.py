@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import scale
 
-from mkfusion import Kernelizer, KernelStack, LaplacianKernel, MKLClassifier, NystroemKernels
+from mkfusion import (
+    Kernelizer,
+    KernelStack,
+    LaplacianKernel,
+    MKLClassifier,
+    NystroemKernels,
+    RBFBank,
+    RBFKernel,
+)
 from mkfusion.datasets import load_sonar
-from mkfusion.kernels import RBFBank, RBFKernel
 from mkfusion.mkl import _validation
 
 TOL = 1e-5

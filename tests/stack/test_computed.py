@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
-from mkfusion.kernels import Kernelizer, RBFKernel
+from mkfusion import Kernelizer, RBFKernel
 
 X = np.random.default_rng(0).normal(size=(9, 3))
 NOISY = RBF() + WhiteKernel(0.5)

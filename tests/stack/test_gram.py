@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mkfusion.kernels import Kernelizer
+from mkfusion import Kernelizer
 from mkfusion.stack import KernelStack, _gram as _gram_checks
 from mkfusion.stack._gram import GRAM_RTOL, check_gram_matrix
 

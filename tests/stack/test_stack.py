@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from mkfusion.kernels import Kernelizer, RBFKernel
+from mkfusion import Kernelizer, RBFKernel
 from mkfusion.stack import KernelStack
 
 rng = np.random.default_rng(0)

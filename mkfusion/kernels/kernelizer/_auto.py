@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from mkfusion.kernels._kernel import Kernel
+from mkfusion.kernels._parameters import plain
 from mkfusion.kernels._rows import CosineKernel, RBFKernel
 from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel
 from mkfusion.kernels.tables._tables import ClinicalKernel, OverlapKernel
@@ -81,10 +82,10 @@ def choose_kernel(data: Any, entry: str) -> Choice:
     n_texts = len(set(texts[0].present))
     if len(columns) > 1:
         raise ValueError(
-            f"{_asked(entry)} of {len(columns)} columns {[column.name for column in texts]} seem "
-            f"to be texts: {texts[0].name!r} has {n_texts} different ones. Leave texts out, or "
-            "give each a modality of its own; strings that are names of categories may have the "
-            'dtype "category".'
+            f"{_asked(entry)} of {len(columns)} columns {plain([text.name for text in texts])} "
+            f"seem to be texts: {plain(texts[0].name)} has {n_texts} different ones. Leave texts "
+            "out, or give each a modality of its own; strings that are names of categories may "
+            'have the dtype "category".'
         )
     # Vectorisers want texts in one dimension.
     first = [FunctionTransformer(np.ravel)] if getattr(data, "ndim", 1) == 2 else []
@@ -149,4 +150,4 @@ def _from_items(items: list[Any], entry: str) -> NDArray[Any]:
 
 
 def _asked(entry: str) -> str:
-    return f'kernel of {entry!r} is "auto", and'
+    return f'kernel of {plain(entry)} is "auto", and'

@@ -18,7 +18,8 @@ from mkfusion.data import (
     resolve_columns,
     select_columns,
 )
-from mkfusion.kernels._adapters import takes_gaps
+from mkfusion.kernels._kernel import takes_gaps
+from mkfusion.kernels._parameters import plain
 from mkfusion.kernels._visual import visual_block
 from mkfusion.kernels.kernelizer._auto import choose_kernel
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, training_view
@@ -313,7 +314,7 @@ class ColumnKernelizer(BaseKernelizer):
     def _resolve(self, X: Any) -> list[Entry]:
         if self.missing not in ["error", *COMPLETIONS]:
             raise ValueError(
-                f'missing is {self.missing!r}; expected "error", "marginalise" or "impute".'
+                f'missing is {plain(self.missing)}; expected "error", "marginalise" or "impute".'
             )
         self._check_kernels()
         entries = [
@@ -341,7 +342,8 @@ class ColumnKernelizer(BaseKernelizer):
     def _check_kernels(self) -> None:
         if not isinstance(self.kernels, list | tuple):
             raise TypeError(
-                f"kernels is {self.kernels!r}; expected a list of tuples (name, kernel, columns)."
+                f"kernels is {plain(self.kernels)}; expected a list of tuples (name, kernel, "
+                "columns)."
             )
         if len(self.kernels) == 0:
             raise ValueError(
@@ -349,10 +351,13 @@ class ColumnKernelizer(BaseKernelizer):
             )
         for i, entry in enumerate(self.kernels):
             if not isinstance(entry, tuple) or len(entry) != 3:
-                raise TypeError(f"kernels[{i}] is {entry!r}; expected (name, kernel, columns).")
+                raise TypeError(
+                    f"kernels[{i}] is {plain(entry)}; expected (name, kernel, columns)."
+                )
             if not isinstance(entry[0], str) or not entry[0]:
                 raise TypeError(
-                    f"kernels[{i}] has the name {entry[0]!r}; expected a string that is not empty."
+                    f"kernels[{i}] has the name {plain(entry[0])}; expected a string that is not "
+                    "empty."
                 )
         self._validate_names([name for name, _, _ in self.kernels])
 
@@ -400,7 +405,7 @@ class ColumnKernelizer(BaseKernelizer):
         blame = []
         for entry, part, some in zip(entries, data, present.T, strict=True):
             modality = isinstance(entry.columns, str)
-            what = f"modality {entry.columns!r}" if modality else f"entry {entry.name!r}"
+            what = f"modality {plain(entry.columns)}" if modality else f"entry {plain(entry.name)}"
             message = missing_message(what, some)
             if message and (part is None or not all(map(takes_gaps, entry.specs))):
                 raise ValueError(message)

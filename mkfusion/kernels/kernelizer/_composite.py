@@ -15,8 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._types import FloatArray
-from mkfusion.kernels._compose import Bundle, NamesOfParts, tags_of_parts
-from mkfusion.kernels._kernel import Kernel
+from mkfusion.kernels._kernel import Bundle, Kernel, NamesOfParts, tags_of_parts
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
 from mkfusion.kernels.kernelizer._interactions import (

@@ -12,7 +12,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mkfusion._compat import Interval
-from mkfusion.kernels._compose import factor_label
+from mkfusion.kernels._kernel import factor_label
 from mkfusion.stack import (
     DenseStorage,
     KernelStack,

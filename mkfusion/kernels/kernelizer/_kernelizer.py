@@ -15,14 +15,14 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from mkfusion._compat import BaseComposition, name_estimators, safe_indexing
 from mkfusion.data import Modalities, in_two_dimensions
-from mkfusion.kernels._adapters import (
+from mkfusion.kernels._kernel import (
+    Kernel,
     as_kernel,
     first_step,
     join_input_tags,
     kernel_label,
     takes_table,
 )
-from mkfusion.kernels._kernel import Kernel
 from mkfusion.kernels._rows import FeatureKernel
 from mkfusion.kernels._visual import visual_block
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView, training_view

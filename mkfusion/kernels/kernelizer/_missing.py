@@ -16,6 +16,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from threadpoolctl import ThreadpoolController
 
 from mkfusion._types import FloatArray, Floats, Indices, Mask
+from mkfusion.kernels._parameters import plain
 from mkfusion.stack import View
 
 # What `choose_ridge` chooses from, for kernels of which k(x, x) is about 1.
@@ -625,9 +626,9 @@ class Imputer:
         if len(used) < 2:
             others = [name for name, there in zip(self._names, pattern, strict=True) if there]
             raise ValueError(
-                f"missing='impute' is to predict {self._names[e]!r} from {others}, but {len(used)} "
-                "of the training samples have it and any of these; expected at least 2. "
-                "missing='marginalise' needs none."
+                f"missing='impute' is to predict {plain(self._names[e])} from {plain(others)}, "
+                f"but {len(used)} of the training samples have it and any of these; expected at "
+                "least 2. missing='marginalise' needs none."
             )
         samples = self._donors[e][used]
         few = _spread(np.arange(len(used)), MAX_VALIDATED)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mkfusion._compat import Interval
 from mkfusion._types import Indices
-from mkfusion.kernels._rows import check_number
+from mkfusion.kernels._parameters import check_number
 from mkfusion.stack import Bank, BankStorage, KernelStack
 
 # Groups that are drawn at a time.

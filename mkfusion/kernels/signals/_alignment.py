@@ -14,8 +14,8 @@ from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._types import FloatArray, Floats, Indices
+from mkfusion.kernels._parameters import check_number, plain
 from mkfusion.kernels._projected import ProjectedKernel
-from mkfusion.kernels._rows import check_number
 from mkfusion.kernels.signals._signals import Series, SignalKernel, typical_distance
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -387,7 +387,7 @@ class GlobalAlignmentKernel(AlignmentKernel):
         self.triangular = triangular
         self.n_jobs = n_jobs
 
-    def _learn(self, series: Series) -> None:
+    def _learn_signals(self, series: Series) -> None:
         _check_steps(self.triangular, "triangular", 1)
         median = self.sigma == "median"
         self.sigma_ = _median_width(series) if median else _check_width(self.sigma, "sigma")
@@ -475,7 +475,6 @@ class SoftDTWKernel(ProjectedKernel, AlignmentKernel):
            [0.14, 0.21, 1.  ]])
     """
 
-    _name = "softdtw"
     _share = 0.0
 
     def __init__(
@@ -493,14 +492,14 @@ class SoftDTWKernel(ProjectedKernel, AlignmentKernel):
         self.project_psd = project_psd
         self.n_jobs = n_jobs
 
-    def _learn(self, series: Series) -> None:
+    def _learn_signals(self, series: Series) -> None:
         _check_steps(self.band, "band", 0)
         if self.smoothing == "median":
             self.smoothing_ = 2.0 * _median_width(series) ** 2
         else:
             self.smoothing_ = _check_width(self.smoothing, "smoothing")
 
-    def _tune(self, samples: Series) -> None:
+    def _learn(self, samples: Series) -> None:
         if self.gamma != "median":
             self.gamma_ = _check_width(self.gamma, "gamma")
             return
@@ -535,7 +534,7 @@ def _median_width(series: Series) -> float:
 def _check_width(value: Any, name: str) -> float:
     """Refuse anything but a positive number, or what is not offered beside it."""
     if isinstance(value, str):
-        raise ValueError(f'{name} is {value!r}; expected a positive number or "median".')
+        raise ValueError(f'{name} is {plain(value)}; expected a positive number or "median".')
     return check_number(value, name, positive=True)
 
 
@@ -544,6 +543,6 @@ def _check_steps(value: Any, name: str, least: int) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} is {value!r}; expected an integer or None.")
+        raise TypeError(f"{name} is {plain(value)}; expected an integer or None.")
     if value < least:
-        raise ValueError(f"{name} is {value!r}; expected at least {least}, or None.")
+        raise ValueError(f"{name} is {plain(value)}; expected at least {least}, or None.")

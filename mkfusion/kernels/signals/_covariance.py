@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf, shrunk_covariance
 
+from mkfusion.kernels._parameters import plain
 from mkfusion.kernels.signals._signals import Series, SignalFeatureKernel, check_length
 
 
@@ -77,8 +78,6 @@ class CovarianceKernel(SignalFeatureKernel):
            [0.37, 0.26, 1.  ]])
     """
 
-    _name = "covariance"
-
     def __init__(
         self,
         shrinkage: float | str = "ledoit_wolf",
@@ -90,14 +89,14 @@ class CovarianceKernel(SignalFeatureKernel):
         self.kernel = kernel
         self.gamma = gamma
 
-    def _learn(self, series: Series) -> None:
+    def _learn_signals(self, series: Series) -> None:
         shrinkage: Any = self.shrinkage
         if isinstance(shrinkage, str) and shrinkage == "ledoit_wolf":
             return
         number = isinstance(shrinkage, Real) and not isinstance(shrinkage, bool)
         if not number or not 0.0 <= shrinkage <= 1.0:
             raise ValueError(
-                f'shrinkage is {shrinkage!r}; expected a number from 0 to 1, or "ledoit_wolf".'
+                f'shrinkage is {plain(shrinkage)}; expected a number from 0 to 1, or "ledoit_wolf".'
             )
 
     def _describe(self, series: Series) -> NDArray[np.float64]:

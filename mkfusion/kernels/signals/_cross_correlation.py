@@ -11,7 +11,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._types import FloatArray
-from mkfusion.kernels._rows import check_number
+from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels.signals._signals import Series, SignalKernel
 
 # Numbers that are transformed at the same time: what stays in a core's own cache.
@@ -80,13 +80,11 @@ class CrossCorrelationKernel(SignalKernel):
            [0.1, 0.1, 1. ]])
     """
 
-    _name = "crosscorrelation"
-
     def __init__(self, gamma: float = 5.0, *, n_jobs: int | None = None) -> None:
         self.gamma = gamma
         self.n_jobs = n_jobs
 
-    def _learn(self, series: Series) -> None:
+    def _learn_signals(self, series: Series) -> None:
         check_number(self.gamma, "gamma", positive=True)
         self.n_shifts_ = 2 * series.shape[2] - 1
 

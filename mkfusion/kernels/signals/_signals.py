@@ -13,13 +13,8 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from mkfusion._types import FloatArray
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._rows import (
-    FeatureKernel,
-    LinearKernel,
-    RBFKernel,
-    median_heuristic,
-    short_label,
-)
+from mkfusion.kernels._parameters import median_heuristic, plain
+from mkfusion.kernels._rows import FeatureKernel, LinearKernel, RBFKernel
 
 _EXPECTED = (
     "an array (n_samples, n_channels, n_timesteps), or a list of arrays (n_channels, n_timesteps)"
@@ -91,18 +86,13 @@ class Series:
 class SignalKernel(Kernel):
     """A kernel between signals."""
 
-    _name: str
-
     @abstractmethod
-    def _learn(self, series: Series) -> None:
+    def _learn_signals(self, series: Series) -> None:
         """Check the parameters and learn from training signals."""
 
     @abstractmethod
     def _represent(self, series: Series) -> Any:
         """Return prepared samples."""
-
-    def _tune(self, samples: Any) -> None:
-        """Learn from prepared training samples."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -111,16 +101,11 @@ class SignalKernel(Kernel):
         return tags
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Any:
-        before = vars(self).copy()
-        try:
-            series = _read(X)
-            self.n_channels_in_ = series.shape[1]
-            self._learn(series)
-            samples = self._represent(series)
-            self._tune(samples)
-        except (TypeError, ValueError):
-            self.__dict__ = before  # a fit that fails leaves nothing behind
-            raise
+        series = _read(X)
+        self.n_channels_in_ = series.shape[1]
+        self._learn_signals(series)
+        samples = self._represent(series)
+        self._learn(samples)
         return samples
 
     def _prepare(self, X: Any) -> Any:
@@ -133,9 +118,6 @@ class SignalKernel(Kernel):
 
     def _is_psd(self) -> bool:
         return True
-
-    def _label(self) -> str:
-        return short_label(self, self._name)
 
 
 class SignalFeatureKernel(SignalKernel):
@@ -151,14 +133,14 @@ class SignalFeatureKernel(SignalKernel):
     def _represent(self, series: Series) -> FloatArray:
         return self._describe(series).astype(series.dtype, copy=False)
 
-    def _tune(self, samples: FloatArray) -> None:
+    def _learn(self, samples: FloatArray) -> None:
         kernels: dict[str, FeatureKernel] = {
             "rbf": RBFKernel(gamma=self.gamma),
             "linear": LinearKernel(),
         }
         # `in` on a list: what is not hashable is refused with this message too.
         if self.kernel not in list(kernels):
-            raise ValueError(f'kernel is {self.kernel!r}; expected "rbf" or "linear".')
+            raise ValueError(f'kernel is {plain(self.kernel)}; expected "rbf" or "linear".')
         self._between = kernels[self.kernel]
         self._between._fit_prepare(samples)
         self.gamma_ = getattr(self._between, "gamma_", None)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import coherence, welch
 
+from mkfusion.kernels._parameters import plain
 from mkfusion.kernels.signals._signals import Series, SignalFeatureKernel, check_length
 from mkfusion.stack import row_batches
 
@@ -39,9 +40,9 @@ class SpectralKernel(SignalFeatureKernel):
         if segment is None:
             segment = max(2, min(_LONGEST, default))
         if isinstance(segment, bool) or not isinstance(segment, Integral):
-            raise TypeError(f"segment is {segment!r}; expected an integer or None.")
+            raise TypeError(f"segment is {plain(segment)}; expected an integer or None.")
         if segment < 2:
-            raise ValueError(f"segment is {segment!r}; expected at least 2 time steps.")
+            raise ValueError(f"segment is {plain(segment)}; expected at least 2 time steps.")
         self.segment_ = int(segment)
         # Windows have no mean: nothing is known at frequency 0.
         self.frequencies_ = np.fft.rfftfreq(self.segment_)[1:]
@@ -106,9 +107,7 @@ class PowerSpectrumKernel(SpectralKernel):
            [0.37, 0.37, 1.  ]])
     """
 
-    _name = "powerspectrum"
-
-    def _learn(self, series: Series) -> None:
+    def _learn_signals(self, series: Series) -> None:
         check_length(series, 2, "a spectrum needs them")
         self._learn_segment(int(series.lengths.min()))
         powers = self._powers(series).mean(axis=(0, 2))
@@ -186,9 +185,7 @@ class CoherenceKernel(SpectralKernel):
            [0.18, 0.37, 1.  ]])
     """
 
-    _name = "coherence"
-
-    def _learn(self, series: Series) -> None:
+    def _learn_signals(self, series: Series) -> None:
         if series.shape[1] < 2:
             raise ValueError("X has 1 channel; expected at least 2: coherence is of two channels.")
         self._learn_segment(int(series.lengths.min()) // 4)

@@ -18,7 +18,7 @@ from sklearn.utils.extmath import row_norms
 
 from mkfusion._types import FloatArray
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._rows import short_label
+from mkfusion.kernels._parameters import plain
 from mkfusion.stack import in_threads, split_for_threads
 
 CodeArray = NDArray[np.int32]
@@ -150,7 +150,7 @@ def _read(sample: Any, name: str) -> tuple[Sequence, str]:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = plain(value)
     return text if len(text) <= 60 else f"a {type(value).__name__}"
 
 
@@ -245,7 +245,6 @@ _LARGEST_DEGREE = 46_340
 class SequenceKernel(Kernel):
     """A kernel that compares pieces of sequences: any str, bytes or hashable tokens."""
 
-    _name: str
     vocabulary_: dict[Hashable, int]
 
     @abstractmethod
@@ -299,9 +298,6 @@ class SequenceKernel(Kernel):
     def _is_psd(self) -> bool:
         return True
 
-    def _label(self) -> str:
-        return short_label(self, self._name)
-
 
 class SpectrumKernel(SequenceKernel):
     """The spectrum kernel of sequences: how many pieces of length k they share.
@@ -350,8 +346,6 @@ class SpectrumKernel(SequenceKernel):
            [3., 5.]])
     """
 
-    _name = "spectrum"
-
     def __init__(self, k: int | tuple[int, int] = 3) -> None:
         self.k = k
 
@@ -361,10 +355,13 @@ class SpectrumKernel(SequenceKernel):
         if not isinstance(lengths, list | tuple) or not all(
             isinstance(k, Integral) and not isinstance(k, bool) for k in lengths
         ):
-            raise TypeError(f"k is {self.k!r}; expected a positive integer, or a pair of them.")
+            raise TypeError(
+                f"k is {plain(self.k)}; expected a positive integer, or a pair of them."
+            )
         if not 1 <= len(lengths) <= 2 or not 1 <= lengths[0] <= lengths[-1]:
             raise ValueError(
-                f"k is {self.k!r}; expected a positive integer, or the smallest and the largest."
+                f"k is {plain(self.k)}; expected a positive integer, or the smallest and the "
+                "largest."
             )
 
     def _values(self, sequences: list[Sequence], codes: Codes) -> csr_array:
@@ -461,10 +458,10 @@ class WeightedDegreeKernel(SequenceKernel):
     def _check(self) -> None:
         given: Any = self.degree
         if isinstance(given, bool) or not isinstance(given, Integral):
-            raise TypeError(f"degree is {given!r}; expected a positive integer.")
+            raise TypeError(f"degree is {plain(given)}; expected a positive integer.")
         if not 1 <= self.degree <= _LARGEST_DEGREE:
             raise ValueError(
-                f"degree is {given!r}; expected an integer from 1 to {_LARGEST_DEGREE}."
+                f"degree is {plain(given)}; expected an integer from 1 to {_LARGEST_DEGREE}."
             )
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Numbered:

@@ -14,7 +14,7 @@ from mkfusion._compat import num_samples
 from mkfusion._types import FloatArray
 from mkfusion.data import Columns, resolve_columns
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._rows import check_number, short_label
+from mkfusion.kernels._parameters import check_number, plain
 from mkfusion.kernels.tables._variables import (
     Cells,
     Column,
@@ -33,11 +33,10 @@ _MISSING = ("mean", "zero", "error")
 class TableKernel(Kernel):
     """The mean of kernels on single columns, which have an answer for missing cells."""
 
-    _name: str
     missing: str
 
     @abstractmethod
-    def _learn(self, X: Any, columns: list[Column]) -> list[Variable]:
+    def _learn_columns(self, X: Any, columns: list[Column]) -> list[Variable]:
         """Return the kernel of each column, learned from its training values."""
 
     def __sklearn_tags__(self) -> Any:
@@ -47,22 +46,17 @@ class TableKernel(Kernel):
         return tags
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Cells:
-        before = vars(self).copy()
-        try:
-            if self.missing not in list(_MISSING):
-                raise ValueError(
-                    f'missing is {self.missing!r}; expected "mean", "zero" or "error".'
-                )
-            X, columns = self._read(X, reset=True)
-            # There is nothing to learn about a column without a value: it is left out.
-            self._used = [j for j, column in enumerate(columns) if len(column.present)]
-            if not self._used:
-                raise ValueError("every cell of X is missing; expected values to learn from.")
-            self._variables = self._learn(X, [columns[j] for j in self._used])
-            return self._cells(X, columns)
-        except (TypeError, ValueError):
-            self.__dict__ = before  # a fit that fails leaves nothing behind
-            raise
+        if self.missing not in list(_MISSING):
+            raise ValueError(
+                f'missing is {plain(self.missing)}; expected "mean", "zero" or "error".'
+            )
+        X, columns = self._read(X, reset=True)
+        # There is nothing to learn about a column without a value: it is left out.
+        self._used = [j for j, column in enumerate(columns) if len(column.present)]
+        if not self._used:
+            raise ValueError("every cell of X is missing; expected values to learn from.")
+        self._variables = self._learn_columns(X, [columns[j] for j in self._used])
+        return self._cells(X, columns)
 
     def _prepare(self, X: Any) -> Cells:
         return self._cells(*self._read(X, reset=False))
@@ -82,8 +76,8 @@ class TableKernel(Kernel):
                 if column.missing.any():
                     raise ValueError(
                         f"X has {column.missing.sum()} missing cells (NaN) in column "
-                        f'{column.name!r}; with missing="error" expected none. "mean" and "zero" '
-                        "have the kernel handle them."
+                        f'{plain(column.name)}; with missing="error" expected none. "mean" and '
+                        '"zero" have the kernel handle them.'
                     )
         return X, columns
 
@@ -104,9 +98,6 @@ class TableKernel(Kernel):
 
     def _is_psd(self) -> bool:
         return True
-
-    def _label(self) -> str:
-        return short_label(self, self._name)
 
 
 class ClinicalKernel(TableKernel):
@@ -198,13 +189,11 @@ class ClinicalKernel(TableKernel):
            [0.33, 0.67, 0.83]])
     """
 
-    _name = "clinical"
-
     def __init__(self, *, categorical_features: Any = None, missing: str = "mean") -> None:
         self.categorical_features = categorical_features
         self.missing = missing
 
-    def _learn(self, X: Any, columns: list[Column]) -> list[Variable]:
+    def _learn_columns(self, X: Any, columns: list[Column]) -> list[Variable]:
         names = self._positions_of_categories(X)
         self.kinds_ = np.full(self.n_features_in_, "empty", dtype=object)
         self.ranges_ = np.full(self.n_features_in_, np.nan)
@@ -278,12 +267,10 @@ class OverlapKernel(TableKernel):
            [0. , 0.5, 1. ]])
     """
 
-    _name = "overlap"
-
     def __init__(self, *, missing: str = "mean") -> None:
         self.missing = missing
 
-    def _learn(self, X: Any, columns: list[Column]) -> list[Variable]:
+    def _learn_columns(self, X: Any, columns: list[Column]) -> list[Variable]:
         return [Nominal(column) for column in columns]
 
 
@@ -355,13 +342,11 @@ class FrequencyKernel(TableKernel):
            [0.  , 0.75]])
     """
 
-    _name = "frequency"
-
     def __init__(self, *, alpha: float = 1.0, missing: str = "mean") -> None:
         self.alpha = alpha
         self.missing = missing
 
-    def _learn(self, X: Any, columns: list[Column]) -> list[Variable]:
+    def _learn_columns(self, X: Any, columns: list[Column]) -> list[Variable]:
         alpha = check_number(self.alpha, "alpha", positive=True)
 
         def weight(shares: NDArray[np.float64]) -> NDArray[np.float64]:

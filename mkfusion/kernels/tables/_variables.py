@@ -22,6 +22,7 @@ from sklearn.utils import gen_batches
 
 from mkfusion._compat import safe_indexing
 from mkfusion._types import FloatArray, Floats
+from mkfusion.kernels._parameters import plain
 
 
 class Column(NamedTuple):
@@ -96,12 +97,14 @@ def as_numbers(column: Column) -> NDArray[np.float64]:
     try:
         numbers[~column.missing] = column.present.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"column {column.name!r} has numbers in training; {error}.") from error
+        raise ValueError(
+            f"column {plain(column.name)} has numbers in training; {error}."
+        ) from error
     infinite = np.isinf(numbers)
     if infinite.any():
         raise ValueError(
-            f"column {column.name!r} contains {numbers[infinite][0]}; expected finite numbers or "
-            "missing cells (NaN)."
+            f"column {plain(column.name)} contains {numbers[infinite][0]}; expected finite numbers "
+            "or missing cells (NaN)."
         )
     return numbers
 
@@ -119,7 +122,7 @@ def _read(column: Any, name: str | int) -> Column:
     if values.dtype.kind in "fiu":
         return Column(name, "numeric", values, np.isnan(values))
     if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: column {name!r} is {values.dtype}.")
+        raise ValueError(f"Complex data not supported: column {plain(name)} is {values.dtype}.")
     values = values.astype(object)
     missing = _gaps(values)
     present = values[~missing]
@@ -192,7 +195,7 @@ class Graded:
         self.range = float(values.max()) - self.low
         if not np.isfinite(self.range):
             raise ValueError(
-                f"column {column.name!r} has the range from {values.min():.6g} to "
+                f"column {plain(column.name)} has the range from {values.min():.6g} to "
                 f"{values.max():.6g}, which is too large for a number."
             )
         self._sorted = np.sort((values - self.low) / self.range)
@@ -210,8 +213,8 @@ class Graded:
             ranks[~column.missing] = [self.ranks[level] for level in column.present]
         except KeyError as error:
             raise ValueError(
-                f"column {column.name!r} contains the level {error.args[0]!r}; expected the levels "
-                f"of training, {list(self.ranks)}."
+                f"column {plain(column.name)} contains the level {plain(error.args[0])}; "
+                f"expected the levels of training, {plain(list(self.ranks))}."
             ) from error
         return ranks
 
@@ -277,8 +280,8 @@ class Nominal:
             ]
         except TypeError as error:
             raise TypeError(
-                f"column {column.name!r}: {error}; a cell of this argument must be a category that "
-                "can be hashed, such as a string or a number."
+                f"column {plain(column.name)}: {error}; a cell of this argument must be a category "
+                "that can be hashed, such as a string or a number."
             ) from error
         return codes, unseen
 

@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from mkfusion import ColumnKernelizer, LinearKernel, RBFKernel
 from mkfusion.data._modalities import Modalities
-from mkfusion.kernels import ColumnKernelizer, LinearKernel, RBFKernel
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 5))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import polynomial_kernel
 
-from mkfusion.kernels import ColumnKernelizer, Kernelizer, RBFKernel
+from mkfusion import ColumnKernelizer, Kernelizer, RBFKernel
 from mkfusion.kernels.kernelizer._evaluation import row_batches
 from mkfusion.stack import _computed
 

@@ -10,8 +10,8 @@ from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mkfusion import Kernelizer, LinearKernel, RBFKernel
 from mkfusion.data._modalities import Modalities
-from mkfusion.kernels import Kernelizer, LinearKernel, RBFKernel
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(10, 4))

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from mkfusion.kernels import (
+from mkfusion import (
     ChiSquaredKernel,
     ColumnKernelizer,
     Kernelizer,

@@ -8,7 +8,7 @@ from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel, sigmoid_kernel
 from sklearn.preprocessing import KernelCenterer
 
-from mkfusion.kernels import Kernelizer, LinearKernel, PolynomialKernel, RBFKernel
+from mkfusion import Kernelizer, LinearKernel, PolynomialKernel, RBFKernel
 from mkfusion.kernels.kernelizer._normalize import NORMALIZATIONS
 
 rng = np.random.default_rng(0)

@@ -11,8 +11,14 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from mkfusion import ColumnKernelizer, Kernelizer, KernelStack, MKLClassifier, NystroemKernels
-from mkfusion.kernels import RBFKernel
+from mkfusion import (
+    ColumnKernelizer,
+    Kernelizer,
+    KernelStack,
+    MKLClassifier,
+    NystroemKernels,
+    RBFKernel,
+)
 from mkfusion.stack._dense import DenseStorage
 from mkfusion.stack._low_rank import pivoted_cholesky
 

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import euclidean_distances
 
-from mkfusion.kernels._rows import MEDIAN_SAMPLES, check_number, learn_gamma, median_heuristic
+from mkfusion.kernels._parameters import MEDIAN_SAMPLES, check_number, learn_gamma, median_heuristic
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 3))
