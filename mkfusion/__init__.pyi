@@ -36,6 +36,7 @@ from .inspection import (
     emap as emap,
 )
 from .kernels._kernel import Kernel as Kernel
+from .kernels._matern import MaternKernel as MaternKernel
 from .kernels._precomputed import PrecomputedKernel as PrecomputedKernel
 from .kernels._rows import (
     ChiSquaredKernel as ChiSquaredKernel,
@@ -46,6 +47,7 @@ from .kernels._rows import (
     PolynomialKernel as PolynomialKernel,
     RBFKernel as RBFKernel,
 )
+from .kernels._tanimoto import TanimotoKernel as TanimotoKernel
 from .kernels.kernelizer._column_kernelizer import ColumnKernelizer as ColumnKernelizer
 from .kernels.kernelizer._composite import CompositeKernel as CompositeKernel
 from .kernels.kernelizer._interactions import (

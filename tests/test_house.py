@@ -38,11 +38,12 @@ MAY_IMPORT = {
     "fusion": {"data", "kernels"},
     "inspection": {"data", "kernels", "stack"},
     "compare": {TOP, "data", "datasets", "inspection"},
+    "testing": {"kernels"},
     "cli": {TOP, "compare", "datasets", "kernels", "stack"},
     TOP: {"_cache"},
 }
 # What users import from; the rest serves these.
-SHOPS = (TOP, f"{TOP}.datasets", f"{TOP}.inspection", f"{TOP}.compare")
+SHOPS = (TOP, f"{TOP}.datasets", f"{TOP}.inspection", f"{TOP}.compare", f"{TOP}.testing")
 INNER_LOOPS = {
     "mkfusion.kernels.signals._alignment",
     "mkfusion.kernels.strings._strings",
