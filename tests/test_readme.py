@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,11 @@ def examples():
 def test_example_prints_what_it_says(page, line, code, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert said or "print(" not in code, "every print states its output"
+    example = types.ModuleType("example")
+    monkeypatch.setitem(sys.modules, "example", example)  # what it defines can be pickled
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile("\n" * (line - 1) + code, page.name, "exec"), {"__name__": "example"})
+        exec(compile("\n" * (line - 1) + code, page.name, "exec"), vars(example))
     assert printed.getvalue().splitlines() == said
 
 

@@ -127,6 +127,11 @@ class Kernel(BaseEstimator, GPKernel):
     # What a label begins with, if not with the name of the class
     _name: str | None = None
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # not only: samples of any kind
+        return tags
+
     @abstractmethod
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:
         """Return a new array (n_samples, n_others) between prepared samples."""

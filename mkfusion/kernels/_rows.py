@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.metrics.pairwise import (
     additive_chi2_kernel,
     chi2_kernel,
@@ -51,7 +52,7 @@ class FeatureKernel(Kernel):
     ``_accept_sparse`` = False
         Whether sparse matrices are accepted.
     ``_accept_large_sparse`` = True
-        Whether they may have 64-bit indices.
+        Whether they may have 64-bit indices. If not, those that fit are made 32-bit ones.
     ``_positive_only`` = False
         Whether negative numbers are refused.
 
@@ -63,6 +64,7 @@ class FeatureKernel(Kernel):
     Examples
     --------
     >>> import numpy as np
+    from scipy.sparse import issparse
     >>> from mkfusion import FeatureKernel
     >>> from scipy.spatial.distance import cdist
     >>> class RationalQuadraticKernel(FeatureKernel):
@@ -90,6 +92,7 @@ class FeatureKernel(Kernel):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
         tags.input_tags.sparse = self._accept_sparse
         tags.input_tags.positive_only = self._positive_only
         return tags
@@ -103,6 +106,8 @@ class FeatureKernel(Kernel):
         return self._validate(X, reset=False)
 
     def _validate(self, X: Any, reset: bool) -> Any:
+        if issparse(X) and not self._accept_large_sparse:
+            X = _with_small_indices(X)
         samples = validate_data(
             self,
             X,
@@ -117,6 +122,15 @@ class FeatureKernel(Kernel):
                 f"{samples.min():.6g}; expected non-negative features."
             )
         return samples
+
+
+def _with_small_indices(X: Any) -> Any:
+    """Return a sparse matrix with 32-bit indices if they suffice; SciPy often chooses others."""
+    rows = X.tocsr()
+    if rows.indices.dtype == np.int32 or max(*rows.shape, rows.nnz) > np.iinfo(np.int32).max:
+        return X
+    small = (rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32))
+    return type(rows)(small, shape=rows.shape)
 
 
 class LinearKernel(FeatureKernel):

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.cluster import SpectralClustering
 from sklearn.datasets import load_iris
@@ -19,7 +20,19 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
 from sklearn.svm import SVC, SVR
 
-from mkfusion import LinearKernel, RBFKernel
+from mkfusion import (
+    CovarianceKernel,
+    FeatureKernel,
+    Kernel,
+    Kernelizer,
+    LinearKernel,
+    OverlapKernel,
+    PolynomialKernel,
+    PrecomputedKernel,
+    RBFKernel,
+    SoftDTWKernel,
+    SpectrumKernel,
+)
 
 rng = np.random.default_rng(0)
 X, y = load_iris(return_X_y=True)
@@ -164,3 +177,115 @@ def test_kernels_are_compared_as_estimators_are() -> None:
     assert not kernel.is_stationary()
     assert kernel.requires_vector_input
     assert "gamma" in dir(kernel)
+
+
+# ---------------------------------------------------------------------------- one's own
+
+
+class SharedKernel(Kernel):
+    """How many items two sets share: one method."""
+
+    def _evaluate(self, samples, others=None):
+        others = samples if others is None else others
+        return np.array([[float(len(one & other)) for other in others] for one in samples])
+
+
+class WeighingKernel(SharedKernel):
+    """One with parameters that learns."""
+
+    def __init__(self, items, power=1.0):
+        self.items = items
+        self.power = power
+
+    def _learn(self, samples):
+        self.most_ = max(map(len, samples))
+        if self.power < 0:
+            raise KeyboardInterrupt
+
+    def _evaluate(self, samples, others=None):
+        return (super()._evaluate(samples, others) / self.most_) ** self.power
+
+
+SETS = [{1, 2}, {2, 3}, {1, 2, 3}, set()]
+
+
+def test_one_method_makes_a_kernel() -> None:
+    kernel = SharedKernel()
+    expected = [[2, 1, 2, 0], [1, 2, 2, 0], [2, 2, 3, 0], [0, 0, 0, 0]]
+    np.testing.assert_array_equal(kernel(SETS), expected)
+    with pytest.raises(NotFittedError):
+        kernel.diag(SETS)
+    kernel.fit(SETS)
+    np.testing.assert_array_equal(kernel.diag(SETS[1:]), [2, 3, 0])
+    assert kernel.diag(SETS).dtype == np.float64
+    assert not kernel.is_psd()
+    assert kernel._features(SETS) is None
+    with pytest.raises(TypeError, match="abstract"):
+        Kernel()
+    with pytest.raises(TypeError, match="abstract"):
+        FeatureKernel()
+
+
+def test_labels_show_what_is_not_the_default() -> None:
+    assert SharedKernel()._label() == "shared"
+    assert WeighingKernel(items=3)._label() == "weighing(items=3)"
+    assert WeighingKernel(3, power=1 / 3)._label() == "weighing(items=3, power=0.3333)"
+    assert WeighingKernel(3, power=np.float64(0.5))._label() == "weighing(items=3, power=0.5)"
+    assert (2 * SharedKernel() + RBFKernel())._label() == "2 * shared + rbf"
+
+
+def test_a_fit_that_fails_for_any_reason_leaves_the_kernel_as_it_was() -> None:
+    kernel = WeighingKernel(3, power=2.0).fit(SETS)
+    before = {**vars(kernel)}
+    assert before["most_"] == 3
+    kernel.power = -1.0
+    with pytest.raises(KeyboardInterrupt):
+        kernel.fit(SETS[:2])
+    assert vars(kernel) == {**before, "power": -1.0}
+
+
+class NumbersKernel(FeatureKernel):
+    """One of numbers that are not negative."""
+
+    _positive_only = True
+
+    def _evaluate(self, samples, others=None):
+        return np.sqrt(samples) @ np.sqrt(samples if others is None else others).T
+
+
+def test_rows_of_numbers_are_checked_for_a_kernel() -> None:
+    kernel = NumbersKernel().fit(abs(TRAIN))
+    np.testing.assert_allclose(kernel.diag(abs(TEST)), abs(TEST).sum(axis=1))
+    assert kernel(abs(TEST).astype(np.float32)).dtype == np.float32
+    for wrong, message in (
+        (TEST[:, :2], "X has 2 features, but NumbersKernel is expecting 4"),
+        (-TEST, "NumbersKernel: X contains -.*; expected non-negative features"),
+        (TEST * np.nan, "Input X contains NaN"),
+        (TEST[0], "Expected 2D array"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            kernel(wrong)
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        kernel(csr_array(TEST))
+
+
+def test_messages_show_numbers_of_numpy_as_numbers() -> None:
+    signals = (CovarianceKernel, SoftDTWKernel)
+    wrong = [
+        (RBFKernel(gamma=np.float64(-1.0)), "gamma is -1.0; "),
+        (PolynomialKernel(degree=np.int64(0)), "degree is 0; "),
+        (SpectrumKernel(k=(np.int64(3), np.int64(2))), r"k is \(3, 2\); "),
+        (OverlapKernel(missing=np.str_("rock")), "missing is 'rock'; "),
+        (CovarianceKernel(shrinkage=np.float32(2.0)), "shrinkage is 2.0; "),
+        (SoftDTWKernel(project_psd=np.str_("cut")), "project_psd is 'cut'; "),
+        (PrecomputedKernel(np.eye(2), ids=[np.str_("a"), np.str_("a")]), "ids has 'a' more than"),
+    ]
+    for kernel, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            kernel.fit(TRAIN.reshape(-1, 2, 6) if isinstance(kernel, signals) else TRAIN)
+    with pytest.raises(TypeError, match="kernel is 1.0; expected a kernel object"):
+        Kernelizer([np.float64(1.0)]).fit(TRAIN)
+    with pytest.raises(ValueError, match=r"exponent is 0.5; expected a positive integer"):
+        RBFKernel() ** np.float64(0.5)
+    with pytest.raises(ValueError, match=r"scale is -1.0; expected a non-negative number"):
+        np.float64(-1.0) * RBFKernel()

@@ -266,7 +266,6 @@ class SequenceKernel(Kernel):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
         return tags
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Numbered:
