@@ -64,7 +64,6 @@ class FeatureKernel(Kernel):
     Examples
     --------
     >>> import numpy as np
-    from scipy.sparse import issparse
     >>> from mkfusion import FeatureKernel
     >>> from scipy.spatial.distance import cdist
     >>> class RationalQuadraticKernel(FeatureKernel):
