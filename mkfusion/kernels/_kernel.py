@@ -91,6 +91,11 @@ class Kernel(BaseEstimator, GPKernel):
         Return a short name for stacks and messages. By default the name of the class in lower case
         without "Kernel", with the parameters that are not the default: "rbf(gamma=0.1)".
 
+    ``_gradient(samples)``
+        Return the derivatives by `theta` between prepared samples: an array (n_samples, n_samples,
+        n_dims), for what `hyperparameters` offers to Gaussian processes, as in scikit-learn. By
+        default nothing.
+
     If a fit fails, the kernel is left as it was before; subclasses need not see to that.
 
     Examples

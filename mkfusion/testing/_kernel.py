@@ -42,9 +42,9 @@ def check_kernel(
     kernel : Kernel
         Cloned, not fitted.
     X : array-like, sparse matrix or list of shape (n_samples, ...)
-        At least 6 samples of the kind that the kernel is for, some of them unlike others. Let equal
-        samples, missing values and other special cases be among them if the kernel is to have an
-        answer for these.
+        At least 6 samples of the kind that the kernel is for, as :class:`~mkfusion.Kernelizer`
+        takes them, some of them unlike others. Let equal samples, missing values and other special
+        cases be among them if the kernel is to have an answer for these.
     y : array-like of shape (n_samples,), default=None
         Classes for the machine, by default 0, 1, 0, 1, ...
     rtol : float, default=None
