@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 
-from mkfusion.cli._errors import BAD_INPUT, UsageError, one_line
+from mkfusion.cli._errors import BAD_INPUT, UsageError, need, one_line
 from mkfusion.cli._parser import make_parser
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+_NEEDS = {"compare": ("pandas",), "fit": ("pandas", "skops"), "predict": ("pandas", "skops")}
 
 
 def _run(options: argparse.Namespace) -> int:
     """Run a command; what it needs loads here, so that --help answers at once."""
+    need(f"mkfusion {options.command}", *_NEEDS.get(options.command, ()))
     if options.command == "compare":
         from mkfusion.cli._compare import compare as command
     elif options.command == "fit":

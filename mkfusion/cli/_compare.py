@@ -147,13 +147,13 @@ def _metrics(asked: Sequence[str] | None, classes: bool, y: Any) -> list[str] | 
 
 
 def _write(comparison: Any, path: Path) -> None:
-    try:
+    from mkfusion.cli._tables import written_beside
+
+    with written_beside(path) as file:
         if path.suffix.lower() == ".md":
-            path.write_text(comparison.to_markdown(), encoding="utf-8")
+            file.write_text(comparison.to_markdown(), encoding="utf-8")
         else:
-            comparison.to_html(path)
-    except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be written: {error}") from error
+            comparison.to_html(file)
 
 
 def _print(comparison: Any, report: Report) -> None:

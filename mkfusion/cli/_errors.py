@@ -1,4 +1,7 @@
-"""What is said on standard error: one line for a mistake, one for what users should know."""
+"""What is said on standard error: one line for a mistake, one for what users should know.
+
+It needs the standard library only: ``mkfusion --help`` loads it. What prints results is `_console`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 BAD_INPUT = 2
 _MAX_SHOWN = 3
@@ -72,7 +76,12 @@ def close_names(name: str, names: Iterable[str]) -> str:
     return f"there are {listed(names, _MAX_NAMES)}"
 
 
+def written(value: Any) -> str:
+    """Return a value as Python writes it: 0.5 also for ``np.float64(0.5)``."""
+    return repr(value.item() if hasattr(value, "item") else value)
+
+
 def listed(values: Sequence[object], most: int = _MAX_SHOWN) -> str:
     """Return the first of some values, and how many there are if these are not all."""
-    shown = ", ".join(map(repr, values[:most]))
+    shown = ", ".join(map(written, values[:most]))
     return shown if len(values) <= most else f"{shown}, ... ({len(values)} in all)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -12,10 +12,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mkfusion import ColumnKernelizer, MKLClassifier, MKLRegressor
-from mkfusion.cli._errors import as_usage_errors, need, notes_for_warnings
-
-if TYPE_CHECKING:
-    from mkfusion.cli._kinds import Kind
+from mkfusion.cli._console import Report
+from mkfusion.cli._errors import as_usage_errors, notes_for_warnings
+from mkfusion.cli._kinds import Kind
+from mkfusion.cli._model import Model, save_model
+from mkfusion.cli._samples import load_samples
+from mkfusion.compare import COSTS, FAST_FOLDS, outer_splitter
 
 
 class _Choice(NamedTuple):
@@ -49,10 +51,6 @@ def fit(options: argparse.Namespace) -> None:
     UsageError
         If the data or the options are not for it.
     """
-    need("mkfusion fit", "pandas", "skops")
-    from mkfusion.cli._model import Model, save_model
-    from mkfusion.cli._samples import load_samples
-
     samples = load_samples(options, least=1)
     keeps = options.missing == "keep"
     with notes_for_warnings(), as_usage_errors():
@@ -105,9 +103,6 @@ def _with_categories(kinds: dict[str, Kind], table: Any) -> dict[str, Kind]:
 
 def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tuple[Pipeline, Any]:
     """Fit with the C that cross-validation chooses."""
-    from mkfusion.compare._folds import FAST_FOLDS, outer_splitter
-    from mkfusion.compare._methods import COSTS
-
     cv: Any = options.cv
     if options.time_ordered:
         cv = TimeSeriesSplit(options.cv or FAST_FOLDS)
@@ -130,8 +125,6 @@ def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tu
 
 def _print(pipeline: Pipeline, samples: Any, choice: Any, options: argparse.Namespace) -> None:
     """Print what was learned."""
-    from mkfusion.cli._console import Report
-
     report = Report()
     machine = pipeline["mkl"] if samples.classes else pipeline["mkl"].regressor_
     target = f"{len(machine.classes_)} classes" if samples.classes else "a quantity"

@@ -10,19 +10,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import sklearn
+import skops.io
+from numpy.typing import NDArray
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
 import mkfusion
-from mkfusion import ColumnKernelizer
+from mkfusion import ColumnKernelizer, MKLClassifier, MKLRegressor
 from mkfusion.cli import model_parts
 from mkfusion.cli._errors import UsageError, listed, note
 from mkfusion.cli._kinds import KINDS, Kind
+from mkfusion.cli._tables import written_beside
 
 # 1 named classes by the modules where they were defined in mkfusion 0.1.0; 2 by names that stay.
 _FORMAT = 2
 _SCHEMA = "schema.json"  # where skops says what is made of what
+# What a file may hold in memory: so much, or so many times its size. Numbers are hardly ever
+# compressed to a hundredth, and a model of which they are is written uncompressed.
+_ALWAYS_READ, _MOST_GROWTH = 2**28, 100
 # What pipelines of `mkfusion fit` are made of, beside what is in `model_parts`: name by name, as
 # none of them does more at loading than to take its attributes.
 _PUBLIC = (
@@ -110,8 +118,6 @@ def save_model(model: Model, path: Path) -> None:
     UsageError
         If the file cannot be written.
     """
-    import skops.io
-
     modalities = [
         {
             "name": name,
@@ -133,10 +139,11 @@ def save_model(model: Model, path: Path) -> None:
         "modalities": modalities,
         "pipeline": model.pipeline,
     }
-    try:
-        path.write_bytes(_renamed(skops.io.dumps(held), _NAMES))
-    except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be written: {error}") from error
+    data = _renamed(skops.io.dumps(held), _NAMES)
+    if _size(data) > _most(data):
+        data = _renamed(data, {}, zipfile.ZIP_STORED)
+    with written_beside(path) as file:
+        file.write_bytes(data)
 
 
 def load_model(path: str) -> Model:
@@ -153,7 +160,8 @@ def load_model(path: str) -> Model:
     Raises
     ------
     UsageError
-        If there is no such file, it is no model, or it holds types that are not trusted.
+        If there is no such file, it is no model, it holds types that are not trusted or numbers
+        that are none, or it is far larger than its file.
     """
     held = _load(path)
     refusal = f"{path!r} is no model that mkfusion fit has written"
@@ -180,18 +188,22 @@ def load_model(path: str) -> Model:
         sound = sound and all(isinstance(name, str) for name in named)
         sound = sound and (model.id is None or isinstance(model.id, str))
         sound = sound and {one.name for some in kinds.values() for one in some.values()} <= KINDS
+        finite = not sound or all(np.isfinite(values).all() for values in _coefficients(pipeline))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UsageError(refusal) from error
     if not sound:
         raise UsageError(refusal)
+    if not finite:
+        raise UsageError(
+            f"{path!r} has coefficients that are NaN or infinite; expected finite ones, as "
+            "mkfusion fit writes them"
+        )
     _note_versions(path, held)
     return model
 
 
 def _load(path: str) -> Any:
     """Read what a file holds."""
-    import skops.io
-
     if Path(path).is_dir():
         raise UsageError(f"{path!r} is a folder; expected a model that mkfusion fit has written")
     try:
@@ -204,10 +216,18 @@ def _load(path: str) -> Any:
         # What this says of every estimator is said once, of the file.
         warnings.simplefilter("ignore", InconsistentVersionWarning)
         try:
+            size, most = _size(data), _most(data)
+            if size > most:
+                raise UsageError(
+                    f"{path!r} has {len(data)} bytes that grow to {size} when they are read; "
+                    f"expected {most} at most, as of models that mkfusion fit has written"
+                )
             data = _renamed(data, _NAMES_OF_FORMAT_1)
             unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED)
             if not unknown:
                 return skops.io.loads(data, trusted=sorted(TRUSTED))
+        except (MemoryError, UsageError):
+            raise
         except Exception as error:  # anyone's bytes can fail in any way
             raise UsageError(
                 f"{path!r} is no model that mkfusion fit has written: {type(error).__name__}"
@@ -218,7 +238,38 @@ def _load(path: str) -> Any:
     )
 
 
-def _renamed(data: bytes, names: Mapping[tuple[str, str], tuple[str, str]]) -> bytes:
+def _coefficients(pipeline: Pipeline) -> list[NDArray[Any]]:
+    """Return the numbers of a model that make its predictions of kernels."""
+    machine = pipeline[-1]
+    machines = [machine]
+    if isinstance(machine, TransformedTargetRegressor):
+        machines = [machine.regressor_, machine.transformer_]
+    if not isinstance(machines[0], MKLClassifier | MKLRegressor):
+        raise TypeError(f"{type(machines[0]).__name__} is no machine of mkfusion fit")
+    names = ("weights_", "dual_coef_", "intercept_", "mean_", "scale_")
+    found = [getattr(one, name) for one in machines for name in names if hasattr(one, name)]
+    return [np.asarray(values, dtype=np.float64) for values in found]
+
+
+def _size(data: bytes) -> int:
+    """Return how many bytes a ZIP file says it holds; `_renamed` reads no more of it."""
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        members = file.infolist()
+    # Of other methods zipfile reads all there is, whatever the file says.
+    if {member.compress_type for member in members} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise zipfile.BadZipFile("it is compressed otherwise than by deflate")
+    return sum(member.file_size for member in members)
+
+
+def _most(data: bytes) -> int:
+    return max(_ALWAYS_READ, _MOST_GROWTH * len(data))
+
+
+def _renamed(
+    data: bytes,
+    names: Mapping[tuple[str, str], tuple[str, str]],
+    compression: int = zipfile.ZIP_DEFLATED,
+) -> bytes:
     """Call classes otherwise in what skops wrote, a ZIP file whose `schema.json` describes them.
 
     Parameters
@@ -226,6 +277,7 @@ def _renamed(data: bytes, names: Mapping[tuple[str, str], tuple[str, str]]) -> b
     data : bytes
     names : mapping from (module, name) to (module, name)
         Classes that are not in it are left as they are.
+    compression : int, default=zipfile.ZIP_DEFLATED
 
     Returns
     -------
@@ -239,21 +291,23 @@ def _renamed(data: bytes, names: Mapping[tuple[str, str], tuple[str, str]]) -> b
     renamed = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(data)) as source,
-        zipfile.ZipFile(renamed, "w", zipfile.ZIP_DEFLATED) as target,
+        zipfile.ZipFile(renamed, "w", compression) as target,
     ):
-        for name in source.namelist():
-            content = source.read(name)
-            if name == _SCHEMA:
+        for member in source.infolist():
+            with source.open(member) as file:
+                content = file.read(member.file_size)  # not read(), which inflates all there is
+            if member.filename == _SCHEMA:
                 content = json.dumps(json.loads(content, object_hook=rename)).encode()
-            target.writestr(name, content)
+            target.writestr(member.filename, content)
     return renamed.getvalue()
 
 
 def _note_versions(path: str, held: dict[str, Any]) -> None:
-    """Say if scikit-learn is another one than that which made the model."""
-    made, here = str(held.get("scikit-learn")), sklearn.__version__
-    if made.split(".")[:2] != here.split(".")[:2]:
-        note(
-            f"{path!r} was made with scikit-learn {made}, and here is {here}: predictions may "
-            "differ; fit it again to be sure"
-        )
+    """Say if this package or scikit-learn is another one than that which made the model."""
+    for package, module in (("mkfusion", mkfusion), ("scikit-learn", sklearn)):
+        made, here = str(held.get(package)), module.__version__
+        if made.split(".")[:2] != here.split(".")[:2]:
+            note(
+                f"{path!r} was made with {package} {made}, and here is {here}: predictions may "
+                "differ; fit it again to be sure"
+            )

@@ -3,10 +3,10 @@
 import argparse
 import os
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
+from mkfusion import __version__
 from mkfusion.cli._errors import BAD_INPUT, one_line
 
 _LARGEST_SEED = 2**32 - 1
@@ -104,8 +104,10 @@ def _file(*suffixes: str) -> Callable[[str], Path]:
             raise argparse.ArgumentTypeError(f"{text!r} is a folder")
         if not path.parent.is_dir():
             raise argparse.ArgumentTypeError(f"no such folder: {str(path.parent)!r}")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise argparse.ArgumentTypeError(f"cannot write to {text!r}")
+        # What stands there is replaced by another file, made beside it.
+        for place in (path, path.parent) if path.exists() else (path.parent,):
+            if not os.access(place, os.W_OK):
+                raise argparse.ArgumentTypeError(f"cannot write to {str(place)!r}")
         return path
 
     return parse
@@ -155,7 +157,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"mkfusion {version('mkfusion')}")
+    parser.add_argument("--version", action="version", version=f"mkfusion {__version__}")
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", required=True, title="commands"
     )

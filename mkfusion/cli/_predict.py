@@ -6,26 +6,32 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from mkfusion import Modalities
+from mkfusion._types import Indices
 from mkfusion.cli._errors import (
     UsageError,
     as_usage_errors,
     close_names,
     listed,
-    need,
     note,
     notes_for_warnings,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from mkfusion.cli._model import Model
+from mkfusion.cli._kinds import as_kind
+from mkfusion.cli._model import Model, load_model
+from mkfusion.cli._tables import (
+    find_column,
+    join,
+    read_ids,
+    read_table,
+    stem,
+    take,
+    written_beside,
+)
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -40,9 +46,6 @@ def predict(options: argparse.Namespace) -> None:
     UsageError
         If the model or the data are not for it.
     """
-    need("mkfusion predict", "pandas", "skops")
-    from mkfusion.cli._model import load_model
-
     for path in options.data if options.output is not None else ():
         if os.path.exists(path) and options.output.exists() and options.output.samefile(path):
             raise UsageError(f"-o {str(options.output)!r} is read as data; expected another file")
@@ -60,17 +63,13 @@ def predict(options: argparse.Namespace) -> None:
     if options.output is None:
         table.to_csv(sys.stdout, index=False)
         return
-    try:
-        table.to_csv(options.output, index=False)
-    except OSError as error:
-        raise UsageError(f"{str(options.output)!r} cannot be written: {error}") from error
+    with written_beside(options.output) as file:
+        table.to_csv(file, index=False)
     print(f"{len(table)} predictions written to {options.output}")
 
 
 def _predictions(model: Model, X: Modalities, names: Sequence[Any]) -> pd.DataFrame:
     """Return names, predictions and decision values."""
-    import pandas as pd
-
     pipeline = model.pipeline
     columns: dict[str, Any] = {model.id or "row": names, "prediction": pipeline.predict(X)}
     if hasattr(pipeline, "classes_"):
@@ -85,10 +84,6 @@ def _predictions(model: Model, X: Modalities, names: Sequence[Any]) -> pd.DataFr
 
 def _load_samples(model: Model, paths: Sequence[str]) -> tuple[Modalities, list[Any]]:
     """Read the model's columns, and what names the samples."""
-    from mkfusion.cli._files import read_table
-    from mkfusion.cli._join import read_ids, rows_of
-    from mkfusion.cli._select import find_column
-
     if len(paths) > 1 and model.id is None:
         raise UsageError(
             f"{len(paths)} files cannot be joined: the model was fitted without --id COLUMN"
@@ -108,9 +103,9 @@ def _load_samples(model: Model, paths: Sequence[str]) -> tuple[Modalities, list[
         ids = []
         for path, frame in zip(paths, frames, strict=True):
             find_column("the model's --id", model.id, [path], [frame])
-            ids.append(read_ids(path, frame[model.id], len(paths) > 1))
-        names = list(dict.fromkeys(one for some in ids for one in some))
-        rows = [rows_of(names, some) for some in ids]
+            ids.append(read_ids(path, frame[model.id]))
+        names = pd.concat(ids).unique().tolist()
+        rows = join(paths, ids, names)
     data = {name: _modality(model, name, paths, frames, rows) for name in model.kinds}
     if all(part is None for part in data.values()):
         raise UsageError(f"{listed(paths)} has no column of any of the model's modalities")
@@ -122,14 +117,9 @@ def _modality(
     name: str,
     paths: Sequence[str],
     frames: Sequence[pd.DataFrame],
-    rows: Sequence[NDArray[np.intp]],
+    rows: Sequence[Indices],
 ) -> Any:
     """Return a modality's columns, None where there are none and the model allows for it."""
-    import pandas as pd
-
-    from mkfusion.cli._kinds import as_kind
-    from mkfusion.cli._samples import take
-
     kinds = model.kinds[name]
     having = _files_with(list(kinds), frames, name, paths)
     lacking = [column for column in kinds if column not in having]
@@ -162,8 +152,6 @@ def _files_with(
     columns: Sequence[str], frames: Sequence[pd.DataFrame], name: str, paths: Sequence[str]
 ) -> dict[str, int]:
     """Return in which file each of a modality's columns is, all in one if one has them all."""
-    from mkfusion.cli._files import stem
-
     whole = [f for f, frame in enumerate(frames) if set(columns) <= set(frame.columns)]
     named = [f for f in whole if stem(paths[f]) == name]
     if named or len(whole) == 1:

@@ -11,15 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mkfusion import Modalities
+from mkfusion._types import Indices
 from mkfusion.cli._errors import UsageError, listed, note
-from mkfusion.cli._files import read_table
-from mkfusion.cli._join import check_common, read_ids, rows_of
 from mkfusion.cli._kinds import Kind, classify, gaps
-from mkfusion.cli._select import (
+from mkfusion.cli._tables import (
     Place,
+    check_common,
     find_column,
+    join,
     modalities_of_files,
     modalities_of_options,
+    read_ids,
+    read_table,
+    take,
 )
 from mkfusion.cli._target import check_folds, is_classification, read_groups, read_target
 
@@ -130,60 +134,35 @@ def _reserved(options: argparse.Namespace) -> dict[str, str]:
 
 def _join(
     options: argparse.Namespace, paths: Sequence[str], frames: list[pd.DataFrame], home: int
-) -> tuple[list[NDArray[np.intp]], list[str]]:
+) -> tuple[list[Indices], list[str]]:
     """Return in which row of each file each sample of the target's file is, -1 where in none.
 
     What to call the samples in messages is the second.
     """
-    several = len(paths) > 1
     if options.id is None:
         n_rows = len(frames[0])
         return [np.arange(n_rows)], [f"row {row + 1}" for row in range(n_rows)]
     for path, frame in zip(paths, frames, strict=True):
         find_column("--id", options.id, [path], [frame])
-    ids = [
-        read_ids(path, frame[options.id], several)
-        for path, frame in zip(paths, frames, strict=True)
-    ]
-    for f in range(len(paths)):
-        check_common(options.id, [paths[home], paths[f]], [ids[home], ids[f]])
-        extra = [one for one in ids[f] if one not in set(ids[home])] if f != home else []
+    ids = [read_ids(path, frame[options.id]) for path, frame in zip(paths, frames, strict=True)]
+    samples = ids[home].tolist()
+    rows = join(paths, ids, samples)
+    for f, some in enumerate(ids):
+        check_common(options.id, [paths[home], paths[f]], [ids[home], some])
+        extra = some[~some.isin(samples)].tolist()
         if extra:
             note(
-                f"{len(extra)} of the {len(ids[f])} ids of {paths[f]!r} have no target, and are "
+                f"{len(extra)} of the {len(some)} ids of {paths[f]!r} have no target, and are "
                 f"left out: {listed(extra)}"
             )
-    names = [f"{options.id} {one!r}" for one in ids[home]]
-    return [rows_of(ids[home], some) for some in ids], names
-
-
-def take(column: pd.Series, rows: NDArray[np.intp]) -> pd.Series:
-    """Return the cells in some rows, empty for those of -1.
-
-    Parameters
-    ----------
-    column : Series
-    rows : ndarray of shape (n_samples,)
-
-    Returns
-    -------
-    Series
-    """
-    absent = rows < 0
-    taken = column.iloc[np.where(absent, 0, rows)].reset_index(drop=True)
-    if not absent.any():
-        return taken
-    if taken.dtype == bool:
-        taken = taken.astype(object)
-    taken[absent] = None
-    return taken
+    return rows, [f"{options.id} {one!r}" for one in samples]
 
 
 def _columns(
     places: list[Place],
     paths: Sequence[str],
     frames: list[pd.DataFrame],
-    rows: Sequence[NDArray[np.intp]],
+    rows: Sequence[Indices],
 ) -> tuple[list[pd.Series], dict[str, Kind]]:
     """Return a modality's columns with a row for each sample, and their kinds."""
     empty = [place for place in places if gaps(frames[place.file][place.column]).all()]
@@ -204,9 +183,9 @@ def _complete(
     options: argparse.Namespace,
     modalities: dict[str, list[Place]],
     paths: Sequence[str],
-    rows: Sequence[NDArray[np.intp]],
+    rows: Sequence[Indices],
     names: Sequence[str],
-) -> NDArray[np.intp]:
+) -> Indices:
     """Return which samples stay, as --missing says about those that lack a modality."""
     present = X.present()
     never = [name for name, some in zip(X.names, present.T, strict=True) if not some.any()]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mkfusion.cli._errors import UsageError
 from mkfusion.cli._kinds import as_kind, gaps, read_kind
-from mkfusion.compare._inputs import MOST_CLASSES
+from mkfusion.compare import MOST_CLASSES
 
 _LARGEST_WHOLE = 2**53  # whole numbers up to it are exact
 

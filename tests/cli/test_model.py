@@ -1,9 +1,11 @@
 """``mkfusion fit`` and ``predict``: the pipeline one would write, in a file that runs nothing."""
 
+import errno
 import io
 import os
 import pickle
 import re
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, Stratifi
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import mkfusion
 from mkfusion import (
     ColumnKernelizer,
     FrequencyKernel,
@@ -25,6 +28,7 @@ from mkfusion import (
     Modalities,
     RBFKernel,
 )
+from mkfusion.cli import _model
 from mkfusion.cli._model import _NAMES, TRUSTED, _renamed
 from mkfusion.compare._methods import COSTS
 
@@ -315,13 +319,108 @@ def test_no_file_and_a_folder(folder, run):
     assert "is a folder" in run("predict", folder, "data.csv")[2]
 
 
-def test_another_scikit_learn_is_said(model, run):
+@pytest.mark.parametrize(
+    ("package", "here"),
+    [("scikit-learn", sklearn.__version__), ("mkfusion", mkfusion.__version__)],
+)
+def test_other_versions_are_said(model, run, package, here):
     held = _held(model)
-    model.write_bytes(_dump({**held, "scikit-learn": "1.2.3"}))
+    model.write_bytes(_dump({**held, package: "1.2.3"}))
     code, _, complaint = run("predict", model, "data.csv")
     assert code == 0
-    assert complaint.startswith("note: ")
-    assert f"scikit-learn 1.2.3, and here is {sklearn.__version__}" in complaint
+    assert complaint.startswith("note: ") and complaint.count("\n") == 1
+    assert f"{package} 1.2.3, and here is {here}" in complaint
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["weights_", "dual_coef_", "intercept_"])
+def test_coefficients_that_are_no_numbers_are_refused(model, run, name, value):
+    held = _held(model)
+    getattr(held["pipeline"][-1], name).flat[0] = value
+    model.write_bytes(_dump(held))
+    code, shown, complaint = run("predict", model, "data.csv")
+    assert (code, shown) == (2, "")
+    assert complaint.count("\n") == 1
+    assert "has coefficients that are NaN or infinite" in complaint
+
+
+def test_scales_that_are_no_numbers_are_refused(folder, run):
+    assert run(*FIT[:3], "size", *FIT[4:], "--C", 1)[0] == 0
+    held = _held(folder / "model.skops")
+    held["pipeline"][-1].transformer_.scale_[0] = np.nan
+    (folder / "model.skops").write_bytes(_dump(held))
+    code, _, complaint = run("predict", "model.skops", "data.csv")
+    assert code == 2
+    assert "has coefficients that are NaN or infinite" in complaint
+
+
+ZEROS = 2**23 + 12345
+
+
+def _zip(compression=zipfile.ZIP_DEFLATED, size=ZEROS):
+    """A small file of many zeros, which compress to a thousandth."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", compression) as file:
+        file.writestr("schema.json", bytes(size))
+    return written.getvalue()
+
+
+def test_small_files_do_not_grow_without_bound(folder, run, monkeypatch):
+    monkeypatch.setattr(_model, "_ALWAYS_READ", 2**20)
+    Path("zeros.skops").write_bytes(_zip())
+    code, shown, complaint = run("predict", "zeros.skops", "data.csv")
+    assert (code, shown) == (2, "")
+    assert complaint.count("\n") == 1
+    assert f"grow to {ZEROS} when they are read; expected {2**20} at most" in complaint
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_files_that_say_they_are_small_are_not_inflated(folder, run, compression):
+    """What a ZIP file says of its sizes need not be true; here the true one is 8 MB."""
+    run("predict", "none.skops", "data.csv")  # imports all that is needed
+    data = _zip(compression)
+    said, true = (10).to_bytes(4, "little"), ZEROS.to_bytes(4, "little")
+    assert data.count(true) == 2
+    Path("zeros.skops").write_bytes(data.replace(true, said))
+    tracemalloc.start()
+    code, _, complaint = run("predict", "zeros.skops", "data.csv")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert code == 2
+    assert "is no model that mkfusion fit has written" in complaint
+    assert peak < 2**21
+
+
+def test_models_that_compress_too_well_are_written_as_they_are(folder, run, monkeypatch):
+    monkeypatch.setattr(_model, "_ALWAYS_READ", 0)
+    monkeypatch.setattr(_model, "_MOST_GROWTH", 1)
+    assert run(*FIT, "--C", 1)[0] == 0
+    with zipfile.ZipFile("model.skops") as file:
+        assert {member.compress_type for member in file.infolist()} == {zipfile.ZIP_STORED}
+    assert run("predict", "model.skops", "data.csv")[::2] == (0, "")
+
+
+@pytest.mark.parametrize("command", ["compare", "fit", "predict"])
+def test_a_full_disk_leaves_the_file_that_was_there(model, run, monkeypatch, command):
+    call = {
+        "compare": ("compare", *FIT[1:-2], "--fast", "--methods", "uniform", "-o", "out.html"),
+        "fit": (*FIT[:-1], "out.skops", "--C", 1),
+        "predict": ("predict", model, "data.csv", "-o", "out.csv"),
+    }[command]
+    before = set(os.listdir())
+    output = Path(call[call.index("-o") + 1])
+    output.write_text("what was there")
+
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    code, _, complaint = run(*call)
+    assert code == 2
+    assert f"error: {str(output)!r} cannot be written: " in complaint
+    assert complaint.endswith("No space left on device\n")
+    assert output.read_text() == "what was there"
+    assert set(os.listdir()) == before | {str(output)}
 
 
 def test_trusted_types_are_of_here_or_named():

@@ -1,0 +1,491 @@
+"""Files that users name: tables that are read, joined by their ids and written.
+
+Joins are those of pandas (``merge(validate=...)``, which refuses an id that a file has twice, and
+``reindex``); what stands here is how ids are written and what is said of those that are lost.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import secrets
+import shutil
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mkfusion._types import Indices
+from mkfusion.cli._errors import UsageError, close_names, listed, need, note
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_PARQUET = (".parquet", ".pq")
+_PEEK = 2**16
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MOST_SHOWN = 60  # of a header's characters
+_WILD = "*?["
+_WHOLE = r"([+-]?(?:0|[1-9]\d*))\.0*"  # 7.0, which other programs write for 7
+
+
+# -------------------------------------------------------------------------------------- reading
+
+
+def stem(path: str) -> str:
+    """Return a file's name without what it ends in, such as "accel" of ``data/accel.csv.gz``."""
+    return Path(_uncompressed(path)).stem
+
+
+def read_table(path: str, as_text: Collection[str] = ()) -> pd.DataFrame:
+    """Read a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : str
+    as_text : collection of str, default=()
+        Columns of a CSV file that stay as they are written, such as "007".
+
+    Returns
+    -------
+    pandas.DataFrame
+        At least one row, and columns of different names that are strings.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, or it is no such table.
+    """
+    suffix = Path(_uncompressed(path)).suffix.lower()
+    if suffix not in (*_SEPARATORS, *_PARQUET):
+        kinds = ", ".join((*_SEPARATORS, ".csv.gz", *_PARQUET))
+        raise UsageError(
+            f"{path!r} ends in {suffix!r}; expected a file that ends in one of {kinds}"
+        )
+    if Path(path).is_dir():
+        raise UsageError(f"{path!r} is a folder; expected a file")
+    try:
+        if suffix in _PARQUET:
+            need("reading Parquet", "pyarrow")
+            frame = _read_parquet(path)
+        else:
+            frame = _read_csv(path, _SEPARATORS[suffix], as_text)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path!r}") from error
+    except PermissionError as error:
+        raise UsageError(f"{path!r} cannot be read: permission denied") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path!r} cannot be read: {error}") from error
+    if not len(frame):
+        raise UsageError(f"{path!r} has a header, but no rows")
+    return frame
+
+
+def _uncompressed(path: str) -> str:
+    return path[:-3] if path.lower().endswith(".gz") else path
+
+
+def _read_csv(path: str, separator: str, as_text: Collection[str]) -> pd.DataFrame:
+    opener: Any = gzip.open if path.lower().endswith(".gz") else open
+    with opener(path, "rb") as file:
+        start = file.read(_PEEK)
+    if start.startswith(_UTF16):
+        raise UsageError(f"{path!r} is text in UTF-16; save it in UTF-8")
+    if b"\0" in start:
+        raise UsageError(f"{path!r} is no text: expected a CSV file in UTF-8")
+    options: dict[str, Any] = {"sep": separator, "encoding": "utf-8", "skipinitialspace": True}
+    try:
+        first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **options)
+        written = [str(name) for name in first.iloc[0]]
+        header = [name.strip() for name in written]
+        _check_separator(path, header, separator)
+        _check_names(path, [name for name in header if name])
+        with warnings.catch_warnings():
+            # A row with more cells than there are columns would lose the last ones.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path,
+                index_col=False,
+                low_memory=False,
+                dtype={name: str for name in written if name.strip() in as_text},
+                **options,
+            )
+    except pd.errors.EmptyDataError as error:
+        raise UsageError(f"{path!r} is empty") from error
+    except pd.errors.ParserWarning as error:
+        raise UsageError(
+            f"{path!r} has rows with more cells than its header, which has {len(header)}"
+        ) from error
+    except pd.errors.ParserError as error:
+        raise UsageError(f"{path!r} is no CSV file: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path!r} is no text in UTF-8: byte {error.object[error.start]:#04x} at "
+            f"{error.start}; save it in UTF-8"
+        ) from error
+    named = [bool(name) for name in header]
+    if not all(named):
+        n_unnamed = named.count(False)
+        those = (
+            "1 column without a name is" if n_unnamed == 1 else f"{n_unnamed} without a name are"
+        )
+        note(f"{path!r}: {those} left out")
+    return frame.loc[:, named].set_axis([name for name in header if name], axis=1)
+
+
+def _read_parquet(path: str) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path, engine="pyarrow")
+    except (ValueError, NotImplementedError) as error:  # and so are those of Arrow
+        raise UsageError(f"{path!r} is no Parquet file: {error}") from error
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
+    names = [str(name).strip() for name in frame.columns]
+    _check_names(path, names)
+    return frame.reset_index(drop=True).set_axis(names, axis=1)
+
+
+def _check_separator(path: str, header: list[str], separator: str) -> None:
+    """Refuse what other programs separate otherwise, such as by semicolons for decimal commas."""
+    name, expected = header[0], "tabs" if separator == "\t" else "commas"
+    if len(header) == 1 and any(sign in name for sign in ",;\t|"):
+        shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..."
+        raise UsageError(
+            f"the header of {path!r} is one column {shown!r}: expected {expected} between names, "
+            "and decimal points in numbers"
+        )
+
+
+def _check_names(path: str, names: list[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise UsageError(f"{path!r} has columns of the same name: {listed(repeated)}")
+
+
+# -------------------------------------------------------------------------------------- joining
+
+
+def read_ids(path: str, column: pd.Series) -> pd.Series:
+    """Return the ids of a file's rows: what is written, and 7 for 7.0.
+
+    Parameters
+    ----------
+    path : str
+    column : Series
+
+    Returns
+    -------
+    Series of n_rows str
+
+    Raises
+    ------
+    UsageError
+        If an id is empty.
+    """
+    empty = np.flatnonzero(column.isna())
+    if len(empty):
+        raise UsageError(
+            f"--id {column.name!r} of {path!r} is empty in {len(empty)} of {len(column)} rows, "
+            f"such as row {empty[0] + 1}"
+        )
+    written = pd.Series([str(value).strip() for value in column], name=column.name, dtype=object)
+    return written.str.replace(f"^{_WHOLE}$", r"\1", regex=True)
+
+
+def join(paths: Sequence[str], ids: Sequence[pd.Series], samples: Sequence[str]) -> list[Indices]:
+    """Return in which row of each file each sample is, -1 where in none.
+
+    Parameters
+    ----------
+    paths : sequence of n_files str
+    ids : sequence of n_files Series of str
+    samples : sequence of n_samples str
+        Their ids.
+
+    Returns
+    -------
+    list of n_files ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    UsageError
+        If a file has an id twice.
+    """
+    wanted = pd.DataFrame({"id": pd.Series(samples, dtype=object)})
+    rows = []
+    for path, some in zip(paths, ids, strict=True):
+        there = pd.DataFrame({"id": some, "row": np.arange(len(some))})
+        try:
+            found = wanted.merge(there, how="left", on="id", validate="many_to_one")
+        except pd.errors.MergeError as error:
+            repeated = some[some.duplicated(keep=False)].unique().tolist()
+            way_out = "; a column that names the rows' subjects is for --groups"
+            raise UsageError(
+                f"--id {some.name!r} of {path!r} names {len(repeated)} samples more than once: "
+                f"{listed(repeated)}{'' if len(paths) > 1 else way_out}"
+            ) from error
+        rows.append(found["row"].fillna(-1).to_numpy(np.intp))
+    return rows
+
+
+def take(column: pd.Series, rows: Indices) -> pd.Series:
+    """Return the cells in some rows, empty for those of -1.
+
+    Parameters
+    ----------
+    column : Series
+        With the rows' numbers as its index.
+    rows : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    Series
+    """
+    taken = column.reindex(rows).reset_index(drop=True)
+    if taken.dtype == object:
+        taken[rows < 0] = None
+    return taken
+
+
+def check_common(column: str, paths: Sequence[str], ids: Sequence[pd.Series]) -> None:
+    """Refuse files that have no id in common.
+
+    Parameters
+    ----------
+    column : str
+    paths : sequence of two str
+    ids : sequence of two Series of str
+
+    Raises
+    ------
+    UsageError
+        If none is in both.
+    """
+    if ids[0].isin(ids[1]).any():
+        return
+    if ids[0].str.lstrip("0").isin(ids[1].str.lstrip("0")).any():
+        raise UsageError(
+            f"--id {column!r}: ids of {paths[0]!r} such as {ids[0].iloc[0]!r} are those of "
+            f"{paths[1]!r} such as {ids[1].iloc[0]!r} but for leading zeros; write them alike in "
+            "both"
+        )
+    shown = []
+    for path, some in zip(paths, ids, strict=True):
+        numbers = some.str.fullmatch(r"[+-]?\d+(\.\d*)?").all()
+        example = some.iloc[0] if numbers else repr(some.iloc[0])
+        shown.append(f"{path!r} has {'numbers' if numbers else 'texts'} such as {example}")
+    raise UsageError(f"--id {column!r}: no id is in both files; {', '.join(shown)}")
+
+
+# ---------------------------------------------------------------------- columns and modalities
+
+
+class Place(NamedTuple):
+    """Where a column is.
+
+    Attributes
+    ----------
+    file : int
+    column : str
+    """
+
+    file: int
+    column: str
+
+
+def find_column(
+    option: str, name: str, paths: Sequence[str], frames: Sequence[pd.DataFrame]
+) -> int:
+    """Return which file has a column.
+
+    Parameters
+    ----------
+    option : str
+        That asks for it, for messages.
+    name : str
+    paths : sequence of n_files str
+    frames : sequence of n_files DataFrame
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UsageError
+        If none has it, or several.
+    """
+    having = [f for f, frame in enumerate(frames) if name in frame.columns]
+    if not having:
+        raise UsageError(f"{option} {name!r} is no column of {_no_column(name, paths, frames)}")
+    if len(having) > 1:
+        raise UsageError(
+            f"{option} {name!r} is in {listed([paths[f] for f in having])}; expected it in one file"
+        )
+    return having[0]
+
+
+def modalities_of_files(
+    paths: Sequence[str], frames: Sequence[pd.DataFrame], reserved: dict[str, str]
+) -> dict[str, list[Place]]:
+    """Take every file for a modality that is named after it.
+
+    Parameters
+    ----------
+    paths : sequence of n_files str
+    frames : sequence of n_files DataFrame
+    reserved : dict of str to str
+        Columns that are something else, and the options that say so.
+
+    Returns
+    -------
+    dict of str to list of Place
+
+    Raises
+    ------
+    UsageError
+        If two files have the same name.
+    """
+    names = [stem(path) for path in paths]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise UsageError(
+            f"several files have the name {repeated[0]!r}, which would be a modality's: name the "
+            "modalities by --modality NAME=COLUMNS"
+        )
+    made = {}
+    for f, (name, frame) in enumerate(zip(names, frames, strict=True)):
+        places = [Place(f, column) for column in frame.columns if column not in reserved]
+        if places:
+            made[name] = places
+    return made
+
+
+def modalities_of_options(
+    asked: Sequence[tuple[str, list[str]]],
+    paths: Sequence[str],
+    frames: Sequence[pd.DataFrame],
+    reserved: dict[str, str],
+) -> dict[str, list[Place]]:
+    """Find the columns of the modalities that were asked for.
+
+    Parameters
+    ----------
+    asked : sequence of pairs (name, pieces)
+        A piece is a column's name, or a shell pattern.
+    paths : sequence of n_files str
+    frames : sequence of n_files DataFrame
+    reserved : dict of str to str
+        Columns that are something else, and the options that say so.
+
+    Returns
+    -------
+    dict of str to list of Place
+
+    Raises
+    ------
+    UsageError
+        If a piece matches nothing, something reserved, or something that is taken.
+    """
+    made: dict[str, list[Place]] = {}
+    owners: dict[Place, str] = {}
+    for name, pieces in asked:
+        if name in made:
+            raise UsageError(f"--modality {name!r} is given twice")
+        found = [place for piece in pieces for place in _match(name, piece, paths, frames)]
+        made[name] = list(dict.fromkeys(found))
+        for place in made[name]:
+            if place.column in reserved:
+                raise UsageError(
+                    f"--modality {name!r} takes column {place.column!r}, which is "
+                    f"{reserved[place.column]}"
+                )
+            if place in owners:
+                raise UsageError(
+                    f"column {place.column!r} is in the modalities {owners[place]!r} and {name!r}"
+                )
+            owners[place] = name
+    counts = Counter(place.column for place in owners)
+    twice = [column for column, count in counts.items() if count > 1]
+    if twice:
+        having = [paths[place.file] for place in owners if place.column == twice[0]]
+        raise UsageError(
+            f"column {twice[0]!r} is in {listed(having)}: rename it in one, or leave out "
+            "--modality, and each file is a modality"
+        )
+    return made
+
+
+def _match(
+    modality: str, piece: str, paths: Sequence[str], frames: Sequence[pd.DataFrame]
+) -> list[Place]:
+    """Return the columns of a name, or else of a pattern."""
+    places = [Place(f, column) for f, frame in enumerate(frames) for column in frame.columns]
+    found = [place for place in places if place.column == piece]
+    if not found and any(sign in piece for sign in _WILD):
+        found = [place for place in places if fnmatchcase(place.column, piece)]
+        if not found:
+            names = [place.column for place in places]
+            raise UsageError(
+                f"--modality {modality!r}: no column of {listed(paths)} matches {piece!r}; there "
+                f"are {listed(names, 12)}"
+            )
+    if not found:
+        raise UsageError(
+            f"--modality {modality!r}: {piece!r} is no column of {_no_column(piece, paths, frames)}"
+        )
+    return found
+
+
+def _no_column(name: str, paths: Sequence[str], frames: Sequence[pd.DataFrame]) -> str:
+    columns = [column for frame in frames for column in frame.columns]
+    return f"{listed(paths)}; {close_names(name, dict.fromkeys(columns))}"
+
+
+# -------------------------------------------------------------------------------------- writing
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Give the name of a file to write, and put it in the place of another when it is complete.
+
+    What stood there before stays if the disk is full, or the work ends on the way.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file, or of a device or a pipe, which is written to as it is.
+
+    Yields
+    ------
+    Path
+        That ends as `path` does.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
+    target = Path(os.path.realpath(path))  # a link stays a link
+    # Beside it: a file is moved at once only within a file system.
+    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    try:
+        if target.exists() and not target.is_file():
+            yield target
+            return
+        try:
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{str(path)!r} cannot be written: {error}") from error
