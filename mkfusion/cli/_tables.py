@@ -473,7 +473,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     # Beside it: a file is moved at once only within a file system.
-    temporary = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    temporary = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
     try:
         if target.exists() and not target.is_file():
             yield target

@@ -278,6 +278,17 @@ def test_parquet_needs_pyarrow(folder, study, run, monkeypatch):
     assert complaint.endswith("reading Parquet needs pyarrow: install mkfusion[cli]\n")
 
 
+@pytest.mark.parametrize("locked", ["made", "made/model.skops"])
+def test_what_cannot_be_replaced_is_said_before_the_work(folder, run, monkeypatch, locked):
+    (folder / "made").mkdir()
+    (folder / "made/model.skops").write_text("what was there")
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != locked and may(path, mode))
+    code, _, complaint = run("fit", *TABLE, "-o", "made/model.skops")
+    assert code == 2
+    assert complaint.endswith(f"cannot write to {locked!r}\n")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize("command", ["compare", "fit"])
 def test_full_disk(folder, command):

@@ -344,5 +344,5 @@ class BaseInteraction(BaseEstimator):
 
 def _check_confidence(confidence: float) -> float:
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence!r}; expected a number between 0 and 1.")
+        raise ValueError(f"confidence={confidence}; expected a number between 0 and 1.")
     return float(confidence)
