@@ -13,22 +13,22 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
-class CountingStorage:
-    """A storage that counts the kernel values read through it.
+class CountingStack(KernelStack):
+    """A stack that counts the kernel values read through it.
 
-    It has the operations of a storage and no more: a new one raises AttributeError here until it is
-    counted too.
+    What it does not hand on to the stack inside is done, and so counted, by blocks.
 
     Parameters
     ----------
-    storage : Storage
+    stack : KernelStack
     counter : list of one int, default=None
         Shared with the stacks taken from this one.
     """
 
-    def __init__(self, storage: Any, counter: list[int] | None = None) -> None:
-        self._storage = storage
+    def __init__(self, stack: KernelStack, counter: list[int] | None = None) -> None:
+        self._stack = stack
         self._counter = [0] if counter is None else counter
+        self._known_gram = stack.known_gram
 
     @property
     def numbers(self) -> int:
@@ -38,78 +38,76 @@ class CountingStorage:
     @property
     def passes(self) -> float:
         """The same as a multiple of all values in the stack."""
-        n_rows, n_cols, m = self.shape
-        return self.numbers / (n_rows * n_cols * m)
+        return self.numbers / int(np.prod(self.shape))
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return self._storage.shape
+        return self._stack.shape
 
     @property
     def dtype(self) -> Any:
-        return self._storage.dtype
+        return self._stack.dtype
+
+    @property
+    def names(self) -> list[str]:
+        return self._stack.names
 
     @property
     def place(self) -> str:
-        return self._storage.place
+        return self._stack.place
 
     @property
     def in_memory(self) -> bool:
-        return self._storage.in_memory
+        return self._stack.in_memory
 
-    def _count(self, *factors: int) -> None:
-        self._counter[0] += int(np.prod(factors))
+    @property
+    def rank(self) -> float | None:
+        return self._stack.rank
 
-    def take(self, rows: Indices | None, cols: Indices | None) -> CountingStorage:
-        part = CountingStorage(self._storage.take(rows, cols), self._counter)
-        if rows is not None or cols is not None:
-            self._count(*part.shape)
-        return part
-
-    def materialize(self) -> CountingStorage:
-        inside = self._storage.materialize()
-        if inside is not self._storage:
+    def materialize(self) -> Any:
+        if not self.in_memory:
             self._count(*self.shape)
-        return CountingStorage(inside, self._counter)
+        return CountingStack(self._stack.materialize(), self._counter)
 
-    def select(self, which: Indices) -> CountingStorage:
-        return CountingStorage(self._storage.select(which), self._counter)
+    def block(self, k: int, rows: Indices | None, cols: Indices | None) -> Any:
+        self._count(*self._size(rows, cols))
+        return self._stack.block(k, rows, cols)
 
-    def combine(
-        self,
-        weights: Floats,
-        rows: Indices | None = None,
-        out: Floats | None = None,
-        *,
-        cols: Indices | None = None,
-    ) -> Floats:
-        n_rows, n_cols, _ = self.shape
-        n_rows = n_rows if rows is None else len(rows)
-        n_cols = n_cols if cols is None else len(cols)
-        self._count(n_rows, n_cols, np.count_nonzero(weights))
-        return self._storage.combine(weights, rows, out, cols=cols)
+    def combine_into(
+        self, weights: Floats, rows: Indices | None, cols: Indices | None, out: Floats
+    ) -> None:
+        self._count(*self._size(rows, cols), np.count_nonzero(weights))
+        self._stack.combine_into(weights, rows, cols, out)
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
         n_rows, _, m = self.shape
         self._count(n_rows, int(beta.any(axis=0).sum()), m if kernels is None else len(kernels))
-        self._storage.add_dot(beta, out, kernels)
+        self._stack.add_dot(beta, out, kernels)
 
-    def dot(self, beta: Floats) -> Floats:
-        n_rows, n_cols, m = self.shape
-        self._count(n_rows, int(beta.reshape(-1, n_cols).any(axis=0).sum()), m)
-        return self._storage.dot(beta)
+    def _take(self, rows: Indices | None, cols: Indices | None) -> KernelStack:
+        part = CountingStack(self._stack.take(rows, cols), self._counter)
+        self._count(*part.shape)
+        return part
 
-    def gram(self, k: int) -> Floats:
-        self._count(*self.shape[:2])
-        return self._storage.gram(k)
+    def _select(self, which: Indices) -> KernelStack:
+        return CountingStack(self._stack.select(which), self._counter)
 
-    def diagonal(self) -> Floats:
+    def _dot(self, beta: Floats) -> Floats:
+        n_rows, _, m = self.shape
+        self._count(n_rows, int(beta.any(axis=0).sum()), m)
+        return self._stack.dot(beta)
+
+    def _diagonal(self) -> Floats:
         n_rows, _, m = self.shape
         self._count(n_rows, m)
-        return self._storage.diagonal()
+        return self._stack.diagonal()
 
+    def _count(self, *factors: int) -> None:
+        self._counter[0] += int(np.prod(factors))
 
-def counting_stack(stack: KernelStack) -> tuple[KernelStack, CountingStorage]:
-    """Return the same stack over a storage that counts, and this storage."""
-    storage = CountingStorage(stack._storage)
-    return KernelStack._from_storage(storage, stack.names, stack._sound), storage
+    def _size(self, rows: Indices | None, cols: Indices | None) -> tuple[int, int]:
+        n_rows, n_cols, _ = self.shape
+        return (
+            n_rows if rows is None else len(rows),
+            n_cols if cols is None else len(cols),
+        )

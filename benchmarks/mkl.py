@@ -28,7 +28,7 @@ from joblib import cpu_count
 from sklearn.svm import SVC
 
 from benchmarks._certificate import mkl_gap, svm_gap
-from benchmarks._counting import CountingStorage
+from benchmarks._counting import CountingStack
 from benchmarks._machine import available_memory, bandwidth
 from benchmarks._problems import Floats, kernel_bank, largest_size, load
 from benchmarks._report import Report, Table, geometric_mean
@@ -82,11 +82,11 @@ def uniform_svc(bank: Floats, y: Floats, C: float, p: float, tol: float = TOL) -
     return SVC(kernel="precomputed", C=C, tol=tol, cache_size=_CACHE_MB).fit(total, y), summed
 
 
-def learn_weights(storage: Any, y: Floats, C: float, p: float, tol: float) -> Any:
+def learn_weights(stack: KernelStack, y: Floats, C: float, p: float, tol: float) -> Any:
     """Run the package's solver on kernels in memory."""
     from mkfusion.solvers import solve_mkl
 
-    return solve_mkl(storage, y[np.newaxis], np.full((1, y.size), C), p=p, tol=tol)
+    return solve_mkl(stack, y[np.newaxis], np.full((1, y.size), C), p=p, tol=tol)
 
 
 def memory_stack(bank: Floats) -> KernelStack:
@@ -104,7 +104,7 @@ def run(report: Report, grid: Grid) -> None:
     for p in grid.norms:
         problem = load("synthetic", 500)
         stack = memory_stack(kernel_bank(problem.X, 4))
-        learn_weights(stack._storage, problem.y, 1.0, p, TIGHT)
+        learn_weights(stack, problem.y, 1.0, p, TIGHT)
     for name, n, m in product(grid.sets, grid.sizes, grid.kernels):
         size = largest_size(name, n)
         if size is None:
@@ -126,15 +126,14 @@ def _measure_stack(
 ) -> None:
     m, n, _ = bank.shape
     stack = memory_stack(bank)
-    storage = stack._storage
     small = bank.nbytes <= _MEMORY_SHARE * available_memory()
     once = frozenset(["list"]) if bank.nbytes > _LARGE_BYTES else frozenset()
     for C, p in product(grid.costs, grid.norms):
         sides = {
             "svc": partial(uniform_svc, bank, y, C, p),
-            "ours": partial(learn_weights, storage, y, C, p, TOL),
+            "ours": partial(learn_weights, stack, y, C, p, TOL),
             "fit": partial(MKLClassifier(C=C, p=p, tol=TOL).fit, stack, y),
-            "tight": partial(learn_weights, storage, y, C, p, TIGHT),
+            "tight": partial(learn_weights, stack, y, C, p, TIGHT),
         }
         even_tol, svc_gap_left = _even_tolerance(bank, y, C, p)
         if even_tol < TOL:
@@ -142,7 +141,7 @@ def _measure_stack(
         if small:
             sides["list"] = partial(MKLClassifier(C=C, p=p, tol=TOL).fit, list(bank), y)
         timed = interleave(sides, once=once)
-        passes, peak = _count(storage, y, C, p)
+        passes, peak = _count(stack, y, C, p)
         table.add(set=name, n=n, m=m, C=C, p=p, passes=passes, mb=peak / 1e6, **_times(timed),
                   stack_x=timed["ours"].seconds * speed / bank.nbytes,
                   **_gaps(timed, bank, y, C, p))  # fmt: skip
@@ -160,9 +159,9 @@ def _even_tolerance(bank: Floats, y: Floats, C: float, p: float) -> tuple[float,
     return tol, gaps[TOL]
 
 
-def _count(storage: Any, y: Floats, C: float, p: float) -> tuple[float, int]:
+def _count(stack: KernelStack, y: Floats, C: float, p: float) -> tuple[float, int]:
     """Return the passes over the stack, and the most bytes allocated, of one untimed solve."""
-    counted = CountingStorage(storage)
+    counted = CountingStack(stack)
     tracemalloc.start()
     learn_weights(counted, y, C, p, TOL)
     peak = tracemalloc.get_traced_memory()[1]

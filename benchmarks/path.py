@@ -52,7 +52,7 @@ def run(report: Report, grid: tuple[Case, ...]) -> None:
     for case in grid:
         problem = load(case.name, case.n)
         bank = kernel_bank(problem.X, case.m)
-        storage = KernelStack(bank.transpose(1, 2, 0))._storage
+        stack = KernelStack(bank.transpose(1, 2, 0))
         y = problem.y[np.newaxis]
         if case.p is None:
             settings = [Setting(np.full_like(y, COST), p, 0.0) for p in np.linspace(1, 3, N_VALUES)]
@@ -60,12 +60,12 @@ def run(report: Report, grid: tuple[Case, ...]) -> None:
             costs = np.logspace(-1, 2, N_VALUES)
             settings = [Setting(np.full_like(y, C), case.p, 0.0) for C in costs]
 
-        def one_by_one(storage=storage, y=y, settings=settings) -> None:
+        def one_by_one(stack=stack, y=y, settings=settings) -> None:
             for cost, p, lam in settings:
-                solve_mkl(storage, y, cost, p=p, lam=lam, tol=TOL)
+                solve_mkl(stack, y, cost, p=p, lam=lam, tol=TOL)
 
-        def whole(storage=storage, y=y, settings=settings) -> list:
-            return list(solve_path(storage, y, settings, tol=TOL))
+        def whole(stack=stack, y=y, settings=settings) -> list:
+            return list(solve_path(stack, y, settings, tol=TOL))
 
         timed = interleave({"path": partial(whole), "single": partial(one_by_one)})
         gaps = [

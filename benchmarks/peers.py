@@ -177,8 +177,8 @@ def _ours(
 ) -> dict[str, float]:
     from mkfusion.solvers import solve_mkl
 
-    storage, cost = memory_stack(bank)._storage, np.full((1, len(y)), C)
-    fit = partial(solve_mkl, storage, y[np.newaxis], cost, p=p, lam=lam, tol=TOL)
+    stack, cost = memory_stack(bank), np.full((1, len(y)), C)
+    fit = partial(solve_mkl, stack, y[np.newaxis], cost, p=p, lam=lam, tol=TOL)
     timed = interleave({side: fit})[side]
     found = timed.result
     reached = mkl_gap(bank, y, found.beta[0], found.weights, C, p, lam)

@@ -20,7 +20,7 @@ import numpy as np
 from joblib import cpu_count
 from sklearn.svm import SVC
 
-from benchmarks._counting import counting_stack
+from benchmarks._counting import CountingStack
 from benchmarks._machine import bandwidth
 from benchmarks._problems import Floats, kernel_bank, largest_size, load
 from benchmarks._report import Report, geometric_mean
@@ -88,7 +88,7 @@ def run(report: Report, grid: Grid) -> None:
                 }
             )
             ours, theirs = timed["ours"].result, timed["combine"].result
-            counted, counter = counting_stack(test)
+            counted = CountingStack(test)
             tracemalloc.start()
             model.decision_function(counted)
             peak = tracemalloc.get_traced_memory()[1]
@@ -106,7 +106,7 @@ def run(report: Report, grid: Grid) -> None:
                 ratio_svc=timed["ours"].seconds / timed["svc"].seconds,
                 differ=float(np.abs(ours - theirs).max() / np.abs(theirs).max()),
                 gap=model.duality_gap_,
-                passes=counter.passes,
+                passes=counted.passes,
                 stack_x=timed["ours"].seconds * speed / bank.nbytes,
                 mb=peak / 1e6,
                 used=int((weights > 0).sum()),

@@ -14,7 +14,7 @@ import numpy as np
 from joblib import cpu_count
 
 from benchmarks._certificate import mkl_gap
-from benchmarks._counting import CountingStorage
+from benchmarks._counting import CountingStack
 from benchmarks._machine import bandwidth
 from benchmarks._problems import kernel_bank, load
 from benchmarks._report import Report
@@ -45,12 +45,12 @@ def run(report: Report, grid: Grid) -> None:
     problem = load("synthetic", grid.n)
     y = problem.y
     bank = kernel_bank(problem.X, grid.m)
-    storage = memory_stack(bank)._storage
+    stack = memory_stack(bank)
     weights = np.full(grid.m, 1.0 / grid.m)
     beta, out = np.ones((1, grid.n)), np.zeros((1, grid.m, grid.n))
     operations = {
-        "combine every row (solver)": partial(storage.combine, weights),
-        "K_k beta for every kernel (solver)": partial(storage.add_dot, beta, out),
+        "combine every row (solver)": partial(stack.combine, weights),
+        "K_k beta for every kernel (solver)": partial(stack.add_dot, beta, out),
         "sum of the kernels (NumPy)": partial(np.sum, bank, axis=0),
     }
     for run_operation in operations.values():
@@ -66,12 +66,12 @@ def run(report: Report, grid: Grid) -> None:
     )
     for p in grid.norms:
         sides = {
-            "solve_mkl": partial(learn_weights, storage, y, COST, p, TOL),
+            "solve_mkl": partial(learn_weights, stack, y, COST, p, TOL),
             "sum and SVC": partial(uniform_svc, bank, y, COST, p),
         }
-        learn_weights(storage, y, COST, p, TOL)  # compiles
+        learn_weights(stack, y, COST, p, TOL)  # compiles
         timed = interleave(sides)
-        counted = CountingStorage(storage)
+        counted = CountingStack(stack)
         found = learn_weights(counted, y, COST, p, TOL)
         own = {
             "passes": counted.passes,

@@ -270,7 +270,7 @@ class KernelCCA(CanonicalAnalysis, BaseComposition):
         n = stack.shape[0]
         rank = n if self.rank is None else min(self.rank, n)
         rng = check_random_state(self.random_state)
-        factor = pivoted_cholesky(stack._storage, self.tol, rank, rng, stack.names[0])
+        factor = pivoted_cholesky(stack, self.tol, rank, rng, stack.names[0])
         triangle = factor.Z[factor.pivots]
         means = factor.Z.mean(axis=0)
         rounding = float(np.finfo(np.float64).eps * np.linalg.norm(factor.Z))

@@ -8,18 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import type_of_target
 
 from mkfusion._types import Floats
 from mkfusion.inspection._arguments import check_target, plain
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome
-from mkfusion.stack import KernelStack
-
-# Numbers of all kernels together that are held at a time.
-_BLOCK = 2**24
-# A centred kernel whose norm is a smaller share of the kernel's own is a constant.
-_CONSTANT = 1e-10
+from mkfusion.stack import KernelStack, centred_products
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -140,34 +134,17 @@ def kernel_alignment(
     if names is not None and len(names) != m:
         raise ValueError(f"names has {len(names)} names; expected {m}, one for each kernel.")
     targets = None if y is None else _columns(check_target(y, n), target_type)
-    means, sizes = np.empty((m, n)), np.zeros(m)
-    batches = list(gen_batches(n, max(1, _BLOCK // (n * m))))
-    for rows in batches:
-        block = _block(stack, rows)
-        means[:, rows] = block.mean(axis=2)
-        sizes += np.einsum("kij,kij->k", block, block)
-    products, fit = np.zeros((m, m)), np.zeros(m)
-    grand = means.mean(axis=1)
-    for rows in batches:
-        block = _block(stack, rows)
-        block -= means[:, rows, np.newaxis]
-        block -= (means - grand[:, np.newaxis])[:, np.newaxis]
-        flat = block.reshape(m, -1)
-        products += flat @ flat.T
-        if targets is not None:
-            fit += np.einsum("kij,iu,ju->k", block, targets[rows], targets, optimize=True)
+    fit, products = centred_products(
+        stack, np.empty((n, 0)) if targets is None else targets, pairs=True
+    )
     norms = np.sqrt(np.diagonal(products))
-    norms = np.where(norms > _CONSTANT * np.sqrt(sizes), norms, np.inf)
+    norms = np.where(norms > 0.0, norms, np.inf)
     alignment = products / np.outer(norms, norms)
     np.fill_diagonal(alignment, np.isfinite(norms))
     with_target = None
     if targets is not None:
         with_target = fit / (norms * np.linalg.norm(targets.T @ targets))
     return KernelAlignment(list(names or stack.names), alignment, with_target)
-
-
-def _block(stack: KernelStack, rows: slice) -> Floats:
-    return np.array(np.moveaxis(np.asarray(stack[rows]), -1, 0), dtype=np.float64, order="C")
 
 
 def _columns(y: NDArray[Any], target_type: str) -> Floats:

@@ -72,7 +72,7 @@ class BaseMKL(BaseEstimator, ABC):
             return list(
                 Parallel(n_jobs=getattr(self, "n_jobs", None), prefer="threads")(
                     delayed(solve_mkl)(
-                        training.stack._storage,
+                        training.stack,
                         targets,
                         np.tile(self._price() * training.weights, (len(targets), 1)),
                         loss=self._loss(),

@@ -59,8 +59,6 @@ def easymkl_weights(stack: KernelStack, signs: Floats, lam: float) -> Floats:
     sklearn.exceptions.ConvergenceWarning
         If the relative gap of a task stays above 1e-6.
     """
-    # Imported where they are needed: they bring Numba with them.
-
     n, _, m = stack.shape
     composite = stack.combine(np.full(m, 1.0 - lam))
     top = float(np.diagonal(composite).max())
@@ -82,7 +80,7 @@ def easymkl_weights(stack: KernelStack, signs: Floats, lam: float) -> Floats:
             stacklevel=4,
         )
     points = np.array([task.nearest for task in tasks])
-    distances = stack._storage.quadratic(points)
+    distances = stack.quadratic(points)
     # What rounding makes of the sum of zero that a constant kernel sees: |points| sums to two.
     noise = 4.0 * len(tasks) * np.finfo(stack.dtype).eps * np.abs(stack.diagonal()).max(axis=1)
     return np.where(distances > noise, distances, 0.0)

@@ -1,4 +1,4 @@
-"""Gates: how much each kernel counts for a sample, from a few features of the sample."""
+"""What gates see of a sample: a few features, from kernels with training samples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import solve_triangular, svd
-from scipy.special import expit, softmax
 from sklearn.utils.extmath import svd_flip
 
 from mkfusion._types import Floats, Indices
@@ -19,25 +18,6 @@ _MOST_LANDMARKS = 100
 # Shares of the mean of k(x, x), and of the largest component's standard deviation, that are
 # rounding noise after a factorisation.
 _PIVOT_FLOOR, _COMPONENT_FLOOR = 1e-8, 1e-5
-
-
-def gates(scores: Floats, gating: str) -> Floats:
-    """Return the weights (n_samples, n_kernels) of kernels with these scores.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_samples, n_kernels)
-    gating : {"softmax", "sigmoid"}
-    """
-    eta: Floats = softmax(scores, axis=1) if gating == "softmax" else expit(scores)
-    return eta
-
-
-def slope_in_scores(eta: Floats, slope: Floats, gating: str) -> Floats:
-    """Return the slope in the scores, given that in the gates `eta`; all (n_samples, n_kernels)."""
-    if gating == "softmax":
-        return eta * (slope - np.sum(eta * slope, axis=1, keepdims=True))
-    return eta * (1.0 - eta) * slope
 
 
 class GatingFeatures(NamedTuple):

@@ -16,10 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval, Options
 from mkfusion._types import Floats, Indices
-from mkfusion.mkl._gated_machines import Descent, GatedMachines
-from mkfusion.mkl._gating import GatingFeatures, gates, kernels_of, learn_features
+from mkfusion.mkl._gating import GatingFeatures, kernels_of, learn_features
 from mkfusion.mkl._validation import check_labels, checked, class_weights
-from mkfusion.solvers import one_blas_thread
+from mkfusion.solvers import Descent, GatedMachines, gates, one_blas_thread
 from mkfusion.stack import KernelStack, prediction_stack, remember_input, training_stack
 
 
@@ -352,7 +351,7 @@ class LocalizedMKLClassifier(GatedClassifier):
         with one_blas_thread():
             features = learn_features(stack, gating, self.gating_components, weights)
             machines = GatedMachines(
-                stack._storage,
+                stack,
                 gated,
                 features.of(stack),
                 signs,

@@ -85,7 +85,7 @@ def mkl_path(
         ]
         paths.append(
             solve_path(
-                training.stack._storage,
+                training.stack,
                 targets,
                 settings,
                 loss=template._loss(),

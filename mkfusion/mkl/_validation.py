@@ -54,8 +54,7 @@ def checked(stack: KernelStack) -> KernelStack:
 
 def _belongs_in_memory(stack: KernelStack) -> bool:
     """Whether passes over rows are faster over a copy in memory, which is not too large."""
-    rank = getattr(stack._storage, "rank", None)
-    if rank is not None and _LOW_RANK * rank <= stack.shape[0]:
+    if stack.rank is not None and _LOW_RANK * stack.rank <= stack.shape[0]:
         return False
     return bool(stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES)
 

@@ -4,13 +4,16 @@ Importing this package imports Numba; nothing is compiled before the first solve
 """
 
 from mkfusion.solvers._blas import one_blas_thread
+from mkfusion.solvers._gated import Descent, GatedMachines, gates
 from mkfusion.solvers._hard_margin import HardMargin
 from mkfusion.solvers._losses import Hinge, Loss, OneClass, Squared, Tube
+from mkfusion.solvers._many import MKLResult
 from mkfusion.solvers._mkl import MANY_KERNELS, Setting, solve_mkl, solve_path
 from mkfusion.solvers._rows import WholeRows
-from mkfusion.solvers._types import MKLResult
 
 __all__ = [
+    "Descent",
+    "GatedMachines",
     "HardMargin",
     "Hinge",
     "Loss",
@@ -21,6 +24,7 @@ __all__ = [
     "Squared",
     "Tube",
     "WholeRows",
+    "gates",
     "one_blas_thread",
     "solve_mkl",
     "solve_path",

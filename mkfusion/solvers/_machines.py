@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 
-from mkfusion._types import Floats, Indices
+from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._losses import Loss
 from mkfusion.solvers._rows import CompositeRows
 from mkfusion.solvers._svm import ridged_cholesky
-from mkfusion.solvers._types import Stack
 from mkfusion.solvers._weights import Regulariser
 
 # Changes of the gradient that are remembered.

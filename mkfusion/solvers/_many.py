@@ -8,15 +8,15 @@ over what the support vectors say of all samples.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from mkfusion._types import Floats, Indices
+from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._losses import Loss
 from mkfusion.solvers._machines import relative_gap
 from mkfusion.solvers._rows import WholeRows
 from mkfusion.solvers._svm import BoxTask
-from mkfusion.solvers._types import MKLResult, Stack
 from mkfusion.solvers._weights import Regulariser
 
 # Kernels that a restricted problem gets in addition, as long as they are not more numbers: half of
@@ -30,6 +30,35 @@ _RESTRICTED_SHARE, _SVM_SHARE = 0.3, 0.3
 # How much of the way to the weights that the present forms suggest is gone first, and how this
 # changes when the objective fell or rose.
 _FIRST_SHARE, _BOLDER, _TIMID = 0.5, 1.5, 0.4
+
+
+class MKLResult(NamedTuple):
+    """What `solve_mkl` found.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_kernels,)
+    beta : ndarray of shape (n_tasks, n)
+        Signed dual variables.
+    intercept : ndarray of shape (n_tasks,)
+    primal, dual : float
+        Objective values; the optimum lies between them.
+    gap : float
+        ``(primal - dual) / primal``.
+    n_iter : int
+        Choices of weights that were tried.
+    converged : bool
+    """
+
+    weights: Floats
+    beta: Floats
+    intercept: Floats
+    primal: float
+    dual: float
+    gap: float
+    n_iter: int
+    converged: bool
+
 
 Report = Callable[[int, float, Floats], None] | None
 Solver = Callable[[Stack, Floats, Floats, Loss, Regulariser, float, int, Report], MKLResult]

@@ -14,18 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mkfusion._types import Floats, Indices
+from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._blas import one_blas_thread
 from mkfusion.solvers._losses import Hinge, Loss
 from mkfusion.solvers._machines import Certificate, Machines
 from mkfusion.solvers._many import (
     MANY_SAMPLES,
+    MKLResult,
     Report,
     solve_by_columns,
     solve_by_passes,
     solve_by_samples,
 )
-from mkfusion.solvers._types import MKLResult, Stack
 from mkfusion.solvers._weights import Regulariser
 
 # Share of the tolerance that the support vector machines may use up; the rest is for the weights.

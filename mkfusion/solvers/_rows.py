@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
-from mkfusion._types import Floats, Indices
+from mkfusion._types import Floats, Indices, Stack
 
 # Below this many numbers in the stack one call that combines every row beats several that
 # combine some.
 _SMALL_STACK = 1_000_000
 _FIRST_BATCH = 16
 _LARGEST_BATCH = 128
-
-
-class RowSource(Protocol):
-    """Kernels whose weighted sum can be asked for row by row."""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """``(n, n, n_kernels)``."""
-
-    def combine(
-        self,
-        weights: Floats,
-        rows: Indices | None = None,
-        out: Floats | None = None,
-    ) -> Floats:
-        """Return ``sum_k weights_k K_k`` on some of the rows."""
 
 
 class WholeRows:
@@ -62,7 +44,7 @@ class CompositeRows:
 
     Parameters
     ----------
-    stack : RowSource
+    stack : Stack
     diagonal : ndarray of shape (n_kernels, n)
         Diagonals of the stack's kernels.
 
@@ -75,7 +57,7 @@ class CompositeRows:
     diag : ndarray of shape (n,)
     """
 
-    def __init__(self, stack: RowSource, diagonal: Floats) -> None:
+    def __init__(self, stack: Stack, diagonal: Floats) -> None:
         self._stack = stack
         self._diagonal = diagonal
         n, _, m = stack.shape
@@ -113,7 +95,8 @@ class CompositeRows:
         missing = rows[self.slot[rows] < 0]
         if missing.size:
             stop = self._used + missing.size
-            self._stack.combine(self._weights, rows=missing, out=self.buffer[self._used : stop])
+            out = self.buffer[self._used : stop]
+            self._stack.combine_into(self._weights, missing, None, out)
             self.slot[missing] = np.arange(self._used, stop)
             self._used = stop
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mkfusion._types import FloatArray, Floats, Indices
 from mkfusion.stack import _dense
-from mkfusion.stack._dense import DenseStorage, sum_features
-from mkfusion.stack._storage import as_vectors
+from mkfusion.stack._dense import sum_features
+from mkfusion.stack._stack import KernelStack
 from mkfusion.stack._threads import in_threads, split_for_threads
 
 # Values that are computed at a time: a quarter of a core's own cache.
@@ -42,7 +42,7 @@ class Bank(NamedTuple):
         )
 
 
-class BankStorage:
+class BankStack(KernelStack):
     """Kernels of a bank between row samples and column samples.
 
     What is kept during a pass are the squared differences in each feature, from which every kernel
@@ -53,16 +53,18 @@ class BankStorage:
     ----------
     bank : Bank
     rows, cols : ndarray of shape (n_rows, n_features) and (n_cols, n_features)
-        Samples; the same object for training samples.
+        Samples; the same object for training samples, whose kernels are Gram matrices.
+    names : sequence of n_kernels str, default=None
     """
 
-    place = "on demand"
-    in_memory = False
-
-    def __init__(self, bank: Bank, rows: Floats, cols: Floats) -> None:
+    def __init__(
+        self, bank: Bank, rows: Floats, cols: Floats, names: Sequence[str] | None = None
+    ) -> None:
         self.bank = bank
         self.rows = rows
         self.cols = cols
+        self._names = None if names is None else list(names)
+        self._known_gram = np.full(len(bank.gamma), rows is cols)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -72,26 +74,26 @@ class BankStorage:
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.float32)
 
-    def take(self, rows: Indices | None, cols: Indices | None) -> BankStorage:
+    def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
+        one = self._select(np.array([k]))._take(rows, cols)
+        array = np.empty((1, *one.shape[:2]), dtype=self.dtype)
+        one._fill(array)
+        return array[0]
+
+    def _take(self, rows: Indices | None, cols: Indices | None) -> BankStack:
         row_samples = self.rows if rows is None else self.rows[rows]
         if self.rows is self.cols and rows is not None and cols is not None:
             if np.array_equal(rows, cols):
-                return BankStorage(self.bank, row_samples, row_samples)
-        return BankStorage(self.bank, row_samples, self.cols if cols is None else self.cols[cols])
+                return BankStack(self.bank, row_samples, row_samples)
+        return BankStack(self.bank, row_samples, self.cols if cols is None else self.cols[cols])
 
-    def select(self, which: Indices) -> BankStorage:
-        return BankStorage(self.bank.select(which), self.rows, self.cols)
+    def _select(self, which: Indices) -> BankStack:
+        return BankStack(self.bank.select(which), self.rows, self.cols)
 
-    def combine(
-        self,
-        weights: Floats,
-        rows: Indices | None = None,
-        out: Floats | None = None,
-        *,
-        cols: Indices | None = None,
-    ) -> Floats:
-
-        block = self.take(rows, cols)
+    def combine_into(
+        self, weights: Floats, rows: Indices | None, cols: Indices | None, out: Floats
+    ) -> None:
+        block = self._take(rows, cols)
         pairs = block._pairs()
         used = np.flatnonzero(weights)
         parts: list[Floats] = []
@@ -107,32 +109,24 @@ class BankStorage:
 
         _for_kernels(used, pairs.count, add)
         total = np.sum(parts, axis=0) if parts else np.zeros(pairs.count)
-        out = np.empty(pairs.shape) if out is None else out
         pairs.fill(total, float(weights.sum()), out)
-        return out
 
-    def dot(self, beta: Floats) -> Floats:
+    def _dot(self, beta: Floats) -> Floats:
         n_rows, _, m = self.shape
-        columns = as_vectors(beta)
-        out = np.zeros((len(columns), m, n_rows))
-        support = np.flatnonzero(columns.any(axis=0))
+        out = np.zeros((len(beta), m, n_rows))
+        support = np.flatnonzero(beta.any(axis=0))
         for i in range(n_rows):
-            pairs = self.take(np.array([i]), support)._pairs()
+            pairs = self._take(np.array([i]), support)._pairs()
 
             def store(kernels: Indices, values: FloatArray, i: int = i) -> None:
-                out[:, kernels, i] = columns[:, support] @ values.T
+                out[:, kernels, i] = beta[:, support] @ values.T
 
             pairs.evaluate(self.bank, np.arange(m), store)
-        return out.reshape(beta.shape[:-1] + (m, n_rows))
+        return out
 
-    def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
-        which = np.arange(self.shape[2]) if kernels is None else kernels
-        out[:, which] += self.select(which).dot(beta)
-
-    def quadratic(self, beta: Floats) -> Floats:
-
+    def _quadratic(self, beta: Floats) -> Floats:
         support = np.flatnonzero(beta.any(axis=0))
-        pairs = self.take(support, support)._pairs()
+        pairs = self._take(support, support)._pairs()
         forms = np.empty(self.shape[2])
         active = beta[:, support]
         weights = pairs.of_outer(active.T @ active)
@@ -149,28 +143,24 @@ class BankStorage:
         _for_kernels(np.arange(self.shape[2]), pairs.count, add)
         return forms
 
-    def diagonal(self) -> Floats:
-        n_rows, _, m = self.shape
+    def _diagonal(self) -> Floats:
+        n, _, m = self.shape
         if self.rows is self.cols:
-            return np.broadcast_to(1.0, (m, n_rows))
-        index = np.arange(n_rows)
-        pairs = [self.take(index[[i]], index[[i]]).materialize().array[:, 0] for i in index]
-        return np.concatenate(pairs, axis=1)
+            return np.broadcast_to(1.0, (m, n))
+        index = np.arange(n)
+        array = np.empty((n, m, 1, 1), dtype=self.dtype)
+        for i in range(n):  # of all kernels at once: there may be very many
+            self._take(index[[i]], index[[i]])._fill(array[i])
+        return array[:, :, 0, 0].T.astype(np.float64)
 
-    def gram(self, k: int) -> FloatArray:
-        return self.select(np.array([k])).materialize().array[0]
-
-    def materialize(self) -> DenseStorage:
-        n_rows, n_cols, m = self.shape
-        array = np.empty((m, n_rows, n_cols), dtype=self.dtype)
+    def _fill(self, array: FloatArray) -> None:
         pairs = self._pairs()
 
         def store(kernels: Indices, values: FloatArray) -> None:
             for k, one in zip(kernels, values, strict=True):
                 pairs.fill(one, 1.0, array[k])
 
-        pairs.evaluate(self.bank, np.arange(m), store)
-        return DenseStorage(array)
+        pairs.evaluate(self.bank, np.arange(self.shape[2]), store)
 
     def _pairs(self) -> _Pairs:
         return _Pairs(self.rows, self.cols)

@@ -1,4 +1,4 @@
-"""Kernels held in memory, in one contiguous kernel-major array."""
+"""Kernels in one contiguous kernel-major array: compiled loops, and how users' arrays get there."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from mkfusion._types import FloatArray, Floats, Indices
-from mkfusion.stack._storage import as_vectors
-from mkfusion.stack._threads import in_threads, split_for_threads
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 _BLOCK = 64
@@ -354,137 +352,12 @@ def gram_defects(K: FloatArray, rtol: float) -> tuple[int, int, int, int, float]
     return FINE, -1, -1, -1, 0.0
 
 
-class DenseStorage:
-    """A stack of kernels in one array.
-
-    Parameters
-    ----------
-    array : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64
-        C-contiguous: every pass over the stack then streams through memory kernel by kernel and
-        row by row. Not copied.
-    """
-
-    place = "in memory"
-    in_memory = True
-
-    def __init__(self, array: FloatArray) -> None:
-        self.array = array
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        n_kernels, n_rows, n_cols = self.array.shape
-        return n_rows, n_cols, n_kernels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.array.dtype
-
-    def take(self, rows: Indices | None, cols: Indices | None) -> DenseStorage:
-        if rows is None and cols is None:
-            return self
-
-        n_rows, n_cols, n_kernels = self.shape
-        shape = (
-            n_kernels,
-            n_rows if rows is None else len(rows),
-            n_cols if cols is None else len(cols),
-        )
-        block = np.empty(shape, dtype=self.dtype)
-        all_rows, all_cols = _everything(rows, n_rows), _everything(cols, n_cols)
-
-        def copy(piece: slice) -> None:
-            take_block(self.array[piece], all_rows, all_cols, block[piece])
-
-        in_threads(copy, split_for_threads(n_kernels, block.size))
-        return DenseStorage(block)
-
-    def select(self, which: Indices) -> DenseStorage:
-        first, last = int(which[0]), int(which[-1])
-        if last - first + 1 == len(which) and np.all(np.diff(which) == 1):
-            return DenseStorage(self.array[first : last + 1])
-        return DenseStorage(self.array[which])
-
-    def combine(
-        self,
-        weights: NDArray[np.float64],
-        rows: Indices | None = None,
-        out: NDArray[np.float64] | None = None,
-        *,
-        cols: Indices | None = None,
-    ) -> NDArray[np.float64]:
-
-        n_rows, n_cols, _ = self.shape
-        rows = _everything(rows, n_rows)
-        if out is None:
-            out = np.empty((len(rows), n_cols if cols is None else len(cols)))
-        kernels = np.flatnonzero(weights)
-
-        def combine(piece: slice) -> None:
-            if cols is None:
-                combine_rows(self.array, weights, kernels, rows[piece], out[piece])
-            else:
-                combine_block(self.array, weights, kernels, rows[piece], cols, out[piece])
-
-        in_threads(combine, split_for_threads(len(rows), out.size * len(kernels)))
-        return out
-
-    def dot(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
-
-        n_rows, _, n_kernels = self.shape
-        columns = np.ascontiguousarray(as_vectors(beta))
-        out = np.zeros((len(columns), n_kernels, n_rows))
-        dot_columns(self.array, columns, np.flatnonzero(columns.any(axis=0)), out)
-        return out.reshape(beta.shape[:-1] + (n_kernels, n_rows))
-
-    def add_dot(
-        self,
-        beta: NDArray[np.float64],
-        out: NDArray[np.float64],
-        kernels: Indices | None = None,
-    ) -> None:
-
-        _, n, n_kernels = self.shape
-        kernels = _everything(kernels, n_kernels)
-        rows = np.flatnonzero(beta.any(axis=0))
-
-        def add(piece: slice) -> None:
-            add_dot_rows(self.array, beta, kernels[piece], rows, out)
-
-        in_threads(add, split_for_threads(len(kernels), len(kernels) * len(rows) * n))
-
-    def quadratic(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
-
-        n_kernels = len(self.array)
-        out = np.empty(n_kernels)
-        support = np.flatnonzero(beta.any(axis=0))
-        kernels = np.arange(n_kernels)
-
-        def evaluate(piece: slice) -> None:
-            quadratic_forms(self.array, beta, kernels[piece], support, out)
-
-        in_threads(evaluate, split_for_threads(n_kernels, n_kernels * len(support) ** 2))
-        return out
-
-    def diagonal(self) -> NDArray[np.float64]:
-        return np.diagonal(self.array, axis1=1, axis2=2).astype(np.float64)
-
-    def gram(self, k: int) -> FloatArray:
-        return self.array[k]
-
-    def materialize(self) -> DenseStorage:
-        return self
-
-
-def _everything(index: Indices | None, size: int) -> Indices:
-    return np.arange(size) if index is None else index
-
-
-def dense_storage_from(
+def kernel_major(
     grams: Sequence[ArrayLike] | NDArray[Any],
     names: Sequence[str] | None = None,
     argument: str = "grams",
-) -> DenseStorage:
-    """Build a storage from what a user holds, copying at most once.
+) -> FloatArray:
+    """Bring what a user holds into one contiguous array, copying at most once.
 
     Parameters
     ----------
@@ -498,7 +371,7 @@ def dense_storage_from(
 
     Returns
     -------
-    DenseStorage
+    ndarray of shape (m, n_rows, n_cols)
         ``float32`` if every kernel is, otherwise ``float64``.
 
     Raises
@@ -506,11 +379,11 @@ def dense_storage_from(
     ValueError, TypeError
         Empty, not numeric, of different sizes, or not finite.
     """
-    array = _kernel_major(grams, argument, lambda k: label_of(k, names, argument))
+    array = _one_array(grams, argument, lambda k: label_of(k, names, argument))
     _check_not_empty(array.shape, argument)
     for k, gram in enumerate(array):
         check_finite(gram, label_of(k, names, argument))
-    return DenseStorage(array)
+    return array
 
 
 def matrices_from(
@@ -521,7 +394,7 @@ def matrices_from(
     Parameters
     ----------
     grams, names, argument
-        As for `dense_storage_from`, which see for what is raised too.
+        As for `kernel_major`, which see for what is raised too.
 
     Returns
     -------
@@ -551,7 +424,7 @@ def _check_not_empty(shape: tuple[int, ...], argument: str) -> None:
         )
 
 
-def _kernel_major(grams: Any, argument: str, label: Callable[[int], str]) -> FloatArray:
+def _one_array(grams: Any, argument: str, label: Callable[[int], str]) -> FloatArray:
     if isinstance(grams, list | tuple):
         if len(grams) == 0:
             raise ValueError(f"{argument} is empty; expected at least one kernel.")

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
-from mkfusion._types import FloatArray, Indices
-from mkfusion.stack._computed import LazyStorage, View, row_batches
+from mkfusion._types import FloatArray, Indices, Mask, Stack
 from mkfusion.stack._dense import check_finite, float_type, label_of, matrices_from
-from mkfusion.stack._storage import Storage
+from mkfusion.stack._views import View, row_batches
 
 
 class MappedView(View):
@@ -109,31 +108,31 @@ def is_mapped(array: Any) -> bool:
     return False
 
 
-def mapped_storage_from(
+def any_mapped(grams: Any) -> bool:
+    """Whether some of the kernels that a user holds are memory-mapped."""
+    return any(is_mapped(gram) for gram in (grams if isinstance(grams, list | tuple) else [grams]))
+
+
+def mapped_views(
     grams: Sequence[ArrayLike] | NDArray[Any], names: Sequence[str] | None, argument: str
-) -> LazyStorage | None:
-    """Build a storage on memory-mapped arrays, which are not read; None if none of them is.
+) -> list[View]:
+    """Return kernels that a user holds where they are, without reading them.
 
     Parameters
     ----------
     grams, names, argument
-        As for :func:`~mkfusion.stack._dense.dense_storage_from`.
+        As for :func:`~mkfusion.stack._dense.kernel_major`.
 
     Returns
     -------
-    LazyStorage or None
+    list of m View
     """
-    several = isinstance(grams, list | tuple)
-    if not any(is_mapped(gram) for gram in (grams if several else [grams])):
-        return None
     arrays = matrices_from(grams, names, argument)
     dtype = np.dtype(float_type(arrays))
-    return LazyStorage(
-        [
-            MappedView(array, dtype, label_of(k, names, argument), finite=False)
-            for k, array in enumerate(arrays)
-        ]
-    )
+    return [
+        MappedView(array, dtype, label_of(k, names, argument), finite=False)
+        for k, array in enumerate(arrays)
+    ]
 
 
 def _read(array: NDArray[Any], rows: Indices | None, cols: Indices | None) -> NDArray[Any]:
@@ -186,26 +185,31 @@ _FORMAT, _VERSION = "mkfusion.KernelStack", 1
 
 
 def write_stack(
-    path: str | os.PathLike[str], storage: Storage, names: Sequence[str], sound: NDArray[np.bool_]
+    path: str | os.PathLike[str], stack: Stack, names: Sequence[str], known_gram: Mask
 ) -> None:
     """Write a stack, a block of rows at a time, and put it in its place when it is complete.
 
     Parameters
     ----------
     path : str or path-like
-    storage : Storage
+    stack : Stack
     names : sequence of m str
-    sound : ndarray of shape (m,), dtype=bool
+    known_gram : ndarray of shape (m,), dtype=bool
         The kernels that are known to be Gram matrices.
     """
     target = Path(path)
     # Beside it: a file is moved at once only within a file system.
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    record = {"format": _FORMAT, "version": _VERSION, "names": list(names), "sound": sound.tolist()}
+    record = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "names": list(names),
+        "sound": known_gram.tolist(),
+    }
     file = open(temporary, "xb")
     try:
         with file:
-            _write_kernels(file, storage, names)
+            _write_kernels(file, stack, names)
             npy.write_array(file, np.frombuffer(json.dumps(record).encode(), dtype=np.uint8))
             file.flush()
             os.fsync(file.fileno())
@@ -215,24 +219,23 @@ def write_stack(
         raise
 
 
-def _write_kernels(file: BinaryIO, storage: Storage, names: Sequence[str]) -> None:
-    n_rows, n_cols, n_kernels = storage.shape
-    descr = npy.dtype_to_descr(storage.dtype)
+def _write_kernels(file: BinaryIO, stack: Stack, names: Sequence[str]) -> None:
+    n_rows, n_cols, n_kernels = stack.shape
+    descr = npy.dtype_to_descr(stack.dtype)
     shape = (n_kernels, n_rows, n_cols)
     npy.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
     for k in range(n_kernels):
-        one = storage.select(np.array([k]))
         for batch in row_batches(n_rows, n_cols):
             whole = (batch.start, batch.stop) == (0, n_rows)
             rows = None if whole else np.arange(batch.start, batch.stop)
-            block = np.ascontiguousarray(one.take(rows, None).gram(0), dtype=storage.dtype)
+            block = np.ascontiguousarray(stack.block(k, rows, None), dtype=stack.dtype)
             check_finite(block, f"kernel {names[k]!r}")
             file.write(block.data)
 
 
 def read_stack(
     path: str | os.PathLike[str],
-) -> tuple[LazyStorage, list[str], NDArray[np.bool_]]:
+) -> tuple[list[View], list[str], Mask]:
     """Return what `write_stack` was given, with the kernels memory-mapped.
 
     Parameters
@@ -241,7 +244,7 @@ def read_stack(
 
     Returns
     -------
-    storage, names, sound : tuple
+    views, names, known_gram : tuple
 
     Raises
     ------
@@ -262,15 +265,15 @@ def read_stack(
                 f"of shape {shape}. Was it copied as a whole?"
             )
         file.seek(end)
-        names, sound = _read_record(file, target, shape[0])
+        names, known_gram = _read_record(file, target, shape[0])
     # Not only a map for the sake of memory: what is read only is not changed by mistake.
     array = np.memmap(target, dtype=dtype, mode="r", offset=start, shape=shape)
     native = np.dtype(dtype.type)
-    kernels = [
+    views: list[View] = [
         MappedView(gram, native, f"kernel {name!r} of {target}", finite=True)
         for gram, name in zip(array, names, strict=True)
     ]
-    return LazyStorage(kernels), names, sound
+    return views, names, known_gram
 
 
 def _read_header(file: BinaryIO, target: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -286,9 +289,7 @@ def _read_header(file: BinaryIO, target: Path) -> tuple[tuple[int, ...], np.dtyp
     return shape, dtype
 
 
-def _read_record(
-    file: BinaryIO, target: Path, n_kernels: int
-) -> tuple[list[str], NDArray[np.bool_]]:
+def _read_record(file: BinaryIO, target: Path, n_kernels: int) -> tuple[list[str], Mask]:
     try:
         record = json.loads(npy.read_array(file, allow_pickle=False).tobytes())
         if record["format"] != _FORMAT:

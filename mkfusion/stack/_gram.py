@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigh
 
-from mkfusion._types import FloatArray, Indices
+from mkfusion._types import FloatArray, Indices, Stack
 from mkfusion.stack import _dense
-from mkfusion.stack._dense import DenseStorage, check_finite
-from mkfusion.stack._storage import Storage
+from mkfusion.stack._dense import check_finite
 
 # Symmetry is asked for up to this fraction of the largest diagonal entry, and the smallest
 # eigenvalue may be negative by this fraction of the largest one: what rounding leaves of a
@@ -33,12 +32,12 @@ _WHOLE_BYTES = 2**28
 _TILE = 2048
 
 
-def check_gram_kernels(storage: Storage, kernels: Indices, labels: Sequence[str]) -> None:
+def check_gram_kernels(stack: Stack, kernels: Indices, labels: Sequence[str]) -> None:
     """Refuse kernels that no positive semi-definite kernels can have produced.
 
     Parameters
     ----------
-    storage : Storage of shape (n, n, m)
+    stack : Stack of shape (n, n, m)
     kernels : ndarray of shape (s,)
         The kernels to look at. They share the budget of `check_gram_matrix`.
     labels : sequence of s str
@@ -49,14 +48,14 @@ def check_gram_kernels(storage: Storage, kernels: Indices, labels: Sequence[str]
     ValueError
         As `check_gram_matrix` does.
     """
-    n = storage.shape[0]
-    whole = isinstance(storage, DenseStorage) or n * n * storage.dtype.itemsize <= _WHOLE_BYTES
+    n = stack.shape[0]
+    whole = stack.in_memory or n * n * stack.dtype.itemsize <= _WHOLE_BYTES
     for k, label in zip(kernels, labels, strict=True):
         budget = PSD_FLOPS / len(kernels)
         if whole:
-            check_gram_matrix(storage.gram(int(k)), label, budget)
+            check_gram_matrix(stack.gram(int(k)), label, budget)
         else:
-            _check_by_tiles(storage.select(np.array([k])), label, budget)
+            _check_by_tiles(stack.select(np.array([k])), label, budget)
 
 
 def check_gram_matrix(gram: FloatArray, label: str, budget: float = PSD_FLOPS) -> None:
@@ -92,11 +91,11 @@ def _samples(n: int, budget: float, suspicious: list[int]) -> Indices:
     return np.union1d(np.linspace(0, n - 1, size).astype(np.intp), np.array(suspicious, np.intp))
 
 
-def _check_by_tiles(storage: Storage, label: str, budget: float) -> None:
-    """Do as `check_gram_matrix` with a storage of one kernel, reading every number once."""
-    n = storage.shape[0]
-    rtol = GRAM_RTOL[storage.dtype]
-    diagonal = storage.diagonal()[0]
+def _check_by_tiles(stack: Stack, label: str, budget: float) -> None:
+    """Do as `check_gram_matrix` with a stack of one kernel, reading every number once."""
+    n = stack.shape[0]
+    rtol = GRAM_RTOL[stack.dtype]
+    diagonal = stack.diagonal()[0]
     check_finite(diagonal[np.newaxis], f"The diagonal of {label}")
     slack = rtol * float(np.abs(diagonal).max())
     limit = diagonal + slack
@@ -104,8 +103,8 @@ def _check_by_tiles(storage: Storage, label: str, budget: float) -> None:
     tiles = [np.arange(first, min(first + _TILE, n)) for first in range(0, n, _TILE)]
     for a, rows in enumerate(tiles):
         for cols in tiles[a:]:
-            tile = storage.take(rows, cols).gram(0)
-            other = tile if rows is cols else storage.take(cols, rows).gram(0)
+            tile = stack.block(0, rows, cols)
+            other = tile if rows is cols else stack.block(0, cols, rows)
             for values in (tile, other):
                 check_finite(values, f"A part of {label}")
             asymmetric = np.argwhere(np.abs(tile - other.T) > slack)
@@ -118,7 +117,7 @@ def _check_by_tiles(storage: Storage, label: str, budget: float) -> None:
             if len(minors) and not suspicious:
                 suspicious = [int(rows[minors[0, 0]]), int(cols[minors[0, 1]])]
     block = _samples(n, budget, suspicious)
-    principal = storage.take(block, block).gram(0).astype(np.float64)
+    principal = stack.block(0, block, block).astype(np.float64)
     _check_definite(principal, rtol, label, bool(suspicious))
 
 

@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from mkfusion.stack._dense import is_matrix_of_lists
-from mkfusion.stack._stack import KernelStack
+from mkfusion.stack._stack import KernelStack, as_stack
 
 _MATRIX = (np.float64, np.float32)
 
@@ -31,10 +31,10 @@ def training_stack(estimator: Any, X: Any) -> KernelStack:
     Leaves `estimator` as it is: what is refused must not change a fitted model.
     """
     if is_several(X):
-        stack = _as_stack(X)
+        stack = as_stack(X, None, "X")
     else:
         gram = check_array(X, dtype=_MATRIX, estimator=estimator, input_name="X")
-        stack = KernelStack._from_grams(gram, None, "X")
+        stack = as_stack(gram, None, "X")
     if stack.shape[0] != stack.shape[1]:
         stack.check_gram("X")  # says so before anything is computed
     return stack
@@ -43,7 +43,7 @@ def training_stack(estimator: Any, X: Any) -> KernelStack:
 def prediction_stack(estimator: Any, X: Any, n_train: int, names: list[str]) -> KernelStack:
     """Return kernels between new samples and the `n_train` training samples."""
     if is_several(X):
-        stack = _as_stack(X)
+        stack = as_stack(X, None, "X")
     else:
         stack = KernelStack(validate_data(estimator, X, reset=False, dtype=_MATRIX))
     n_rows, n_cols, n_kernels = stack.shape
@@ -78,10 +78,6 @@ def is_several(X: Any) -> bool:
     if isinstance(X, list | tuple):
         return len(X) == 0 or not is_matrix_of_lists(X)
     return isinstance(X, np.ndarray) and X.ndim == 3
-
-
-def _as_stack(X: Any) -> KernelStack:
-    return X if isinstance(X, KernelStack) else KernelStack._from_grams(X, None, "X")
 
 
 def _shortened(names: list[str], most: int = 6) -> str:

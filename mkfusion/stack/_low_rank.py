@@ -10,11 +10,10 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from mkfusion._types import FloatArray, Floats, Indices
-from mkfusion.stack._computed import LazyStorage, View
+from mkfusion._types import FloatArray, Floats, Indices, Stack
 from mkfusion.stack._gram import GRAM_RTOL, asymmetry
-from mkfusion.stack._storage import Storage
 from mkfusion.stack._threads import in_threads, split_for_threads
+from mkfusion.stack._views import View
 
 # Pivots that are proposed at a time: as many as there are already, within these limits.
 _FEWEST, _MOST = 16, 256
@@ -42,7 +41,7 @@ class Factor(NamedTuple):
 
 
 def pivoted_cholesky(
-    storage: Storage, tol: float, rank: int, rng: np.random.RandomState, label: str
+    stack: Stack, tol: float, rank: int, rng: np.random.RandomState, label: str
 ) -> Factor:
     """Factorise a kernel until the trace of what is left is at most `tol` times its own.
 
@@ -52,7 +51,7 @@ def pivoted_cholesky(
 
     Parameters
     ----------
-    storage : Storage
+    stack : Stack
         One kernel (n, n, 1) between training samples, of which the diagonal, rows of pivots, and
         blocks between proposed ones are asked for.
     tol : float
@@ -78,11 +77,11 @@ def pivoted_cholesky(
     Mathematics 78 (2025), algorithm 2.1. Epperly, Tropp and Webber, "Embrace rejection: kernel
     matrix approximation by accelerated randomly pivoted Cholesky", SIMAX 46 (2025), algorithm 2.2.
     """
-    diagonal = storage.diagonal()[0]
+    diagonal = stack.diagonal()[0]
     n = len(diagonal)
-    rtol = GRAM_RTOL[storage.dtype] * float(diagonal.max(initial=0.0))
+    rtol = GRAM_RTOL[stack.dtype] * float(diagonal.max(initial=0.0))
     _check_positive(diagonal, rtol, label)
-    noise = _NOISE * float(np.finfo(storage.dtype).eps) * np.maximum(diagonal, 0.0)
+    noise = _NOISE * float(np.finfo(stack.dtype).eps) * np.maximum(diagonal, 0.0)
     left = np.where(diagonal > noise, diagonal, 0.0)
     trace = residual = float(left.sum())
     Z = np.empty((n, min(rank, _FEWEST)))
@@ -91,7 +90,7 @@ def pivoted_cholesky(
         r = len(pivots)
         size = min(max(r, _FEWEST), _MOST)
         proposed = rng.choice(n, size=size, p=left / residual)
-        block = storage.take(proposed, proposed).gram(0).astype(np.float64)
+        block = stack.block(0, proposed, proposed).astype(np.float64)
         _check_symmetric(block, proposed, rtol, label)
         block -= Z[proposed, :r] @ Z[proposed, :r].T
         chance = left[proposed] * rng.uniform(size=size)
@@ -102,7 +101,7 @@ def pivoted_cholesky(
             continue
         accepted, L = accepted[: rank - r], L[: rank - r, : rank - r]
         new = proposed[accepted]
-        rows = storage.take(new, None).gram(0).astype(np.float64)
+        rows = stack.block(0, new, None).astype(np.float64)
         columns = solve_triangular(L, rows - Z[new, :r] @ Z[:, :r].T, lower=True).T
         # The trace falls with each pivot: those after the first that suffices are not taken.
         falls = np.cumsum(np.sum(columns * columns, axis=0))
@@ -244,8 +243,8 @@ class FactorView(View):
         return same or rows is cols is None
 
 
-def factor_storage_from(features: Sequence[Any], others: Sequence[Any] | None) -> LazyStorage:
-    """Build a storage from the features of row samples and of column samples.
+def factor_views(features: Sequence[Any], others: Sequence[Any] | None) -> list[View]:
+    """Return the kernels of the features of row samples and of column samples.
 
     Parameters
     ----------
@@ -254,7 +253,7 @@ def factor_storage_from(features: Sequence[Any], others: Sequence[Any] | None) -
 
     Returns
     -------
-    LazyStorage
+    list of m View
     """
     rows = _matrices(features, "features")
     cols = rows if others is None else _matrices(others, "others")
@@ -273,7 +272,7 @@ def factor_storage_from(features: Sequence[Any], others: Sequence[Any] | None) -
             raise TypeError(
                 f"One of features[{k}] and others[{k}] is sparse; expected both or none."
             )
-    return LazyStorage([FactorView(left, right) for left, right in zip(rows, cols, strict=True)])
+    return [FactorView(left, right) for left, right in zip(rows, cols, strict=True)]
 
 
 def _matrices(values: Sequence[Any], argument: str) -> list[Any]:

@@ -1,65 +1,163 @@
-"""m aligned kernels as one object."""
+"""m aligned kernels as one object: the contract, and the kinds that users get from it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.utils import gen_batches
+from sklearn.utils.parallel import Parallel, delayed
 
-from mkfusion._types import FloatArray
-from mkfusion.stack._dense import DenseStorage, dense_storage_from
-from mkfusion.stack._file import mapped_storage_from, read_stack, write_stack
-from mkfusion.stack._gram import check_gram_kernels
-from mkfusion.stack._low_rank import factor_storage_from
-from mkfusion.stack._storage import (
-    Storage,
+from mkfusion._types import FloatArray, Floats, Indices, Mask
+from mkfusion.stack._checks import (
     as_index,
     check_names,
-    check_vector,
+    check_vectors,
     complete_names,
     kernel_indices,
     split_key,
 )
+from mkfusion.stack._dense import (
+    add_dot_rows,
+    combine_block,
+    combine_rows,
+    dot_columns,
+    kernel_major,
+    quadratic_forms,
+    take_block,
+)
+from mkfusion.stack._file import any_mapped, mapped_views, read_stack, write_stack
+from mkfusion.stack._gram import check_gram_kernels
+from mkfusion.stack._low_rank import factor_views
+from mkfusion.stack._threads import in_threads, split_for_threads
+from mkfusion.stack._views import View, compose, row_batches
 
 _MAX_NAMES_IN_REPR = 6
+# Numbers that fit in a core's own cache twice.
+_CACHED = 2**15
+# A diagonal is read off blocks of so many samples: few calls, and little that is thrown away.
+_DIAGONAL = 32
 
 
-class StackBase:
-    """A storage, and what is known of its kernels.
+class KernelStack:
+    """Aligned kernels between the same row samples and the same column samples.
+
+    It is to kernels what :class:`scipy.sparse.linalg.LinearOperator` is to matrices: the kernels
+    are seen through a few operations, and may lie in memory or in a file, be given by features, or
+    be computed when asked for (as those that :class:`~mkfusion.ColumnKernelizer` returns). A stack
+    is never modified.
 
     Parameters
     ----------
-    grams, names
-        As for :class:`~mkfusion.KernelStack`.
+    grams : list of m array-likes of shape (n_rows, n_cols), or ndarray of shape \
+            (n_rows, n_cols, m) or (n_rows, n_cols)
+        The kernels. Kernels come last in a single array, because scikit-learn's cross-validation
+        slices the first two axes. They are kept in one contiguous array, kernel by kernel; an
+        array that lies in memory like this already is not copied. Memory-mapped arrays stay where
+        they are, and are read when asked for.
+    names : sequence of m str, default=None
+        Unique names; ``kernel0``, ``kernel1``, ... by default.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(n_rows, n_cols, n_kernels)``.
+    ndim : int
+        3.
+    dtype : numpy.dtype
+        ``float32`` if all kernels are, otherwise ``float64``.
+    names : list of str
+        The kernels' names.
+    known_gram : ndarray of shape (m,), dtype=bool
+        The kernels that need no test in :meth:`check_gram`: they have passed it, or are Gram
+        matrices by their nature. What is taken from a stack remembers it, where rows and columns
+        are the same samples.
+    place : str
+        Where the kernels are, for people.
+    in_memory : bool
+        Whether they are all there.
+    rank : float or None
+        How many numbers are kept for each sample, where all kernels are given by features.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no kernel, or one of them holds anything but finite numbers or differs in
+        shape from the others.
+
+    See Also
+    --------
+    mkfusion.testing.check_kernel_stack : Tests a stack of your own.
+
+    Notes
+    -----
+    A subclass is a stack of another kind. It must have `shape` and :meth:`block`, and works with
+    them alone. What it can say of itself better than by default it overrides: `dtype`
+    (``float64``), `place`, `in_memory`, `rank`, and `names`, which ``super().__init__(names=...)``
+    sets; and what it does faster than block by
+    block: :meth:`combine_into` and :meth:`add_dot`, which solvers call in their loops, or what
+    public methods call with arguments that they have checked,
+
+    - ``_take(rows, cols)`` and ``_select(which)``, stacks of some rows and columns (index arrays,
+      or None for all) or of some kernels, without names;
+    - ``_blocks(rows)``, an iterator over the values (r, n_cols) of every kernel on some rows;
+    - ``_dot(beta)``, the products (u, m, n_rows) for beta (u, n_cols);
+    - ``_quadratic(beta)``, the forms (m,) for beta (u, n), and ``_diagonal()``, (m, n);
+    - ``_fill(array)``, which writes all kernels into an array (m, n_rows, n_cols).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import KernelStack
+    >>> X = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]])
+    >>> stack = KernelStack([X @ X.T, np.eye(3)], names=["linear", "identity"])
+    >>> stack.shape
+    (3, 3, 2)
+    >>> stack.select("linear").combine([2.0])
+    array([[2., 2., 0.],
+           [2., 4., 4.],
+           [0., 4., 8.]])
+    >>> stack[np.ix_([0, 2], [1])].shape
+    (2, 1, 2)
     """
+
+    _names: list[str] | None = None
+    _known_gram: Mask | None = None
+
+    # Iterating would be over rows for NumPy and over kernels for readers: neither is guessed.
+    __iter__ = None
 
     def __init__(
         self,
-        grams: Sequence[ArrayLike] | NDArray[Any],
+        grams: Sequence[ArrayLike] | NDArray[Any] | None = None,
         names: Sequence[str] | None = None,
     ) -> None:
-        self._assign(grams, names, "grams")
+        # What users call KernelStack with. `grams` never arrive: the kinds that they make have an
+        # __init__ of their own. Subclasses may leave their names here.
+        if names is not None:
+            self._names = check_names(names)
 
-    @classmethod
-    def _from_grams(cls, grams: Any, names: Sequence[str] | None, argument: str) -> Self:
-        """Build a stack as the constructor does, naming another argument in messages."""
-        stack = cls.__new__(cls)
-        stack._assign(grams, names, argument)
-        return stack
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # Not abstract methods: tools would then refuse to let users call KernelStack itself.
+        super().__init_subclass__(**kwargs)
+        needed = ("shape", "block")
+        missing = [name for name in needed if getattr(cls, name) is getattr(KernelStack, name)]
+        if missing:
+            raise TypeError(f"{cls.__name__} has no {' and no '.join(missing)}; expected both.")
 
-    def _assign(self, grams: Any, names: Sequence[str] | None, argument: str) -> None:
-        checked = None if names is None else check_names(names)
-        storage: Storage | None = mapped_storage_from(grams, checked, argument)
-        if storage is None:
-            storage = dense_storage_from(grams, checked, argument)
-        n_kernels = storage.shape[2]
-        self._storage = storage
-        self._names = complete_names(checked, n_kernels, argument)
-        # Kernels known to be Gram matrices of training samples
-        self._sound = np.zeros(n_kernels, dtype=bool)
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # As LinearOperator does it: what is built from arrays is of one of the kinds, and the
+        # arguments go on to this one's __init__.
+        kind: Any = cls
+        if cls is KernelStack:
+            kind = _kind_for(args[0] if args else kwargs.get("grams"))
+        return super().__new__(kind)
+
+    # What tools show for a call of the class
+    __new__.__wrapped__ = __init__  # type: ignore[attr-defined]
 
     @classmethod
     def from_features(
@@ -68,7 +166,7 @@ class StackBase:
         others: Sequence[Any] | None = None,
         *,
         names: Sequence[str] | None = None,
-    ) -> Self:
+    ) -> KernelStack:
         """Build a low-rank stack from explicit features, whose inner products are the kernels.
 
         What is kept are the features: m matrices of n rows, instead of m matrices (n, n).
@@ -104,13 +202,12 @@ class StackBase:
                [3., 6., 9.]])
         """
         checked = None if names is None else check_names(names)
-        storage = factor_storage_from(features, others)
-        n_kernels = storage.shape[2]
-        sound = np.full(n_kernels, others is None)
-        return cls._from_storage(storage, complete_names(checked, n_kernels, "features"), sound)
+        views = factor_views(features, others)
+        names = complete_names(checked, len(views), "features")
+        return ComputedStack(views, names, known_gram=np.full(len(views), others is None))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str]) -> KernelStack:
         """Open a stack that :meth:`save` wrote, memory-mapped and read-only.
 
         Nothing is read before it is asked for. What is pickled of such a stack, for another process
@@ -132,8 +229,8 @@ class StackBase:
         OSError
             If it cannot be read.
         """
-        storage, names, sound = read_stack(path)
-        return cls._from_storage(storage, names, sound)
+        views, names, known_gram = read_stack(path)
+        return ComputedStack(views, names, known_gram=known_gram)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the kernels into a file, for :meth:`load`.
@@ -162,33 +259,14 @@ class StackBase:
         >>> KernelStack.load("kernels.npy")
         KernelStack(shape=(3, 3, 1), dtype=float64, memory-mapped, names=['identity'])
         """
-        write_stack(path, self._storage, self._names, self._sound)
+        write_stack(path, self, self.names, self.known_gram)
 
-    @classmethod
-    def _from_storage(
-        cls,
-        storage: Storage,
-        names: Sequence[str],
-        sound: NDArray[np.bool_] | None = None,
-    ) -> Self:
-        """Build a stack on a storage.
-
-        Parameters
-        ----------
-        storage : Storage
-        names : sequence of m str
-        sound : ndarray of shape (m,), dtype=bool, default=None
-            The kernels that need no test in :meth:`check_gram`.
-        """
-        stack = cls.__new__(cls)
-        stack._storage = storage
-        stack._names = list(names)
-        stack._sound = np.zeros(storage.shape[2], dtype=bool) if sound is None else sound
-        return stack
+    # ------------------------------------------------------------------ what it is
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return self._storage.shape
+        """``(n_rows, n_cols, n_kernels)``."""
+        raise NotImplementedError
 
     @property
     def ndim(self) -> int:
@@ -196,87 +274,50 @@ class StackBase:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._storage.dtype
+        return np.dtype(np.float64)
 
     @property
     def names(self) -> list[str]:
-        return list(self._names)
+        return list(self._names or complete_names(None, self.shape[2], ""))
+
+    @property
+    def known_gram(self) -> Mask:
+        n_kernels = self.shape[2]
+        return np.zeros(n_kernels, bool) if self._known_gram is None else self._known_gram.copy()
+
+    @property
+    def place(self) -> str:
+        return "on demand"
+
+    @property
+    def in_memory(self) -> bool:
+        return False
+
+    @property
+    def rank(self) -> float | None:
+        return None
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __repr__(self) -> str:
-        shown = [repr(name) for name in self._names[:_MAX_NAMES_IN_REPR]]
-        if len(self._names) > _MAX_NAMES_IN_REPR:
+        names = self.names
+        shown = [repr(name) for name in names[:_MAX_NAMES_IN_REPR]]
+        if len(names) > _MAX_NAMES_IN_REPR:
             shown.append("...")
         return (
-            f"KernelStack(shape={self.shape}, dtype={self.dtype}, {self._storage.place}, "
+            f"KernelStack(shape={self.shape}, dtype={self.dtype}, {self.place}, "
             f"names=[{', '.join(shown)}])"
         )
 
-
-class KernelStack(StackBase):
-    """Aligned kernels between the same row samples and the same column samples.
-
-    It is to kernels what :class:`scipy.sparse.linalg.LinearOperator` is to matrices: the kernels
-    are seen through a few operations, and may lie in memory or in a file, be given by features, or
-    be computed when asked for (as those that :class:`~mkfusion.ColumnKernelizer` returns). A stack
-    is never modified.
-
-    Parameters
-    ----------
-    grams : list of m array-likes of shape (n_rows, n_cols), or ndarray of shape \
-            (n_rows, n_cols, m) or (n_rows, n_cols)
-        The kernels. Kernels come last in a single array, because scikit-learn's cross-validation
-        slices the first two axes. They are kept in one contiguous array, kernel by kernel; an
-        array that lies in memory like this already is not copied. Memory-mapped arrays stay where
-        they are, and are read when asked for.
-    names : sequence of m str, default=None
-        Unique names; ``kernel0``, ``kernel1``, ... by default.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        ``(n_rows, n_cols, n_kernels)``.
-    ndim : int
-        3.
-    dtype : numpy.dtype
-        ``float32`` if all kernels are, otherwise ``float64``.
-    names : list of str
-        The kernels' names.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If there is no kernel, or one of them holds anything but finite numbers or differs in
-        shape from the others.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mkfusion import KernelStack
-    >>> X = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]])
-    >>> stack = KernelStack([X @ X.T, np.eye(3)], names=["linear", "identity"])
-    >>> stack.shape
-    (3, 3, 2)
-    >>> stack.select("linear").combine([2.0])
-    array([[2., 2., 0.],
-           [2., 4., 4.],
-           [0., 4., 8.]])
-    >>> stack[np.ix_([0, 2], [1])].shape
-    (2, 1, 2)
-    """
-
-    # Iterating would be over rows for NumPy and over kernels for readers: neither is guessed.
-    __iter__ = None
-
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        in_memory = isinstance(self._storage, DenseStorage)
         dtype = self.dtype if dtype is None else np.dtype(dtype)
-        if copy is False and not (in_memory and dtype == self.dtype):
+        if copy is False and not (self.in_memory and dtype == self.dtype):
             raise ValueError(f"{self!r} has no array of {dtype} without a copy.")
-        array = np.moveaxis(self._storage.materialize().array, 0, -1)
-        return array.astype(dtype, copy=bool(copy) and in_memory)
+        array = np.moveaxis(self.materialize().array, 0, -1)
+        return array.astype(dtype, copy=bool(copy) and self.in_memory)
+
+    # ------------------------------------------------------------------ parts of it
 
     def __getitem__(self, key: Any) -> KernelStack:
         """Return the stack between some of the rows and some of the columns.
@@ -284,16 +325,40 @@ class KernelStack(StackBase):
         ``stack[np.ix_(rows, cols)]``, ``stack[rows]`` and ``stack[rows, cols]`` where at most one
         of them is not a slice. Rows and columns are index arrays, boolean masks or slices.
         """
-        rows_key, cols_key = split_key(key)
+        return self.take(*split_key(key))
+
+    def take(
+        self, rows: ArrayLike | slice | None = None, cols: ArrayLike | slice | None = None
+    ) -> KernelStack:
+        """Return the stack between some of the rows and some of the columns.
+
+        Parameters
+        ----------
+        rows, cols : slice, or array-like of int (r,) or bool (n_rows,), default=None
+            The samples, in any order, and again if asked for again; all by default.
+
+        Returns
+        -------
+        KernelStack of shape (r, c, m)
+
+        Raises
+        ------
+        IndexError
+            If there is no such row or column.
+        """
         n_rows, n_cols, _ = self.shape
-        rows = as_index(rows_key, n_rows, "row")
-        cols = as_index(cols_key, n_cols, "column")
-        principal = n_rows == n_cols and (
-            rows is cols is None
-            or (rows is not None and cols is not None and np.array_equal(rows, cols))
+        row_index = None if rows is None else as_index(rows, n_rows, "row")
+        col_index = None if cols is None else as_index(cols, n_cols, "column")
+        if row_index is None and col_index is None:
+            return self
+        principal = (
+            n_rows == n_cols
+            and row_index is not None
+            and col_index is not None
+            and np.array_equal(row_index, col_index)
         )
-        sound = self._sound if principal else None
-        return KernelStack._from_storage(self._storage.take(rows, cols), self._names, sound)
+        part = self._take(row_index, col_index)
+        return part._describe(self._names or self.names, self._known_gram if principal else None)
 
     def select(self, which: int | str | slice | Sequence[int | str] | NDArray[Any]) -> KernelStack:
         """Return the stack of some of the kernels.
@@ -314,11 +379,10 @@ class KernelStack(StackBase):
         IndexError
             If an index is out of range.
         """
-        indices = kernel_indices(which, self._names)
-        return KernelStack._from_storage(
-            self._storage.select(indices),
-            [self._names[k] for k in indices],
-            self._sound[indices],
+        names, known = self._names or self.names, self._known_gram
+        indices = kernel_indices(which, names)
+        return self._select(indices)._describe(
+            [names[k] for k in indices], None if known is None else known[indices]
         )
 
     def gram(self, which: int | str) -> FloatArray:
@@ -341,7 +405,24 @@ class KernelStack(StackBase):
         """
         if not isinstance(which, int | np.integer | str):
             raise TypeError(f"which is {which!r}; expected the index or the name of one kernel.")
-        return self._storage.gram(int(kernel_indices(which, self._names)[0]))
+        k = int(kernel_indices(which, self._names or self.names)[0])
+        return np.ascontiguousarray(self.block(k, None, None), dtype=self.dtype)
+
+    def materialize(self) -> DenseStack:
+        """Return the same stack in memory: itself if it is there already.
+
+        Returns
+        -------
+        KernelStack of shape (n_rows, n_cols, m)
+        """
+        n_rows, n_cols, n_kernels = self.shape
+        array = np.empty((n_kernels, n_rows, n_cols), dtype=self.dtype)
+        self._fill(array)
+        dense = DenseStack.around(array)
+        dense._describe(self._names or self.names, self._known_gram)
+        return dense
+
+    # ------------------------------------------------------------------ computing with it
 
     def combine(
         self,
@@ -349,7 +430,7 @@ class KernelStack(StackBase):
         *,
         rows: ArrayLike | slice | None = None,
         cols: ArrayLike | slice | None = None,
-    ) -> NDArray[np.float64]:
+    ) -> Floats:
         """Return the weighted sum of the kernels, sum_k w_k K_k.
 
         Only kernels with weight, and only the rows and columns asked for, are read or computed.
@@ -371,48 +452,55 @@ class KernelStack(StackBase):
             If there is not one finite non-negative weight for each kernel.
         """
         n_rows, n_cols, n_kernels = self.shape
-        weights = check_vector(weights, n_kernels, "weights", "one for each kernel")
+        weights = check_vectors(weights, n_kernels, "weights", "one for each kernel", axes=(1,))
         negative = np.flatnonzero(weights < 0)
         if len(negative):
             k = negative[0]
             raise ValueError(
-                f"weights[{k}] is {weights[k]} (kernel {self._names[k]!r}); expected non-negative "
+                f"weights[{k}] is {weights[k]} (kernel {self.names[k]!r}); expected non-negative "
                 "weights."
             )
         row_index = None if rows is None else as_index(rows, n_rows, "row")
         col_index = None if cols is None else as_index(cols, n_cols, "column")
-        return self._storage.combine(weights, row_index, cols=col_index)
+        n_rows = n_rows if row_index is None else len(row_index)
+        n_cols = n_cols if col_index is None else len(col_index)
+        out = np.empty((n_rows, n_cols))
+        self.combine_into(weights, row_index, col_index, out)
+        return out
 
-    def dot(self, beta: ArrayLike) -> NDArray[np.float64]:
-        """Multiply every kernel by a vector, (K_k beta)_k.
+    def dot(self, beta: ArrayLike) -> Floats:
+        """Multiply every kernel by a vector, (K_k beta)_k, or by several.
 
         Parameters
         ----------
-        beta : array-like of shape (n_cols,)
-            Columns where it is 0 are neither read nor computed.
+        beta : array-like of shape (n_cols,) or (n_vectors, n_cols)
+            Columns where it is 0 for every vector are neither read nor computed.
 
         Returns
         -------
-        ndarray of shape (m, n_rows), float64
+        ndarray of shape (m, n_rows) or (n_vectors, m, n_rows), float64
         """
-        return self._storage.dot(check_vector(beta, self.shape[1], "beta", "one for each column"))
+        vectors = check_vectors(beta, self.shape[1], "beta", "one for each column")
+        products = self._dot(np.atleast_2d(vectors))
+        return products[0] if vectors.ndim == 1 else products
 
-    def quadratic(self, beta: ArrayLike) -> NDArray[np.float64]:
+    def quadratic(self, beta: ArrayLike) -> Floats:
         """Return the quadratic forms (beta' K_k beta)_k of square kernels.
 
         Parameters
         ----------
-        beta : array-like of shape (n,)
+        beta : array-like of shape (n,) or (n_vectors, n)
+            The forms of several vectors are summed.
 
         Returns
         -------
         ndarray of shape (m,), float64
         """
         self._check_square("quadratic")
-        vector = check_vector(beta, self.shape[1], "beta", "one for each sample")
-        return self._storage.quadratic(vector[np.newaxis])
+        vectors = check_vectors(beta, self.shape[1], "beta", "one for each sample")
+        return self._quadratic(np.atleast_2d(vectors))
 
-    def diagonal(self) -> NDArray[np.float64]:
+    def diagonal(self) -> Floats:
         """Return the diagonals of square kernels.
 
         Returns
@@ -420,18 +508,7 @@ class KernelStack(StackBase):
         ndarray of shape (m, n), float64
         """
         self._check_square("diagonal")
-        return self._storage.diagonal()
-
-    def materialize(self) -> KernelStack:
-        """Return the same stack in memory: itself if it is there already.
-
-        Returns
-        -------
-        KernelStack of shape (n_rows, n_cols, m)
-        """
-        if isinstance(self._storage, DenseStorage):
-            return self
-        return KernelStack._from_storage(self._storage.materialize(), self._names, self._sound)
+        return self._diagonal()
 
     def check_gram(self, name: str = "kernels") -> None:
         """Refuse kernels that cannot be the Gram matrices of training samples.
@@ -456,12 +533,498 @@ class KernelStack(StackBase):
                 f"{name} has shape {self.shape}; expected square training kernels, with one row "
                 "and one column for each training sample."
             )
-        unchecked = np.flatnonzero(~self._sound)
-        labels = [f"{name}[{k}] ({self._names[k]!r})" for k in unchecked]
-        check_gram_kernels(self._storage, unchecked, labels)
-        self._sound = np.ones(n_kernels, dtype=bool)
+        unchecked = np.flatnonzero(~self.known_gram)
+        if len(unchecked):
+            names = self._names or self.names
+            labels = [f"{name}[{k}] ({names[k]!r})" for k in unchecked]
+            check_gram_kernels(self, unchecked, labels)
+        self._known_gram = np.ones(n_kernels, dtype=bool)
+
+    # ------------------------------------------------------------------ what trusts its arguments
+
+    def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
+        """Return the values of one kernel between some rows and some columns.
+
+        Arguments are trusted, as those of all methods below: indices are in range, not negative.
+
+        Parameters
+        ----------
+        k : int
+            The kernel.
+        rows, cols : ndarray of shape (r,) and (c,), integer, or None
+            In any order, and repeated where the values are; None for all of them.
+
+        Returns
+        -------
+        ndarray of shape (r, c)
+            ``float32`` or ``float64``; not to be written to.
+
+        Raises
+        ------
+        NotImplementedError
+            Never of an instance: a class without it is refused.
+        """
+        raise NotImplementedError
+
+    def combine_into(
+        self, weights: Floats, rows: Indices | None, cols: Indices | None, out: Floats
+    ) -> None:
+        """Write the weighted sum of the kernels into an array: :meth:`combine`, without checks.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (m,), float64
+            Kernels of weight 0 are not touched.
+        rows, cols : ndarray of shape (r,) and (c,), integer, or None
+            The block; None for all rows or columns.
+        out : ndarray of shape (r, c), float64
+            Overwritten.
+        """
+        out[...] = 0.0
+        active = np.flatnonzero(weights)
+        if len(active):
+            part = self._take(rows, cols)._select(active)
+            for batch, index in part._batches():
+                for weight, values in zip(weights[active], part._blocks(index), strict=True):
+                    _add_weighted(values, weight, out[batch])
+
+    def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
+        """Add ``K_k beta_u`` to ``out[u, k]``, for some of the kernels, known to be symmetric.
+
+        Rows may be read for columns: those where every beta is 0 are not touched.
+
+        Parameters
+        ----------
+        beta : ndarray of shape (n_vectors, n), float64
+        out : ndarray of shape (n_vectors, m, n), float64
+            Modified in place.
+        kernels : ndarray of shape (s,), integer, default=None
+            The kernels k; all by default.
+        """
+        if kernels is None:
+            out += self._dot(beta)
+        elif len(kernels):
+            out[:, kernels] += self._select(kernels)._dot(beta)
+
+    def _take(self, rows: Indices | None, cols: Indices | None) -> KernelStack:
+        """Restrict to some rows (r,) and columns (c,); None means all."""
+        return self if rows is cols is None else PartStack(self, rows, cols, None)
+
+    def _select(self, which: Indices) -> KernelStack:
+        """Restrict to some kernels (s,)."""
+        return PartStack(self, None, None, which)
+
+    def _blocks(self, rows: Indices | None) -> Iterator[FloatArray]:
+        """Yield the values (r, n_cols) of every kernel, in their order, on some of the rows."""
+        return (self.block(k, rows, None) for k in range(self.shape[2]))
+
+    def _batches(self) -> Iterator[tuple[slice, Indices | None]]:
+        """Cut the rows so that `_blocks` holds little at a time; None for all rows at once."""
+        return indexed(row_batches(*self.shape[:2]), self.shape[0])
+
+    def _dot(self, beta: Floats) -> Floats:
+        """Return (K_k beta_u) (u, m, n_rows) for beta (u, n_cols)."""
+        n_rows, n_cols, n_kernels = self.shape
+        out = np.zeros((len(beta), n_kernels, n_rows))
+        support = np.flatnonzero(beta.any(axis=0))
+        if len(support):
+            active = np.ascontiguousarray(beta[:, support])
+            part = self._take(None, _all(support, n_cols))
+            for batch, index in part._batches():
+                for k, values in enumerate(part._blocks(index)):
+                    out[:, k, batch] = active @ values.T
+        return out
+
+    def _quadratic(self, beta: Floats) -> Floats:
+        """Return ``sum_u beta_u' K_k beta_u`` (m,) of square kernels, for beta (u, n)."""
+        support = np.flatnonzero(beta.any(axis=0))
+        vectors = beta[:, support]
+        products = self._take(support, support)._dot(vectors)
+        return np.einsum("ukn,un->k", products, vectors)
+
+    def _diagonal(self) -> Floats:
+        """Return the diagonals (m, n) of square kernels."""
+        n, _, n_kernels = self.shape
+        out = np.empty((n_kernels, n))
+        for batch in gen_batches(n, _DIAGONAL):
+            some = np.arange(batch.start, batch.stop)
+            for k in range(n_kernels):
+                out[k, batch] = np.diagonal(self.block(k, some, some))
+        return out
+
+    def _fill(self, array: FloatArray) -> None:
+        """Write all kernels into an array (m, n_rows, n_cols)."""
+        for batch, index in self._batches():
+            for k, values in enumerate(self._blocks(index)):
+                array[k, batch] = values
+
+    def _describe(self, names: list[str], known_gram: Mask | None) -> Self:
+        """Take over what is known of the kernels."""
+        self._names, self._known_gram = names, known_gram
+        return self
 
     def _check_square(self, method: str) -> None:
         n_rows, n_cols, _ = self.shape
         if n_rows != n_cols:
             raise ValueError(f"{method} needs square kernels; found shape {self.shape}.")
+
+
+class PartStack(KernelStack):
+    """Some rows, columns and kernels of another stack, which computes them when asked for.
+
+    Parameters
+    ----------
+    whole : KernelStack
+    rows, cols, kernels : ndarray of shape (r,), (c,) and (s,), integer, or None
+        None for all.
+    """
+
+    def __init__(
+        self,
+        whole: KernelStack,
+        rows: Indices | None,
+        cols: Indices | None,
+        kernels: Indices | None,
+    ) -> None:
+        self.whole = whole
+        self.rows = rows
+        self.cols = cols
+        self.kernels = kernels
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        chosen = (self.rows, self.cols, self.kernels)
+        n_rows, n_cols, n_kernels = (
+            size if index is None else len(index)
+            for size, index in zip(self.whole.shape, chosen, strict=True)
+        )
+        return n_rows, n_cols, n_kernels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.whole.dtype
+
+    @property
+    def place(self) -> str:
+        return self.whole.place
+
+    def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
+        k = k if self.kernels is None else int(self.kernels[k])
+        return self.whole.block(k, compose(self.rows, rows), compose(self.cols, cols))
+
+    def _take(self, rows: Indices | None, cols: Indices | None) -> PartStack:
+        rows, cols = compose(self.rows, rows), compose(self.cols, cols)
+        return PartStack(self.whole, rows, cols, self.kernels)
+
+    def _select(self, which: Indices) -> PartStack:
+        return PartStack(self.whole, self.rows, self.cols, compose(self.kernels, which))
+
+
+class DenseStack(KernelStack):
+    """Kernels in memory, in one array.
+
+    Parameters
+    ----------
+    grams, names
+        As for :class:`KernelStack`.
+    argument : str, default="grams"
+        What the user calls `grams`, for messages.
+
+    Attributes
+    ----------
+    array : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64
+        C-contiguous: every pass over the stack then streams through memory kernel by kernel and
+        row by row.
+    """
+
+    array: FloatArray
+
+    def __init__(
+        self,
+        grams: Sequence[ArrayLike] | NDArray[Any],
+        names: Sequence[str] | None = None,
+        *,
+        argument: str = "grams",
+    ) -> None:
+        checked = None if names is None else check_names(names)
+        self.array = kernel_major(grams, checked, argument)
+        self._names = complete_names(checked, len(self.array), argument)
+
+    @classmethod
+    def around(cls, array: FloatArray) -> Self:
+        """Return the stack of an array (n_kernels, n_rows, n_cols), which is trusted to be right.
+
+        Parameters
+        ----------
+        array : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64
+            C-contiguous. Not copied.
+
+        Returns
+        -------
+        DenseStack
+        """
+        stack = cls.__new__(cls)
+        stack.array = array
+        return stack
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        n_kernels, n_rows, n_cols = self.array.shape
+        return n_rows, n_cols, n_kernels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    @property
+    def place(self) -> str:
+        return "in memory"
+
+    @property
+    def in_memory(self) -> bool:
+        return True
+
+    def materialize(self) -> DenseStack:
+        return self
+
+    def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
+        if rows is cols is None:
+            return self.array[k]
+        n_rows, n_cols, _ = self.shape
+        rows, cols = _everything(rows, n_rows), _everything(cols, n_cols)
+        out = np.empty((1, len(rows), len(cols)), dtype=self.dtype)
+        take_block(self.array[k : k + 1], rows, cols, out)
+        return out[0]
+
+    def combine_into(
+        self, weights: Floats, rows: Indices | None, cols: Indices | None, out: Floats
+    ) -> None:
+        rows = _everything(rows, self.shape[0])
+        kernels = np.flatnonzero(weights)
+
+        def combine(piece: slice) -> None:
+            if cols is None:
+                combine_rows(self.array, weights, kernels, rows[piece], out[piece])
+            else:
+                combine_block(self.array, weights, kernels, rows[piece], cols, out[piece])
+
+        in_threads(combine, split_for_threads(len(rows), out.size * len(kernels)))
+
+    def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
+        _, n, n_kernels = self.shape
+        kernels = _everything(kernels, n_kernels)
+        rows = np.flatnonzero(beta.any(axis=0))
+
+        def add(piece: slice) -> None:
+            add_dot_rows(self.array, beta, kernels[piece], rows, out)
+
+        in_threads(add, split_for_threads(len(kernels), len(kernels) * len(rows) * n))
+
+    def _take(self, rows: Indices | None, cols: Indices | None) -> DenseStack:
+        if rows is cols is None:
+            return self
+        n_rows, n_cols, n_kernels = self.shape
+        rows, cols = _everything(rows, n_rows), _everything(cols, n_cols)
+        block = np.empty((n_kernels, len(rows), len(cols)), dtype=self.dtype)
+
+        def copy(piece: slice) -> None:
+            take_block(self.array[piece], rows, cols, block[piece])
+
+        in_threads(copy, split_for_threads(n_kernels, block.size))
+        return DenseStack.around(block)
+
+    def _select(self, which: Indices) -> DenseStack:
+        first, last = int(which[0]), int(which[-1])
+        if last - first + 1 == len(which) and np.all(np.diff(which) == 1):
+            return DenseStack.around(self.array[first : last + 1])
+        return DenseStack.around(self.array[which])
+
+    def _dot(self, beta: Floats) -> Floats:
+        n_rows, _, n_kernels = self.shape
+        beta = np.ascontiguousarray(beta)
+        out = np.zeros((len(beta), n_kernels, n_rows))
+        dot_columns(self.array, beta, np.flatnonzero(beta.any(axis=0)), out)
+        return out
+
+    def _quadratic(self, beta: Floats) -> Floats:
+        n_kernels = len(self.array)
+        out = np.empty(n_kernels)
+        support = np.flatnonzero(beta.any(axis=0))
+        kernels = np.arange(n_kernels)
+
+        def evaluate(piece: slice) -> None:
+            quadratic_forms(self.array, beta, kernels[piece], support, out)
+
+        in_threads(evaluate, split_for_threads(n_kernels, n_kernels * len(support) ** 2))
+        return out
+
+    def _diagonal(self) -> Floats:
+        return np.diagonal(self.array, axis1=1, axis2=2).astype(np.float64)
+
+
+class ComputedStack(KernelStack):
+    """Kernels of which blocks are asked for one by one, and nothing is kept.
+
+    They may be computed from samples or features, or read from files.
+
+    Parameters
+    ----------
+    views : sequence of m View
+        All between as many row samples and as many column samples.
+    names : sequence of m str, default=None
+    known_gram : ndarray of shape (m,), dtype=bool, default=None
+        The kernels that are Gram matrices by their nature; none by default.
+    n_jobs : int, default=None
+        Kernels to evaluate at the same time.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        names: Sequence[str] | None = None,
+        *,
+        known_gram: Mask | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.views = views
+        self.n_jobs = n_jobs
+        self._names = None if names is None else list(names)
+        self._known_gram = known_gram
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (*self.views[0].shape, len(self.views))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.result_type(*(view.dtype for view in self.views))
+
+    @property
+    def place(self) -> str:
+        places = {view.place for view in self.views}
+        return places.pop() if len(places) == 1 else View.place
+
+    @property
+    def rank(self) -> float | None:
+        ranks = [view.rank for view in self.views]
+        return None if None in ranks else sum(rank for rank in ranks if rank is not None)
+
+    def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
+        return self.views[k].block(rows, cols)
+
+    def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
+        which = _everything(kernels, self.shape[2])
+        support = np.flatnonzero(beta.any(axis=0))
+        if len(support):
+            active = np.ascontiguousarray(beta[:, support])
+            rows = _all(support, beta.shape[1])
+            products = self._select(which)._each("dot_rows", active, rows, None)
+            for k, product in zip(which, products, strict=True):
+                out[:, k] += product
+
+    def _take(self, rows: Indices | None, cols: Indices | None) -> ComputedStack:
+        if rows is cols is None:
+            return self
+        return ComputedStack([view.take(rows, cols) for view in self.views], n_jobs=self.n_jobs)
+
+    def _select(self, which: Indices) -> ComputedStack:
+        return ComputedStack([self.views[k] for k in which], n_jobs=self.n_jobs)
+
+    def _blocks(self, rows: Indices | None) -> Iterator[FloatArray]:
+        return self._each("block", rows, None)
+
+    def _dot(self, beta: Floats) -> Floats:
+        n_rows, n_cols, n_kernels = self.shape
+        out = np.zeros((len(beta), n_kernels, n_rows))
+        support = np.flatnonzero(beta.any(axis=0))
+        if len(support):
+            active = np.ascontiguousarray(beta[:, support])
+            for k, product in enumerate(self._each("dot", active, None, _all(support, n_cols))):
+                out[:, k] = product
+        return out
+
+    def _diagonal(self) -> Floats:
+        return np.stack([view.pairs(None, None) for view in self.views])
+
+    def _fill(self, array: FloatArray) -> None:
+        # All rows at once: there is room for them, and symmetric ones are computed by half.
+        for k, values in enumerate(self._blocks(None)):
+            array[k] = values
+
+    def _each(self, operation: str, *arguments: Any) -> Iterator[Any]:
+        """Yield what an operation of each kernel returns, in their order."""
+        # Threads: the time goes into BLAS and compiled loops, and the samples are shared.
+        results: Iterator[Any] = Parallel(
+            n_jobs=self.n_jobs, prefer="threads", return_as="generator"
+        )(delayed(getattr(view, operation))(*arguments) for view in self.views)
+        return results
+
+
+class MappedStack(ComputedStack):
+    """Kernels in memory-mapped arrays, which are read when asked for.
+
+    Parameters
+    ----------
+    grams, names
+        As for :class:`KernelStack`; at least one of `grams` is memory-mapped.
+    argument : str, default="grams"
+        What the user calls `grams`, for messages.
+    """
+
+    def __init__(
+        self,
+        grams: Sequence[ArrayLike] | NDArray[Any],
+        names: Sequence[str] | None = None,
+        *,
+        argument: str = "grams",
+    ) -> None:
+        checked = None if names is None else check_names(names)
+        views = mapped_views(grams, checked, argument)
+        super().__init__(views, complete_names(checked, len(views), argument))
+
+
+def as_stack(
+    grams: Any, names: Sequence[str] | None = None, argument: str = "grams"
+) -> KernelStack:
+    """Return the stack that a user gave, or build one of what else was given.
+
+    Parameters
+    ----------
+    grams, names
+        A stack as it is, or what :class:`KernelStack` takes.
+    argument : str, default="grams"
+        What the user calls `grams`, for messages.
+
+    Returns
+    -------
+    KernelStack
+    """
+    if isinstance(grams, KernelStack):
+        return grams
+    return _kind_for(grams)(grams, names, argument=argument)
+
+
+def _kind_for(grams: Any) -> type[DenseStack] | type[MappedStack]:
+    return MappedStack if any_mapped(grams) else DenseStack
+
+
+def _everything(index: Indices | None, size: int) -> Indices:
+    return np.arange(size) if index is None else index
+
+
+def _all(index: Indices, size: int) -> Indices | None:
+    """Return None for everything, which is not to be copied."""
+    return None if len(index) == size else index
+
+
+def indexed(batches: list[slice], size: int) -> Iterator[tuple[slice, Indices | None]]:
+    """Yield slices, and the indices that they mean; None for everything."""
+    for batch in batches:
+        whole = (batch.start, batch.stop) == (0, size)
+        yield batch, None if whole else np.arange(batch.start, batch.stop)
+
+
+def _add_weighted(values: FloatArray, weight: float, out: Floats) -> None:
+    """Do ``out += weight * values`` on few enough rows at a time that products stay in cache."""
+    for batch in gen_batches(len(out), max(1, _CACHED // max(1, out.shape[1]))):
+        out[batch] += np.multiply(values[batch], weight, dtype=np.float64)

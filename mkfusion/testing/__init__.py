@@ -1,5 +1,6 @@
-"""What users run on kernels and stacks of their own."""
+"""What users run on kernels and stacks of their own: AssertionError where a contract is not kept."""
 
 from mkfusion.testing._kernel import check_kernel
+from mkfusion.testing._kernel_stack import check_kernel_stack
 
-__all__ = ["check_kernel"]
+__all__ = ["check_kernel", "check_kernel_stack"]

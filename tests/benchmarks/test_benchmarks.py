@@ -94,9 +94,9 @@ def test_mkl_prints_the_gap_that_was_reached(module, run, p):
     (row,) = rows
     problem = module("_problems").load("cancer", 60)
     bank = module("_problems").kernel_bank(problem.X, 5)
-    storage = module("mkl").memory_stack(bank)._storage
+    stack = module("mkl").memory_stack(bank)
     for column, tol in (("gap", 1e-3), ("tight_gap", 1e-6)):
-        found = module("mkl").learn_weights(storage, problem.y, 10.0, p, tol)
+        found = module("mkl").learn_weights(stack, problem.y, 10.0, p, tol)
         expected = gap_by_definition(bank, problem.y, found.beta[0], found.weights, 10.0, p)
         assert float(row[column]) == pytest.approx(expected, rel=1e-3, abs=1e-9)
         assert float(row[column]) <= tol
@@ -114,11 +114,11 @@ def test_predict_compares_the_same_machine(run):
 
 def test_counting_sees_every_number(module):
     problem = module("_problems").load("cancer", 30)
-    storage = module("mkl").memory_stack(module("_problems").kernel_bank(problem.X, 3))._storage
-    counted = module("_counting").CountingStorage(storage)
+    stack = module("mkl").memory_stack(module("_problems").kernel_bank(problem.X, 3))
+    counted = module("_counting").CountingStack(stack)
     weights = np.array([1.0, 0.0, 2.0])
     np.testing.assert_array_equal(
-        counted.combine(weights, np.array([4, 7])), storage.combine(weights, np.array([4, 7]))
+        counted.combine(weights, rows=[4, 7]), stack.combine(weights, rows=[4, 7])
     )
     assert counted.numbers == 2 * 30 * 2
     counted.add_dot(np.eye(1, 30, 5), np.zeros((1, 3, 30)), np.array([0, 2]))

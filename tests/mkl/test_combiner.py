@@ -186,7 +186,7 @@ def test_blocks_of_rows_and_kernels(weighting: str, monkeypatch: pytest.MonkeyPa
     kernels, y = bank()
     whole = weights(kernels, y, weighting)
     for size in (1, 20_000):
-        monkeypatch.setattr(mkfusion.stack._computed, "BLOCK_BYTES", size)
+        monkeypatch.setattr(mkfusion.stack._views, "BLOCK_BYTES", size)
         monkeypatch.setattr(mkfusion.mkl._alignment, "BLOCK_BYTES", size)
         np.testing.assert_allclose(weights(kernels, y, weighting), whole, rtol=1e-12)
 

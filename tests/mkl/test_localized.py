@@ -28,8 +28,8 @@ from mkfusion import (
     RBFKernel,
 )
 from mkfusion.datasets import load_basic_motions, load_sonar
-from mkfusion.mkl._gated_machines import GatedMachines
 from mkfusion.mkl._gating import learn_features
+from mkfusion.solvers import GatedMachines
 from oracles.samples import FOLDS, Floats, N, grams, raw
 
 GATINGS = ["sigmoid", "softmax"]
@@ -133,7 +133,7 @@ def test_gradient_is_that_of_finite_differences(gating: str, classes: int) -> No
     features = learn_features(stack, np.full(3, 1 / 3), 2, np.ones(N)).of(stack)
     signs = np.where(y == np.unique(y)[:, np.newaxis], 1.0, -1.0)[1 if classes == 2 else 0 :]
     cost = np.random.default_rng(1).uniform(0.1, 2.0, size=N)
-    machines = GatedMachines(stack._storage, np.arange(3), features, signs, cost, gating, 0.3, 1e-9)
+    machines = GatedMachines(stack, np.arange(3), features, signs, cost, gating, 0.3, 1e-9)
     theta = np.random.default_rng(2).normal(size=machines.shape)
 
     def value(flat: Floats) -> float:

@@ -28,7 +28,7 @@ def problem(n_tasks: int) -> tuple[np.ndarray, np.ndarray]:
 def test_same_optimum(p: float, lam: float, n_tasks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     grams, y = problem(n_tasks)
     cost = np.full_like(y, 5.0)
-    stack = KernelStack(list(grams))._storage
+    stack = KernelStack(list(grams))
     reference = solve_mkl(stack, y, cost, p=p, lam=lam, tol=1e-6)
     monkeypatch.setattr(_mkl, "MANY_KERNELS", 10)
     result = solve_mkl(stack, y, cost, p=p, lam=lam, tol=1e-4)
@@ -51,7 +51,7 @@ def test_same_optimum(p: float, lam: float, n_tasks: int, monkeypatch: pytest.Mo
 def test_max_iter_stops_with_a_certified_gap(p: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_mkl, "MANY_KERNELS", 10)
     grams, y = problem(1)
-    stack, cost = KernelStack(list(grams))._storage, np.full_like(y, 50.0)
+    stack, cost = KernelStack(list(grams)), np.full_like(y, 50.0)
     seen: list[float] = []
     result = solve_mkl(
         stack, y, cost, p=p, tol=1e-9, max_iter=2, report=lambda n, gap, d: seen.append(gap)
@@ -73,7 +73,7 @@ def test_zero_kernels_get_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     grams, y = problem(1)
     grams[::3] = 0.0
     for p in (1.0, 2.0):
-        stack = KernelStack(list(grams))._storage
+        stack = KernelStack(list(grams))
         result = solve_mkl(stack, y, np.ones_like(y), p=p, tol=1e-3)
         assert result.converged
         np.testing.assert_array_equal(result.weights[::3], 0.0)

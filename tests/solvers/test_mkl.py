@@ -10,6 +10,7 @@ from sklearn.preprocessing import scale
 
 from mkfusion import ColumnKernelizer, KernelStack, RBFKernel
 from mkfusion.solvers import solve_mkl
+from mkfusion.stack._stack import DenseStack
 from oracles import values
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -28,7 +29,7 @@ def problem(n: int = 300) -> Arrays:
 def test_certificate_by_hand(p: float, lam: float) -> None:
     grams, y = problem()
     cost = np.full_like(y, 10.0)
-    result = solve_mkl(KernelStack(list(grams))._storage, y, cost, p=p, lam=lam, tol=1e-5)
+    result = solve_mkl(KernelStack(list(grams)), y, cost, p=p, lam=lam, tol=1e-5)
     by_hand = {"p": p, "lam": lam or None}
     primal = values.primal_value(
         grams, y, cost, result.weights, result.beta, result.intercept, **by_hand
@@ -47,7 +48,7 @@ def test_report_of_every_iteration() -> None:
     grams, y = problem(100)
     seen: list[tuple[int, float, np.ndarray]] = []
     result = solve_mkl(
-        KernelStack(list(grams))._storage,
+        KernelStack(list(grams)),
         y,
         np.ones_like(y),
         p=1.2,
@@ -63,21 +64,14 @@ def test_report_of_every_iteration() -> None:
 def test_only_needed_rows_are_combined() -> None:
     """Most samples of an easy problem never enter the working set."""
     grams, y = problem(569)
-    storage = KernelStack(list(grams))._storage
     combined = []
 
-    class Counting:
-        shape = storage.shape
-        add_dot = staticmethod(storage.add_dot)
-        diagonal = staticmethod(storage.diagonal)
-        take = staticmethod(storage.take)
+    class Counting(DenseStack):
+        def combine_into(self, weights, rows, cols, out) -> None:
+            combined.append(len(out))
+            super().combine_into(weights, rows, cols, out)
 
-        @staticmethod
-        def combine(weights: np.ndarray, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
-            combined.append(len(rows))
-            return storage.combine(weights, rows, out)
-
-    result = solve_mkl(Counting(), y, np.ones_like(y), p=2.0, tol=1e-3)
+    result = solve_mkl(Counting(list(grams)), y, np.ones_like(y), p=2.0, tol=1e-3)
     assert result.converged
     assert sum(combined) < 0.6 * result.n_iter * len(y[0])
 
@@ -85,10 +79,10 @@ def test_only_needed_rows_are_combined() -> None:
 def test_float32_stack_is_solved_to_its_precision() -> None:
     grams, y = problem()
     cost = np.full_like(y, 1.0)
-    exact = solve_mkl(KernelStack(list(grams))._storage, y, cost, p=1.5, tol=1e-6)
+    exact = solve_mkl(KernelStack(list(grams)), y, cost, p=1.5, tol=1e-6)
     single = KernelStack(list(grams.astype(np.float32)))
     assert single.dtype == np.float32
-    result = solve_mkl(single._storage, y, cost, p=1.5, tol=1e-6)
+    result = solve_mkl(single, y, cost, p=1.5, tol=1e-6)
     assert result.converged
     assert result.primal == pytest.approx(exact.primal, rel=1e-5)
 
@@ -100,8 +94,8 @@ def test_a_stack_on_demand_gives_the_same_solution() -> None:
     stack = kernelizer.fit_transform(scale(X)[:120])
     signs = np.where(y[:120] == 1, 1.0, -1.0)[np.newaxis]
     cost = np.ones_like(signs)
-    lazy = solve_mkl(stack._storage, signs, cost, p=1.2, tol=1e-6)
-    dense = solve_mkl(stack.materialize()._storage, signs, cost, p=1.2, tol=1e-6)
+    lazy = solve_mkl(stack, signs, cost, p=1.2, tol=1e-6)
+    dense = solve_mkl(stack.materialize(), signs, cost, p=1.2, tol=1e-6)
     assert lazy.primal == pytest.approx(dense.primal, rel=1e-6)
     np.testing.assert_allclose(lazy.weights, dense.weights, atol=1e-3)
 
@@ -109,7 +103,7 @@ def test_a_stack_on_demand_gives_the_same_solution() -> None:
 def test_max_iter_stops_with_a_certified_gap() -> None:
     grams, y = problem(150)
     cost = np.full_like(y, 100.0)
-    result = solve_mkl(KernelStack(list(grams))._storage, y, cost, p=1.0, tol=1e-12, max_iter=1)
+    result = solve_mkl(KernelStack(list(grams)), y, cost, p=1.0, tol=1e-12, max_iter=1)
     assert not result.converged
     assert result.n_iter == 1
     dual = values.dual_value(grams, y, result.beta, 1.0)

@@ -7,8 +7,8 @@ import pytest
 
 from mkfusion import Kernelizer, KernelStack, RBFKernel
 from mkfusion.solvers import Hinge, OneClass, Squared, Tube, _mkl, solve_mkl
-from mkfusion.stack._bank import BankStorage
-from mkfusion.stack._computed import LazyStorage
+from mkfusion.stack._bank import BankStack
+from mkfusion.stack._stack import ComputedStack
 
 N = 900
 rng = np.random.default_rng(0)
@@ -21,8 +21,8 @@ KERNELS = [RBFKernel(0.05), RBFKernel(0.5), "linear"]
 
 
 @pytest.fixture
-def storage() -> LazyStorage:
-    return Kernelizer(KERNELS).fit_transform(X)._storage
+def stack() -> ComputedStack:
+    return Kernelizer(KERNELS).fit_transform(X)
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ def chosen(monkeypatch) -> list[int]:
     """Sizes of the problems that are solved instead of the one on all samples."""
     monkeypatch.setattr(_mkl, "MANY_SAMPLES", N)
     sizes: list[int] = []
-    take = LazyStorage.take
+    take = ComputedStack.take
 
-    def counted(self: LazyStorage, rows, cols) -> LazyStorage:
+    def counted(self: ComputedStack, rows, cols) -> ComputedStack:
         if rows is not None and rows is cols and self.shape[0] == N:
             sizes.append(len(rows))
         return take(self, rows, cols)
 
-    monkeypatch.setattr(LazyStorage, "take", counted)
+    monkeypatch.setattr(ComputedStack, "take", counted)
     return sizes
 
 
@@ -62,12 +62,12 @@ def primal(grams, y, cost, result, p, loss) -> float:
     ],
     ids=["binary", "several", "tube"],
 )
-def test_the_same_optimum(storage, chosen, p, loss, y) -> None:
+def test_the_same_optimum(stack, chosen, p, loss, y) -> None:
     tol = 1e-5
     cost = np.full(y.shape, 2.0) * (1 + np.arange(N) % 3)
-    found = solve_mkl(storage, y, cost, loss=loss, p=p, tol=tol)
+    found = solve_mkl(stack, y, cost, loss=loss, p=p, tol=tol)
     assert chosen and max(chosen) < 0.6 * N
-    dense = storage.materialize()
+    dense = stack.materialize()
     expected = solve_mkl(dense, y, cost, loss=loss, p=p, tol=tol)
     assert found.converged and found.gap <= tol
     assert found.primal == pytest.approx(expected.primal, rel=2 * tol)
@@ -78,27 +78,27 @@ def test_the_same_optimum(storage, chosen, p, loss, y) -> None:
     assert found.dual == pytest.approx(gain - 0.5 * np.linalg.norm(forms, ord=q), rel=1e-9)
 
 
-def test_the_penalty_form(storage, chosen) -> None:
+def test_the_penalty_form(stack, chosen) -> None:
     y, cost = SIGNS[np.newaxis], np.ones((1, N))
-    found = solve_mkl(storage, y, cost, p=2.0, lam=0.5, tol=1e-5)
-    expected = solve_mkl(storage.materialize(), y, cost, p=2.0, lam=0.5, tol=1e-5)
+    found = solve_mkl(stack, y, cost, p=2.0, lam=0.5, tol=1e-5)
+    expected = solve_mkl(stack.materialize(), y, cost, p=2.0, lam=0.5, tol=1e-5)
     assert chosen and found.converged
     assert found.primal == pytest.approx(expected.primal, rel=2e-5)
 
 
 @pytest.mark.parametrize("loss", [Squared(), OneClass(0.2)], ids=repr)
-def test_not_where_every_sample_counts(storage, chosen, loss) -> None:
+def test_not_where_every_sample_counts(stack, chosen, loss) -> None:
     cost = np.ones((1, N))
-    found = solve_mkl(storage, NUMBERS[np.newaxis], cost, loss=loss, tol=1e-4)
-    expected = solve_mkl(storage.materialize(), NUMBERS[np.newaxis], cost, loss=loss, tol=1e-4)
+    found = solve_mkl(stack, NUMBERS[np.newaxis], cost, loss=loss, tol=1e-4)
+    expected = solve_mkl(stack.materialize(), NUMBERS[np.newaxis], cost, loss=loss, tol=1e-4)
     assert found.converged
     assert found.primal == pytest.approx(expected.primal, rel=1e-3)
     assert len(chosen) <= 2  # the sample that the first weights are learned on
 
 
-def test_not_where_most_samples_are_support_vectors(storage, chosen) -> None:
+def test_not_where_most_samples_are_support_vectors(stack, chosen) -> None:
     y = rng.permutation(SIGNS)[np.newaxis]
-    found = solve_mkl(storage, y, np.ones((1, N)), tol=1e-3)
+    found = solve_mkl(stack, y, np.ones((1, N)), tol=1e-3)
     assert found.converged
     assert len(chosen) <= 2
 
@@ -106,22 +106,22 @@ def test_not_where_most_samples_are_support_vectors(storage, chosen) -> None:
 def test_not_where_the_kernels_are_in_memory(monkeypatch) -> None:
     monkeypatch.setattr(_mkl, "MANY_SAMPLES", N)
     monkeypatch.setattr(_mkl, "solve_by_samples", lambda *_: pytest.fail("chose samples"))
-    solve_mkl(KernelStack(X @ X.T)._storage, SIGNS[np.newaxis], np.ones((1, N)))
+    solve_mkl(KernelStack(X @ X.T), SIGNS[np.newaxis], np.ones((1, N)))
 
 
-def test_samples_without_a_price_stay_out(storage, chosen) -> None:
+def test_samples_without_a_price_stay_out(stack, chosen) -> None:
     y, cost = SIGNS[np.newaxis].copy(), np.ones((1, N))
     y[:, ::5], cost[:, ::5] = -y[:, ::5], 0.0  # wrong labels that do not count
-    found = solve_mkl(storage, y, cost, tol=1e-5)
+    found = solve_mkl(stack, y, cost, tol=1e-5)
     assert chosen and found.converged
     assert not found.beta[:, ::5].any()
 
 
-def test_progress_and_what_is_left_of_the_iterations(storage, chosen) -> None:
+def test_progress_and_what_is_left_of_the_iterations(stack, chosen) -> None:
     reported: list[tuple[int, float]] = []
     y, cost = SIGNS[np.newaxis], np.full((1, N), 100.0)
     found = solve_mkl(
-        storage, y, cost, tol=1e-9, max_iter=3, report=lambda n, gap, _: reported.append((n, gap))
+        stack, y, cost, tol=1e-9, max_iter=3, report=lambda n, gap, _: reported.append((n, gap))
     )
     assert not found.converged
     assert found.n_iter >= 3
@@ -133,9 +133,9 @@ def test_banks_too(monkeypatch) -> None:
     from mkfusion import RBFBank
 
     monkeypatch.setattr(_mkl, "MANY_SAMPLES", N)
-    storage = RBFBank(12, random_state=0).fit_transform(X)._storage
-    assert isinstance(storage, BankStorage)
+    stack = RBFBank(12, random_state=0).fit_transform(X)
+    assert isinstance(stack, BankStack)
     y, cost = SIGNS[np.newaxis], np.ones((1, N))
-    found = solve_mkl(storage, y, cost, tol=1e-4)
-    expected = solve_mkl(storage.materialize(), y, cost, tol=1e-4)
+    found = solve_mkl(stack, y, cost, tol=1e-4)
+    expected = solve_mkl(stack.materialize(), y, cost, tol=1e-4)
     assert found.primal == pytest.approx(expected.primal, rel=2e-4)

@@ -1,4 +1,4 @@
-"""Dense storages: one copy of the kernels at most, and what is not touched."""
+"""Dense stacks: one copy of the kernels at most, and what is not touched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from mkfusion.stack._dense import DenseStorage, check_finite, dense_storage_from
+from mkfusion.stack._dense import check_finite
+from mkfusion.stack._stack import DenseStack
 
 SHAPE = (8, 200, 150)
 BYTES = 8 * 200 * 150 * 8
@@ -36,69 +37,69 @@ def peak(act) -> int:
 def test_a_list_is_copied_once() -> None:
     array = kernels()
     grams = list(array)
-    assert peak(lambda: dense_storage_from(grams)) < 1.1 * BYTES
-    storage = dense_storage_from(grams)
-    assert storage.array.flags.c_contiguous
-    np.testing.assert_array_equal(storage.array, array)
+    assert peak(lambda: DenseStack(grams)) < 1.1 * BYTES
+    stack = DenseStack(grams)
+    assert stack.array.flags.c_contiguous
+    np.testing.assert_array_equal(stack.array, array)
 
 
 def test_kernels_last_are_copied_once() -> None:
     last = np.ascontiguousarray(np.moveaxis(kernels(), 0, -1))
-    assert peak(lambda: dense_storage_from(last)) < 1.1 * BYTES
-    storage = dense_storage_from(last)
-    assert storage.array.flags.c_contiguous
-    np.testing.assert_array_equal(storage.array, kernels())
+    assert peak(lambda: DenseStack(last)) < 1.1 * BYTES
+    stack = DenseStack(last)
+    assert stack.array.flags.c_contiguous
+    np.testing.assert_array_equal(stack.array, kernels())
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_kernel_major_memory_is_not_copied(dtype: type) -> None:
     array = kernels(dtype)
-    storage = dense_storage_from(np.moveaxis(array, 0, -1))
-    assert np.shares_memory(storage.array, array)
-    assert storage.dtype == dtype
-    assert peak(lambda: dense_storage_from(np.moveaxis(array, 0, -1))) < 0.1 * BYTES
+    stack = DenseStack(np.moveaxis(array, 0, -1))
+    assert np.shares_memory(stack.array, array)
+    assert stack.dtype == dtype
+    assert peak(lambda: DenseStack(np.moveaxis(array, 0, -1))) < 0.1 * BYTES
 
 
 def test_a_single_kernel_is_not_copied() -> None:
     gram = kernels()[0]
-    assert np.shares_memory(dense_storage_from(gram).array, gram)
-    assert np.shares_memory(dense_storage_from([gram]).array, gram)
+    assert np.shares_memory(DenseStack(gram).array, gram)
+    assert np.shares_memory(DenseStack([gram]).array, gram)
 
 
 def test_consecutive_kernels_are_a_view() -> None:
-    storage = DenseStorage(kernels())
-    assert np.shares_memory(storage.select(np.array([1, 2])).array, storage.array)
-    assert not np.shares_memory(storage.select(np.array([2, 1])).array, storage.array)
+    stack = DenseStack.around(kernels())
+    assert np.shares_memory(stack.select(np.array([1, 2])).array, stack.array)
+    assert not np.shares_memory(stack.select(np.array([2, 1])).array, stack.array)
 
 
 def test_take_makes_no_second_copy() -> None:
-    storage = DenseStorage(kernels())
+    stack = DenseStack.around(kernels())
     rows, cols = np.arange(200)[::-1], np.arange(150)[::-1]
-    assert storage.take(None, None) is storage
+    assert stack.take(None, None) is stack
     # The result, and one kernel of it on the way there.
-    assert peak(lambda: storage.take(rows, cols)) < 1.3 * BYTES
-    assert storage.take(rows, cols).array.flags.c_contiguous
+    assert peak(lambda: stack.take(rows, cols)) < 1.3 * BYTES
+    assert stack.take(rows, cols).array.flags.c_contiguous
 
 
 def test_passes_copy_no_kernel() -> None:
     square = np.ascontiguousarray(kernels(np.float32)[:, :150])
-    storage = DenseStorage(square)
+    stack = DenseStack.around(square)
     beta, out = np.ones((1, 150)), np.zeros((1, 8, 150))
     for act in (
-        lambda: storage.dot(beta),
-        lambda: storage.add_dot(beta, out),
-        lambda: storage.combine(np.ones(8), np.arange(3)),
-        storage.diagonal,
+        lambda: stack.dot(beta),
+        lambda: stack.add_dot(beta, out),
+        lambda: stack.combine(np.ones(8), rows=np.arange(3)),
+        stack.diagonal,
     ):
         assert peak(act) < BYTES / 16
 
 
 def test_parts_of_one_array_are_not_copied() -> None:
     array = kernels()
-    storage = dense_storage_from(list(array))
-    assert np.shares_memory(storage.array, array)
-    np.testing.assert_array_equal(storage.array, array)
-    assert np.shares_memory(dense_storage_from(list(array[2:5])).array, array)
+    stack = DenseStack(list(array))
+    assert np.shares_memory(stack.array, array)
+    np.testing.assert_array_equal(stack.array, array)
+    assert np.shares_memory(DenseStack(list(array[2:5])).array, array)
     for parts in (
         list(array[::-1]),
         list(array[::2]),
@@ -106,7 +107,7 @@ def test_parts_of_one_array_are_not_copied() -> None:
         list(array[:, :, ::2]),
         [array[0], array[1].copy()],
     ):
-        copied = dense_storage_from(parts).array
+        copied = DenseStack(parts).array
         assert not np.shares_memory(copied, array)
         np.testing.assert_array_equal(copied, np.array(parts))
 
@@ -119,10 +120,10 @@ def test_kernels_without_weight_are_not_read() -> None:
     weights = np.array([1.0, 0.0, 0.5, 2.0, 0.1, 0.0, 0.0, 3.0])
     array[weights == 0] = np.nan
     expected = np.einsum("k,kij->ij", weights[weights > 0], array[weights > 0])
-    storage = DenseStorage(array)
-    np.testing.assert_allclose(storage.combine(weights), expected, rtol=1e-12)
+    stack = DenseStack.around(array)
+    np.testing.assert_allclose(stack.combine(weights), expected, rtol=1e-12)
     j = np.array([3, 1])
-    np.testing.assert_allclose(storage.combine(weights, cols=j), expected[:, j], rtol=1e-12)
+    np.testing.assert_allclose(stack.combine(weights, cols=j), expected[:, j], rtol=1e-12)
 
 
 def test_columns_without_beta_are_not_read() -> None:
@@ -130,7 +131,7 @@ def test_columns_without_beta_are_not_read() -> None:
     array[:, :, 7] = np.nan
     beta = np.ones((2, 150))
     beta[:, 7] = 0
-    assert np.isfinite(DenseStorage(array).dot(beta)).all()
+    assert np.isfinite(DenseStack.around(array).dot(beta)).all()
 
 
 def test_rows_without_beta_are_not_read() -> None:
@@ -139,7 +140,7 @@ def test_rows_without_beta_are_not_read() -> None:
     beta = np.ones((2, 150))
     beta[:, 7] = 0
     out = np.zeros((2, 8, 150))
-    DenseStorage(array).add_dot(beta, out)
+    DenseStack.around(array).add_dot(beta, out)
     assert np.isfinite(out).all()
 
 
@@ -148,16 +149,16 @@ def test_rows_without_beta_are_not_read() -> None:
 
 def test_precision_is_the_highest() -> None:
     low, high = np.eye(3, dtype=np.float32), np.eye(3)
-    assert dense_storage_from([low, low]).dtype == np.float32
-    assert dense_storage_from([low, high]).dtype == np.float64
-    assert dense_storage_from([np.eye(3, dtype=int), np.eye(3, dtype=bool)]).dtype == np.float64
-    assert dense_storage_from([np.eye(3, dtype=np.float16)]).dtype == np.float64
+    assert DenseStack([low, low]).dtype == np.float32
+    assert DenseStack([low, high]).dtype == np.float64
+    assert DenseStack([np.eye(3, dtype=int), np.eye(3, dtype=bool)]).dtype == np.float64
+    assert DenseStack([np.eye(3, dtype=np.float16)]).dtype == np.float64
 
 
 def test_lists_of_numbers() -> None:
     rows = [[1.0, 2.0], [2.0, 5.0]]
-    np.testing.assert_array_equal(dense_storage_from(rows).array, [rows])
-    np.testing.assert_array_equal(dense_storage_from([rows, rows]).array, [rows, rows])
+    np.testing.assert_array_equal(DenseStack(rows).array, [rows])
+    np.testing.assert_array_equal(DenseStack([rows, rows]).array, [rows, rows])
 
 
 @pytest.mark.parametrize(
@@ -185,12 +186,12 @@ def test_lists_of_numbers() -> None:
 )
 def test_refused(grams, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        dense_storage_from(grams)
+        DenseStack(grams)
 
 
 def test_messages_name_the_argument_and_the_kernel() -> None:
     with pytest.raises(ValueError, match=r"X\[1\] \('gyro'\) contains nan"):
-        dense_storage_from([np.eye(2), np.full((2, 2), np.nan)], ["accel", "gyro"], "X")
+        DenseStack([np.eye(2), np.full((2, 2), np.nan)], ["accel", "gyro"], argument="X")
 
 
 def test_finite_numbers_whose_sum_is_not() -> None:

@@ -59,7 +59,7 @@ def test_nothing_of_the_size_of_a_gram_matrix() -> None:
     stack.dot(beta)
     stack.quadratic(beta)
     stack.diagonal()
-    stack._storage.add_dot(beta[np.newaxis], np.zeros((1, 2, n)))
+    stack.add_dot(beta[np.newaxis], np.zeros((1, 2, n)))
     stack[np.ix_(part, part)].combine([1.0, 1.0], rows=np.arange(10))
     stack.check_gram()
     peak = tracemalloc.get_traced_memory()[1]
@@ -123,8 +123,8 @@ def test_linear_kernels_stay_features(kernel, normalize, dtype, fmt) -> None:
 def test_other_kernels_are_evaluated() -> None:
     stack = Kernelizer(["rbf", "linear"]).fit_transform(X)
     assert "on demand" in repr(stack)
-    assert [view.rank for view in stack._storage.kernels] == [None, 4]
-    assert stack._storage.rank is None
+    assert [view.rank for view in stack.views] == [None, 4]
+    assert stack.rank is None
 
 
 def test_random_features() -> None:
@@ -135,7 +135,7 @@ def test_random_features() -> None:
     kernelizer = ColumnKernelizer([("a", kernels, [0, 1]), ("b", kernels[0], [2, 3])])
     stack = kernelizer.fit_transform(X)
     assert "low-rank" in repr(stack)
-    assert stack._storage.rank == 50 + 6 + 50
+    assert stack.rank == 50 + 6 + 50
     Z = RBFSampler(n_components=50, random_state=0).fit(X[:, :2])
     Z = [
         z / np.linalg.norm(z, axis=1, keepdims=True)
@@ -148,7 +148,7 @@ def test_random_features() -> None:
 def test_texts_stay_sparse() -> None:
     stack = Kernelizer([make_pipeline(TfidfVectorizer(), LinearKernel())]).fit_transform(TEXTS)
     assert "low-rank" in repr(stack)
-    assert stack._storage.rank < 2
+    assert stack.rank < 2
     np.testing.assert_allclose(stack.diagonal(), [[1, 1, 1, 0, 1, 1]])
 
 

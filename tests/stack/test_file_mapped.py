@@ -81,7 +81,7 @@ def test_passes_copy_no_kernel(mapped) -> None:
     for act in (
         lambda: stack.combine(np.ones(3), rows=rows),
         lambda: stack.quadratic(beta),
-        lambda: stack._storage.add_dot(beta[np.newaxis], np.zeros((1, 3, N))),
+        lambda: stack.add_dot(beta[np.newaxis], np.zeros((1, 3, N))),
         stack.diagonal,
         lambda: stack[np.ix_(part, part)],
         lambda: stack[np.ix_(part, part)].combine(np.ones(3), rows=rows),
@@ -102,12 +102,12 @@ def test_only_what_is_asked_for_is_read(array, tmp_path) -> None:
     assert np.isfinite(stack.combine([1.0, 0.0, 2.0], rows=others[::-1], cols=others)).all()
     beta = np.ones((1, N))
     beta[:, 7] = 0.0
-    good = stack.select(["a", "c"])._storage
+    good = stack.select(["a", "c"])
     assert np.isfinite(good.quadratic(beta)).all()
     assert np.isfinite(good.take(others, None).dot(beta)).all()
     out = np.zeros((1, 2, N))
     array[:, :, 7] = 0.0  # this time a row only
-    poisoned(array, tmp_path).select(["a", "c"])._storage.add_dot(beta, out)
+    poisoned(array, tmp_path).select(["a", "c"]).add_dot(beta, out)
     assert np.isfinite(out).all()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mkfusion.stack._storage import as_index, split_key
+from mkfusion.stack._checks import as_index, split_key
 
 
 @pytest.mark.parametrize(

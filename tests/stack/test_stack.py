@@ -13,7 +13,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from mkfusion import Kernelizer, RBFKernel
-from mkfusion.stack import KernelStack
+from mkfusion.stack import ComputedStack, KernelStack, as_stack
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(8, 3))
@@ -34,8 +34,7 @@ def either(request) -> KernelStack:
     kernelizer = Kernelizer(
         [("linear", "linear"), ("rbf", RBFKernel(gamma=0.5))], normalize=None
     ).fit(X)
-    stack = kernelizer.fit_transform(X)
-    return KernelStack._from_storage(stack._storage, NAMES[:2])
+    return ComputedStack(kernelizer.fit_transform(X).views, NAMES[:2])
 
 
 def test_attributes(stack: KernelStack) -> None:
@@ -214,9 +213,9 @@ def test_names_refused(names, error: type[Exception], message: str) -> None:
         KernelStack(GRAMS, names=names)
 
 
-def test_from_grams_names_the_argument() -> None:
+def test_as_stack_names_the_argument() -> None:
     with pytest.raises(ValueError, match="X is empty"):
-        KernelStack._from_grams([], None, "X")
+        as_stack([], None, "X")
 
 
 def test_materialize(either: KernelStack) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from mkfusion import Kernelizer, KernelStack, MKLClassifier, RBFKernel
-from mkfusion.stack import _computed as _views
+from mkfusion.stack import _views
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 3))
@@ -45,7 +45,7 @@ def test_numpy_opens_it_too(path) -> None:
 def test_what_is_known_to_be_sound_is_not_tested_again(path, monkeypatch) -> None:
     stack = KernelStack(GRAMS)
     stack.save(path)
-    assert not KernelStack.load(path)._sound.any()
+    assert not KernelStack.load(path).known_gram.any()
     stack.check_gram()
     stack.save(path)
     monkeypatch.setattr(
@@ -55,7 +55,7 @@ def test_what_is_known_to_be_sound_is_not_tested_again(path, monkeypatch) -> Non
     KernelStack.load(path).check_gram()
     # Kernels that theory makes sound, and others.
     Kernelizer(["rbf", "sigmoid"]).fit_transform(X).save(path)
-    assert KernelStack.load(path)._sound.tolist() == [True, False]
+    assert KernelStack.load(path).known_gram.tolist() == [True, False]
 
 
 def test_it_is_read_only(path) -> None:

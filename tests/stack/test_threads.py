@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mkfusion.stack import _threads
-from mkfusion.stack._dense import DenseStorage
+from mkfusion.stack._stack import DenseStack
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -20,21 +20,21 @@ def test_same_results_in_any_number_of_threads(count: int, monkeypatch: pytest.M
     rng = np.random.default_rng(0)
     array = rng.normal(size=(7, 20, 20))
     array += array.transpose(0, 2, 1)
-    storage, index = DenseStorage(array), np.array([3, 4, 11, 17])
+    stack, index = DenseStack.around(array), np.array([3, 4, 11, 17])
     weights, beta = rng.random(7), rng.normal(size=(2, 20))
     close = {"rtol": 1e-12, "atol": 1e-12}
     np.testing.assert_allclose(
-        storage.combine(weights), np.einsum("k,kij->ij", weights, array), **close
+        stack.combine(weights), np.einsum("k,kij->ij", weights, array), **close
     )
     np.testing.assert_allclose(
-        storage.combine(weights, cols=index),
+        stack.combine(weights, cols=index),
         np.einsum("k,kij->ij", weights, array[:, :, index]),
         **close,
     )
     out = np.zeros((2, 7, 20))
-    storage.add_dot(beta, out)
+    stack.add_dot(beta, out)
     np.testing.assert_allclose(out, np.einsum("kij,uj->uki", array, beta), **close)
-    taken = storage.take(index, index)
+    taken = stack.take(index, index)
     np.testing.assert_array_equal(taken.array, array[np.ix_(np.arange(7), index, index)])
 
 

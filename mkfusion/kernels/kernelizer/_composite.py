@@ -25,7 +25,7 @@ from mkfusion.kernels.kernelizer._interactions import (
 )
 from mkfusion.kernels.kernelizer._kernelizer import BaseKernelizer, Kernelizer
 from mkfusion.kernels.kernelizer._normalize import Normalization
-from mkfusion.stack import KernelStack, LazyStorage
+from mkfusion.stack import ComputedStack, KernelStack
 
 
 class _Known(Normalization):
@@ -277,8 +277,8 @@ class CompositeKernel(NamesOfParts, Kernel):
         parts = _checked(_split(self.kernels_))
         for step in parts.before:
             X = step.transform(X)
-        storage: Any = parts.kernelizer.transform(X)._storage
-        return prepared_by(storage.kernels)
+        views: Any = parts.kernelizer._views(X)
+        return prepared_by(views)
 
     def _stack(self, samples: Bundle, others: Bundle | None = None) -> KernelStack:
         """Return the kernels between prepared samples."""
@@ -286,8 +286,8 @@ class CompositeKernel(NamesOfParts, Kernel):
         fitted = parts.kernelizer._fitted
         columns: Any = [None] * len(fitted) if others is None else others.parts
         views = [view_between(*one) for one in zip(fitted, samples.parts, columns, strict=True)]
-        storage = LazyStorage(views, n_jobs=parts.kernelizer.n_jobs)
-        stack = KernelStack._from_storage(storage, parts.kernelizer.kernel_names_)
+        names, n_jobs = parts.kernelizer.kernel_names_, parts.kernelizer.n_jobs
+        stack: KernelStack = ComputedStack(views, names, n_jobs=n_jobs)
         for step in parts.interactions:
             stack = interaction_kernels(stack, step.order, within_entries=step.within_entries)
         return stack

@@ -6,7 +6,6 @@ from itertools import combinations
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -14,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mkfusion._compat import Interval
 from mkfusion.kernels._kernel import factor_label
 from mkfusion.stack import (
-    DenseStorage,
     KernelStack,
-    ProductStorage,
+    ProductStack,
+    as_stack,
     prediction_stack,
     training_stack,
 )
@@ -91,7 +90,7 @@ def interaction_kernels(stack: Any, order: int = 2, *, within_entries: bool = Tr
     """
     check_scalar(order, "order", Integral, min_val=1)
     if not isinstance(stack, KernelStack):
-        stack = KernelStack._from_grams(stack, None, "stack")
+        stack = as_stack(stack, None, "stack")
     return _with_products(stack, *products_of(stack.names, order, within_entries))
 
 
@@ -215,12 +214,8 @@ class InteractionKernels(TransformerMixin, BaseEstimator):
 def _with_products(
     stack: KernelStack, names: list[str], factors: list[tuple[int, ...]]
 ) -> KernelStack:
-    storage: Any = ProductStorage(stack._storage, factors)
-    if isinstance(stack._storage, DenseStorage):
-        storage = storage.materialize()
-    # A product of Gram matrices is one.
-    sound = np.array([stack._sound[list(some)].all() for some in factors])
-    return KernelStack._from_storage(storage, names, sound)
+    products = ProductStack(stack, factors, names)
+    return products.materialize() if stack.in_memory else products
 
 
 def products_of(

@@ -28,7 +28,7 @@ from mkfusion.kernels._visual import visual_block
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView, training_view
 from mkfusion.kernels.kernelizer._missing import Completion
 from mkfusion.kernels.kernelizer._normalize import NORMALIZATIONS
-from mkfusion.stack import KernelStack, LazyStorage, View
+from mkfusion.stack import ComputedStack, KernelStack, View
 
 
 class Entry(NamedTuple):
@@ -185,7 +185,8 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
             views = [training_view(fitted) for fitted in self._fitted]
         else:
             views = self._completion.training_views()
-        return self._stack(views, np.array([kernel._is_psd() for kernel in self.kernels_]))
+        psd = np.array([kernel._is_psd() for kernel in self.kernels_])
+        return ComputedStack(views, self.kernel_names_, known_gram=psd, n_jobs=self.n_jobs)
 
     def transform(self, X: Any) -> KernelStack:
         """Return the kernels between samples and the training samples.
@@ -201,6 +202,10 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
             Computed on demand: what is prepared here are the samples of every kernel.
         """
         check_is_fitted(self)
+        return ComputedStack(self._views(X), self.kernel_names_, n_jobs=self.n_jobs)
+
+    def _views(self, X: Any) -> list[View]:
+        """Return every kernel between samples and the training samples."""
         X = self._samples(X)
         self._check_features(X, reset=False)
         parts = self._parts(X, self._entries, training=False)
@@ -213,11 +218,7 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
         )
         if self._completion is not None and parts.present is not None:
             views = self._completion.views(views, parts.present)
-        return self._stack(views, None)
-
-    def _stack(self, views: list[View], sound: Any) -> KernelStack:
-        storage = LazyStorage(views, n_jobs=self.n_jobs)
-        return KernelStack._from_storage(storage, self.kernel_names_, sound)
+        return views
 
 
 def _pairs(

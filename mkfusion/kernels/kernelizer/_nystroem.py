@@ -15,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mkfusion._compat import Interval
 from mkfusion.stack import (
+    ComputedStack,
     Factor,
     FactorView,
     KernelStack,
-    LazyStorage,
     pivoted_cholesky,
     prediction_stack,
     training_stack,
@@ -169,7 +169,7 @@ class NystroemKernels(TransformerMixin, BaseEstimator):
         factors: list[Factor] = list(
             Parallel(n_jobs=self.n_jobs, prefer="threads")(
                 delayed(pivoted_cholesky)(
-                    stack._storage.select(np.array([k])),
+                    stack.select(k),
                     self.tol,
                     rank,
                     np.random.RandomState(seed),
@@ -207,8 +207,7 @@ class NystroemKernels(TransformerMixin, BaseEstimator):
         """
         self.fit(X, y)
         views = [FactorView(Z, Z) for Z in self._features]
-        sound = np.ones(len(views), dtype=bool)
-        return KernelStack._from_storage(LazyStorage(views), self.kernel_names_, sound)
+        return ComputedStack(views, self.kernel_names_, known_gram=np.ones(len(views), bool))
 
     def transform(self, X: Any) -> KernelStack:
         """Return the approximations between samples and the training samples.
@@ -234,7 +233,7 @@ class NystroemKernels(TransformerMixin, BaseEstimator):
                 zip(self.landmarks_, self._triangles, self._features, strict=True)
             )
         )
-        return KernelStack._from_storage(LazyStorage(list(views)), self.kernel_names_)
+        return ComputedStack(list(views), self.kernel_names_)
 
 
 def _view(
@@ -245,7 +244,7 @@ def _view(
     train: NDArray[Any],
 ) -> FactorView:
     """Return one kernel's approximation between new samples and the training samples."""
-    columns = stack._storage.select(np.array([k])).take(None, landmarks).gram(0)
+    columns = stack.block(k, None, landmarks)
     if len(landmarks) == 0:
         return FactorView(columns, train)
     # K[:, L] = Z Z[L]'

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mkfusion._compat import Interval
 from mkfusion._types import Indices
 from mkfusion.kernels._parameters import check_number
-from mkfusion.stack import Bank, BankStorage, KernelStack
+from mkfusion.stack import Bank, BankStack, KernelStack
 
 # Groups that are drawn at a time.
 _DRAWN = 2**16
@@ -154,9 +154,7 @@ class RBFBank(TransformerMixin, BaseEstimator):
             Computed on demand.
         """
         self.fit(X, y)
-        storage = BankStorage(self._bank, self._train, self._train)
-        sound = np.ones(self.n_kernels, dtype=bool)
-        return KernelStack._from_storage(storage, self.kernel_names_, sound)
+        return BankStack(self._bank, self._train, self._train, self.kernel_names_)
 
     def transform(self, X: Any) -> KernelStack:
         """Return the kernels between samples and the training samples.
@@ -173,8 +171,7 @@ class RBFBank(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        storage = BankStorage(self._bank, X * self._scale, self._train)
-        return KernelStack._from_storage(storage, self.kernel_names_)
+        return BankStack(self._bank, X * self._scale, self._train, self.kernel_names_)
 
 
 def _draw(

@@ -8,7 +8,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 
 from mkfusion import ColumnKernelizer, Kernelizer, RBFKernel
 from mkfusion.kernels.kernelizer._evaluation import row_batches
-from mkfusion.stack import _computed
+from mkfusion.stack import _views
 
 rng = np.random.default_rng(0)
 TRAIN = rng.normal(size=(15, 6))
@@ -87,7 +87,7 @@ def test_fit_evaluates_nothing_that_the_normalisation_does_not_need() -> None:
 def test_batches_cover_the_rows_and_bound_the_memory() -> None:
     assert row_batches(0, 5) == []
     assert row_batches(10, 0) == [slice(0, 10)]
-    n_cols = _computed.BLOCK_BYTES // 8 // 4
+    n_cols = _views.BLOCK_BYTES // 8 // 4
     assert row_batches(10, n_cols) == [slice(0, 4), slice(4, 8), slice(8, 10)]
     assert row_batches(2, 10**9) == [slice(0, 1), slice(1, 2)]
 
@@ -103,7 +103,7 @@ def test_batches_change_nothing(monkeypatch, normalize) -> None:
         return [stack.combine(weights), stack.dot(beta), square.combine(weights), square.dot(beta)]
 
     expected = results()
-    monkeypatch.setattr(_computed, "BLOCK_BYTES", 8 * 15 * 4)
+    monkeypatch.setattr(_views, "BLOCK_BYTES", 8 * 15 * 4)
     for found, whole in zip(results(), expected, strict=True):
         np.testing.assert_allclose(found, whole, rtol=1e-12, atol=1e-13)
 

@@ -230,12 +230,12 @@ def test_lazy_operations(missing: str, normalize: str | None) -> None:
         expected = np.einsum("ijk,j->ki", array, beta)
         np.testing.assert_allclose(stack.dot(beta), expected, **close)
         np.testing.assert_allclose(stack[rows].dot(beta), expected[:, rows], **close)
-        for k, view in enumerate(stack._storage.kernels):
+        for k, view in enumerate(stack.views):
             found = view.pairs(rows, cols[:4])
             np.testing.assert_allclose(found, array[rows, cols[:4], k], **close)
         if square:
             out = np.zeros((1, 4, 24))
-            stack._storage.add_dot(beta[np.newaxis], out)
+            stack.add_dot(beta[np.newaxis], out)
             np.testing.assert_allclose(out[0], expected, **close)
             np.testing.assert_allclose(
                 stack.diagonal(), np.diagonal(array, axis1=0, axis2=1), **close

@@ -19,7 +19,6 @@ from mkfusion import (
     NystroemKernels,
     RBFKernel,
 )
-from mkfusion.stack._dense import DenseStorage
 from mkfusion.stack._low_rank import pivoted_cholesky
 
 rng = np.random.default_rng(0)
@@ -31,8 +30,8 @@ GRAMS = [rbf_kernel(X, gamma=0.05), rbf_kernel(X, gamma=0.5), X @ X.T]
 
 def factor(gram: np.ndarray, tol: float = 0.0, rank: int | None = None, seed: int = 0):
     rank = len(gram) if rank is None else rank
-    storage = DenseStorage(np.ascontiguousarray(gram)[np.newaxis])
-    return pivoted_cholesky(storage, tol, rank, np.random.RandomState(seed), "K")
+    stack = KernelStack(gram)
+    return pivoted_cholesky(stack, tol, rank, np.random.RandomState(seed), "K")
 
 
 # ------------------------------------------------------------------------------ the algorithm

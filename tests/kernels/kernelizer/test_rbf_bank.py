@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from mkfusion import MKLClassifier, RBFBank
 from mkfusion.datasets import load_sonar
-from mkfusion.stack._bank import BankStorage
+from mkfusion.stack._bank import BankStack
 
 rng = np.random.default_rng(0)
 TRAIN, TEST = rng.normal(size=(30, 7)) * np.arange(1, 8), rng.normal(size=(9, 7))
@@ -60,34 +60,36 @@ def test_single_features_first_then_groups_without_repetition() -> None:
 def test_passes_equal_those_in_memory(rows: np.ndarray) -> None:
     bank = clone(BANK).fit(TRAIN)
     stack = bank.fit_transform(TRAIN) if rows is TRAIN else bank.transform(rows)
-    storage, dense = stack._storage, stack.materialize()._storage
-    assert isinstance(storage, BankStorage)
+    dense = stack.materialize()
+    assert isinstance(stack, BankStack)
     weights = rng.random(60) * (rng.random(60) < 0.5)
     beta = rng.normal(size=(2, 30)) * (rng.random(30) < 0.4)
     close = {"rtol": 1e-6, "atol": 1e-6}
     some, cols, which = np.array([5, 0, 2]), np.array([1, 7]), np.array([59, 3, 20])
-    np.testing.assert_allclose(storage.combine(weights), dense.combine(weights), **close)
+    np.testing.assert_allclose(stack.combine(weights), dense.combine(weights), **close)
     np.testing.assert_allclose(
-        storage.combine(weights, some, cols=cols), dense.combine(weights, some, cols=cols), **close
+        stack.combine(weights, rows=some, cols=cols),
+        dense.combine(weights, rows=some, cols=cols),
+        **close,
     )
-    np.testing.assert_allclose(storage.combine(0 * weights), 0.0)
-    np.testing.assert_allclose(storage.dot(beta), dense.dot(beta), **close)
+    np.testing.assert_allclose(stack.combine(0 * weights), 0.0)
+    np.testing.assert_allclose(stack.dot(beta), dense.dot(beta), **close)
     np.testing.assert_allclose(
-        storage.select(which).take(some, cols).materialize().array,
+        stack.select(which).take(some, cols).materialize().array,
         dense.select(which).take(some, cols).array,
         **close,
     )
-    np.testing.assert_allclose(storage.gram(17), dense.gram(17), **close)
+    np.testing.assert_allclose(stack.gram(17), dense.gram(17), **close)
     if rows is TRAIN:
-        np.testing.assert_allclose(storage.quadratic(beta), dense.quadratic(beta), **close)
-        np.testing.assert_array_equal(storage.diagonal(), 1.0)
-        principal = storage.take(some, some)
+        np.testing.assert_allclose(stack.quadratic(beta), dense.quadratic(beta), **close)
+        np.testing.assert_array_equal(stack.diagonal(), 1.0)
+        principal = stack.take(some, some)
         np.testing.assert_allclose(
             principal.combine(weights), dense.take(some, some).combine(weights), **close
         )
         for kernels in (None, np.array([4, 9])):
             outs = [np.ones((2, 60, 30)) for _ in range(2)]
-            storage.add_dot(beta, outs[0], kernels)
+            stack.add_dot(beta, outs[0], kernels)
             dense.add_dot(beta, outs[1], kernels)
             np.testing.assert_allclose(*outs, **close)
 
@@ -128,8 +130,8 @@ def test_pickle_and_predict_in_a_pipeline() -> None:
 def test_passes_keep_nothing() -> None:
     stack = RBFBank(20_000, random_state=0).fit_transform(TRAIN)
     beta, weights = rng.normal(size=(1, 30)), rng.random(20_000)
-    stack._storage.quadratic(beta)  # compiles
-    for act in (lambda: stack._storage.quadratic(beta), lambda: stack._storage.combine(weights)):
+    stack.quadratic(beta)  # compiles
+    for act in (lambda: stack.quadratic(beta), lambda: stack.combine(weights)):
         tracemalloc.start()
         act()
         peak = tracemalloc.get_traced_memory()[1]

@@ -113,7 +113,7 @@ def test_a_dead_channel_is_coherent_with_none() -> None:
 def test_many_signals_go_in_batches(monkeypatch) -> None:
     X = rng.normal(size=(30, 2, 50))
     whole = [PowerSpectrumKernel()(X), CoherenceKernel()(X)]
-    monkeypatch.setattr("mkfusion.stack._computed.BLOCK_BYTES", 5000)
+    monkeypatch.setattr("mkfusion.stack._views.BLOCK_BYTES", 5000)
     batches = [PowerSpectrumKernel()(X), CoherenceKernel()(X)]
     np.testing.assert_allclose(batches, whole, rtol=1e-12)
 

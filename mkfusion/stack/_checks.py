@@ -1,116 +1,15 @@
-"""What a :class:`~mkfusion.KernelStack` is given, checked."""
+"""What the methods of a :class:`~mkfusion.KernelStack` are given, checked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mkfusion._types import FloatArray, Indices
-
-if TYPE_CHECKING:
-    from mkfusion.stack._dense import DenseStorage
-
-
-def as_vectors(beta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return one vector (n,) or several (u, n) as an array (u, n)."""
-    return beta[np.newaxis] if beta.ndim == 1 else beta
-
-
-class Storage(Protocol):
-    """m aligned kernels between row samples and column samples.
-
-    The arguments have been checked by :class:`~mkfusion.KernelStack`: a storage trusts index
-    arrays to be in range and vectors to have the right length.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        ``(n_rows, n_cols, n_kernels)``.
-    dtype : numpy.dtype
-        ``float32`` or ``float64``: what the kernels' values are, or would be, stored in.
-    place : str
-        Where the kernels are, for people.
-    in_memory : bool
-        Whether they are all there.
-    """
-
-    @property
-    def shape(self) -> tuple[int, int, int]: ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-
-    @property
-    def place(self) -> str: ...
-
-    @property
-    def in_memory(self) -> bool: ...
-
-    def take(self, rows: Indices | None, cols: Indices | None) -> Storage:
-        """Restrict to some rows (r,) and columns (c,); None means all."""
-        ...
-
-    def select(self, which: Indices) -> Storage:
-        """Restrict to some kernels (s,)."""
-        ...
-
-    def combine(
-        self,
-        weights: NDArray[np.float64],
-        rows: Indices | None = None,
-        out: NDArray[np.float64] | None = None,
-        *,
-        cols: Indices | None = None,
-    ) -> NDArray[np.float64]:
-        """Return sum_k w_k K_k[rows, cols], (r, c); kernels of weight 0 are not touched.
-
-        It is written into `out` (r, c), if given.
-        """
-        ...
-
-    def dot(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (K_k beta)_k, (m, n_rows) or (u, m, n_rows) for beta (n_cols,) or (u, n_cols).
-
-        Columns where every beta is 0 are not touched.
-        """
-        ...
-
-    def add_dot(
-        self,
-        beta: NDArray[np.float64],
-        out: NDArray[np.float64],
-        kernels: Indices | None = None,
-    ) -> None:
-        """Add ``K_k beta_u`` to ``out[u, k]``, for some of the kernels, known to be symmetric.
-
-        beta is (u, n), out (u, m, n). Rows may be read for columns: those where every beta is 0
-        are not touched.
-        """
-        ...
-
-    def quadratic(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return ``sum_u beta_u' K_k beta_u`` (m,) of square kernels, for beta (u, n).
-
-        Rows and columns where every beta is 0 are not touched.
-        """
-        ...
-
-    def diagonal(self) -> NDArray[np.float64]:
-        """Return the diagonals (m, n) of square kernels."""
-        ...
-
-    def gram(self, k: int) -> FloatArray:
-        """Return kernel k, (n_rows, n_cols)."""
-        ...
-
-    def materialize(self) -> DenseStorage:
-        """Return the same kernels in memory."""
-        ...
-
+from mkfusion._types import Floats, Indices
 
 _AxisKey: TypeAlias = slice | Sequence[int] | NDArray[Any]
 
@@ -180,7 +79,9 @@ def kernel_indices(which: Any, names: Sequence[str]) -> Indices:
     n_kernels = len(names)
     if isinstance(which, str | int | np.integer):
         which = [which]
-    if not isinstance(which, slice):
+    if isinstance(which, np.ndarray) and which.dtype.kind in "iub":
+        pass  # indices or a mask, maybe very many: nothing to look up
+    elif not isinstance(which, slice):
         which = list(which)
         if any(isinstance(k, str) for k in which):
             which = [names.index(k) if k in names else k for k in which]
@@ -223,16 +124,17 @@ def complete_names(names: list[str] | None, n_kernels: int, argument: str) -> li
     return names or [f"kernel{k}" for k in range(n_kernels)]
 
 
-def check_vector(values: ArrayLike, size: int, name: str, meaning: str) -> NDArray[np.float64]:
-    """Return finite numbers (size,)."""
+def check_vectors(
+    values: ArrayLike, size: int, name: str, meaning: str, *, axes: tuple[int, ...] = (1, 2)
+) -> Floats:
+    """Return finite numbers (size,), or several such vectors (u, size)."""
     try:
-        vector = np.asarray(values, dtype=np.float64)
+        vectors = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} is not a vector of numbers: {error}") from error
-    if vector.shape != (size,):
-        raise ValueError(f"{name} has shape {vector.shape}; expected ({size},), {meaning}.")
-    if not np.isfinite(vector).all():
-        raise ValueError(
-            f"{name} contains {vector[~np.isfinite(vector)][0]}; expected finite numbers."
-        )
-    return vector
+    if vectors.ndim not in axes or vectors.shape[-1] != size:
+        raise ValueError(f"{name} has shape {vectors.shape}; expected ({size},), {meaning}.")
+    finite = np.isfinite(vectors)
+    if not finite.all():
+        raise ValueError(f"{name} contains {vectors[~finite][0]}; expected finite numbers.")
+    return vectors

@@ -1,7 +1,4 @@
-"""Support vector machines on gated kernels, and the descent on what gates them.
-
-Importing this module imports Numba.
-"""
+"""Support vector machines on gated kernels, and the descent on what gates them."""
 
 from __future__ import annotations
 
@@ -10,16 +7,35 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
+from scipy.special import expit, softmax
 
-from mkfusion._types import FloatArray, Floats, Indices
-from mkfusion.mkl._gating import gates, slope_in_scores
-from mkfusion.solvers import Hinge, WholeRows
-from mkfusion.stack import Storage
+from mkfusion._types import FloatArray, Floats, Indices, Stack
+from mkfusion.solvers._losses import Hinge
+from mkfusion.solvers._rows import WholeRows
 
 # Shares of the tolerance: the gap of the machines, whose error must drown neither the slope nor
 # what a step gains; and what a step must gain, relative to the objective at uniform gates.
 _MACHINES_SHARE, _STEP_SHARE = 0.01, 0.1
 _OUT_OF_STEPS = 1
+
+
+def gates(scores: Floats, gating: str) -> Floats:
+    """Return the weights (n_samples, n_kernels) of kernels with these scores.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_kernels)
+    gating : {"softmax", "sigmoid"}
+    """
+    eta: Floats = softmax(scores, axis=1) if gating == "softmax" else expit(scores)
+    return eta
+
+
+def slope_in_scores(eta: Floats, slope: Floats, gating: str) -> Floats:
+    """Return the slope in the scores, given that in the gates `eta`; all (n_samples, n_kernels)."""
+    if gating == "softmax":
+        return eta * (slope - np.sum(eta * slope, axis=1, keepdims=True))
+    return eta * (1.0 - eta) * slope
 
 
 class Solution(NamedTuple):
@@ -64,7 +80,7 @@ class GatedMachines:
 
     Parameters
     ----------
-    storage : Storage of shape (n, n, n_all)
+    stack : Stack of shape (n, n, n_all)
         Gram matrices.
     kernels : ndarray of shape (n_kernels,)
         Which of them make up the composite kernel.
@@ -83,7 +99,7 @@ class GatedMachines:
 
     def __init__(
         self,
-        storage: Storage,
+        stack: Stack,
         kernels: Indices,
         features: Floats,
         targets: Floats,
@@ -92,7 +108,7 @@ class GatedMachines:
         ridge: float,
         tol: float,
     ) -> None:
-        self._storage = storage
+        self._stack = stack
         self._kernels = kernels
         self._inputs = np.column_stack([np.ones(len(features)), features])
         self._tasks = [Hinge().task(y, cost) for y in targets]
@@ -184,7 +200,7 @@ class GatedMachines:
 
     def _grams(self) -> Iterator[FloatArray]:
         """One after the other, the kernels of the composite."""
-        return (self._storage.gram(int(k)) for k in self._kernels)
+        return (self._stack.gram(int(k)) for k in self._kernels)
 
     def _solve(self, eta: Floats) -> Floats:
         """Solve the machines on the composite kernel of gates `eta`, and return it."""
