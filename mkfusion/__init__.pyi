@@ -1,6 +1,6 @@
 # What users import; `__init__.py` loads each name when it is first asked for.
 
-from . import compare as compare, datasets as datasets, inspection as inspection
+from . import compare as compare, datasets as datasets, inspection as inspection, testing as testing
 from .cca import (
     CCA as CCA,
     CCAFusion as CCAFusion,

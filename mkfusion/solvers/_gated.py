@@ -200,7 +200,7 @@ class GatedMachines:
 
     def _grams(self) -> Iterator[FloatArray]:
         """One after the other, the kernels of the composite."""
-        return (self._stack.gram(int(k)) for k in self._kernels)
+        return (self._stack.block(int(k), None, None) for k in self._kernels)
 
     def _solve(self, eta: Floats) -> Floats:
         """Solve the machines on the composite kernel of gates `eta`, and return it."""

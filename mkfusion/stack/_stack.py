@@ -1,4 +1,9 @@
-"""m aligned kernels as one object: the contract, and the kinds that users get from it."""
+"""m aligned kernels as one object: the contract, and the kinds that it makes itself.
+
+``KernelStack(...)``, its class methods, `take`, `select` and `materialize` return kinds of
+`KernelStack`: one needs the other, so that they stand in one file, as in
+:mod:`scipy.sparse.linalg`.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.optimize import approx_fprime
 from sklearn.base import clone
 from sklearn.decomposition import KernelPCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -29,7 +28,6 @@ from mkfusion import (
 )
 from mkfusion.datasets import load_basic_motions, load_sonar
 from mkfusion.mkl._gating import learn_features
-from mkfusion.solvers import GatedMachines
 from oracles.samples import FOLDS, Floats, N, grams, raw
 
 GATINGS = ["sigmoid", "softmax"]
@@ -123,25 +121,6 @@ def test_a_sample_is_predicted_the_same_in_any_company() -> None:
 
 
 # The gates
-
-
-@gatings
-@class_counts
-def test_gradient_is_that_of_finite_differences(gating: str, classes: int) -> None:
-    x, y = raw(classes)
-    stack = KernelStack(grams(x, x))
-    features = learn_features(stack, np.full(3, 1 / 3), 2, np.ones(N)).of(stack)
-    signs = np.where(y == np.unique(y)[:, np.newaxis], 1.0, -1.0)[1 if classes == 2 else 0 :]
-    cost = np.random.default_rng(1).uniform(0.1, 2.0, size=N)
-    machines = GatedMachines(stack, np.arange(3), features, signs, cost, gating, 0.3, 1e-9)
-    theta = np.random.default_rng(2).normal(size=machines.shape)
-
-    def value(flat: Floats) -> float:
-        return machines.value_and_slope(flat.reshape(theta.shape))[0]
-
-    slope = machines.value_and_slope(theta)[1]
-    numeric = approx_fprime(theta.ravel(), value, 1e-5).reshape(theta.shape)
-    np.testing.assert_allclose(slope, numeric, rtol=1e-3, atol=1e-3 * np.abs(slope).max())
 
 
 @gatings
