@@ -32,14 +32,13 @@ MAY_IMPORT = {
     "datasets": {"data"},
     "solvers": set(),
     "stack": {"solvers"},
-    "testing": {"stack"},
     "kernels": {"data", "stack"},
     "mkl": {"data", "kernels", "solvers", "stack"},
     "cca": {"data", "kernels", "stack"},
     "fusion": {"data", "kernels"},
     "inspection": {"data", "kernels", "stack"},
     "compare": {TOP, "data", "datasets", "inspection"},
-    "testing": {"kernels"},
+    "testing": {"kernels", "stack"},
     "cli": {TOP, "compare", "datasets", "kernels", "stack"},
     TOP: {"_cache"},
 }
@@ -62,12 +61,6 @@ TO_COME = (
     "mkfusion.cli._compare",
     "mkfusion.cli._demo",
     "mkfusion.compare",
-<<<<<<< HEAD
-    "mkfusion.stack._storage",
-=======
-    "mkfusion.kernels._kernel",
-    "mkfusion.kernels._adapters",
->>>>>>> 4eeae9a (One contract for a stack: KernelStack is a base class, storages are its kinds)
 )
 # Parts that are still to be freed of private attributes of others, and of scikit-learn
 PARTS_TO_COME = {"mkl", "cca", "compare", "cli", "kernels"}

@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.metrics.pairwise import laplacian_kernel, linear_kernel, rbf_kernel
 
-from mkfusion.kernels import Kernelizer, LaplacianKernel, LinearKernel, RBFKernel
+from mkfusion import Kernelizer, LaplacianKernel, LinearKernel, RBFKernel
 from mkfusion.stack import KernelStack
 from mkfusion.stack._bank import Bank, BankStack
 from mkfusion.stack._product import ProductStack
