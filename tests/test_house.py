@@ -23,10 +23,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TOP = "mkfusion"
 
 # Part of the package -> the parts that it may import. A new part needs a line here.
-EVERYWHERE = {"_types", "_compat"}
+EVERYWHERE = {"_types", "_compat", "_messages"}
 MAY_IMPORT = {
     "_cache": set(),
     "_compat": set(),
+    "_messages": set(),
     "_types": set(),
     "data": set(),
     "datasets": {"data"},

@@ -16,8 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval, StrOptions, check_feature_names_in
+from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.cca._inputs import as_numbers, named_errors, read_again, read_modalities, read_pair
+from mkfusion.cca._reading import PAIR, as_numbers, read_analysis, read_analysis_again
 from mkfusion.cca._solver import (
     Block,
     Solution,
@@ -28,7 +29,14 @@ from mkfusion.cca._solver import (
     standardize,
     whiten,
 )
-from mkfusion.data import Modalities, View, column_names
+from mkfusion.data import (
+    Modalities,
+    View,
+    about,
+    check_entries,
+    column_names,
+    remember_features,
+)
 
 
 class Whitened(NamedTuple):
@@ -49,7 +57,7 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         "regularisation": [Interval(Real, 0, 1, closed="both"), "array-like"],
     }
 
-    _views: list[View] | None
+    _views: list[View]  # none where the modalities are X and y
     modality_names_: list[str]
     canonical_correlations_: Floats
 
@@ -114,23 +122,23 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
     def _learn(self, X: Any, y: Any) -> tuple[list[Floats], list[Floats]]:
         """Fit, and return each modality's whitened training samples (n, r_v), and directions."""
         self._validate_params()
-        asked = self._asked(X)
-        read = read_pair(self, X, y) if asked is None else read_modalities(self, X, asked)
-        ridges = self._ridges(len(read.data))
+        samples = read_analysis(self, X, y, self._asked(X))
+        names = samples.names or list(PAIR)
+        ridges = self._ridges(len(samples.parts))
         whitened = []
-        for v, (data, c) in enumerate(zip(read.data, ridges, strict=True)):
-            with named_errors(read.names[v] if read.views is not None else ""):
+        for v, (data, c) in enumerate(zip(samples.parts, ridges, strict=True)):
+            with about(names[v] if samples.views else ""):
                 whitened.append(self._whiten(data, v, c))
         blocks = [one.block.H for one in whitened]
-        k = self._count(read.names, [block.shape[1] for block in blocks])
+        k = self._count(names, [block.shape[1] for block in blocks])
         solution = self._solve(blocks, k)
-        _warn_of_certainty(read.names, blocks, ridges)
+        _warn_of_certainty(names, blocks, ridges)
         scores = [H @ D for H, D in zip(blocks, solution.directions, strict=True)]
         norms = [np.linalg.norm(score, axis=0) for score in scores]
         # Only now: nothing is kept of a fit that fails.
-        self._views = read.views
-        read.remember()
-        self.modality_names_ = read.names
+        remember_features(self, samples.X)
+        self._views = samples.views
+        self.modality_names_ = names
         self.canonical_correlations_ = mean_correlations(scores)
         self._keep(
             whitened,
@@ -151,8 +159,8 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
             isinstance(c, Real) and 0.0 <= float(c) <= 1.0 for c in ridges
         ):
             raise ValueError(
-                f"regularisation is {given!r}; expected a number in [0, 1], or one for each of the "
-                f"{n_views} modalities."
+                f"regularisation is {shown(given)}; expected a number in [0, 1], or one for each "
+                f"of the {n_views} modalities."
             )
         return [float(c) for c in ridges]
 
@@ -191,7 +199,7 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         scores = self._scores(X, y)
-        if self._views is not None:
+        if self._views:
             return np.hstack(scores)
         return scores[0] if len(scores) == 1 else tuple(scores)
 
@@ -236,7 +244,7 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         if name not in self.modality_names_:
             raise ValueError(f"name is {name!r}; expected one of {self.modality_names_}.")
-        with named_errors(name):
+        with about(name if self._views else ""):
             return self._project(data, self.modality_names_.index(name))
 
     def correlations(self, X: Any, y: Any = None) -> Floats:
@@ -293,17 +301,17 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         check_feature_names_in(self, input_features, generate_names=False)
         kind = type(self).__name__.lower()
         components = [f"{kind}{j}" for j in range(len(self.canonical_correlations_))]
-        if self._views is None:
+        if not self._views:
             return np.array(components, dtype=object)
         names = [f"{name}__{one}" for name in self.modality_names_ for one in components]
         return np.array(names, dtype=object)
 
     def _scores(self, X: Any, y: Any) -> list[Floats]:
         """Return the scores (n_samples, k) of the modalities that are given."""
-        data = read_again(self, X, y, self._views)
+        data = read_analysis_again(self, X, y, self._views)
         scores = []
         for v, one in enumerate(data):
-            with named_errors(self.modality_names_[v] if self._views is not None else ""):
+            with about(self.modality_names_[v] if self._views else ""):
                 scores.append(self._project(one, v))
         return scores
 
@@ -360,9 +368,10 @@ class LinearAnalysis(CanonicalAnalysis):
 
     def _all_or_given(self, X: Any) -> Any:
         """Return the modalities that were asked for, all of them by default."""
-        if self.modalities is None and isinstance(X, Modalities):
-            return [(name, name) for name in X.names]
-        return self.modalities
+        if self.modalities is not None:
+            check_entries(self.modalities, "modalities", ("(name, columns)",))
+            return self.modalities
+        return [(name, name) for name in X.names] if isinstance(X, Modalities) else None
 
     def _whiten(self, data: Any, v: int, c: float) -> Whitened:
         table = standardize(as_numbers(self, data), self.scale)

@@ -13,10 +13,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval, check_feature_names_in
+from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.cca._analysis import MultisetCCA
-from mkfusion.cca._inputs import as_numbers, named_errors, read_again, read_modalities
+from mkfusion.cca._reading import as_numbers, read_analysis
 from mkfusion.cca._solver import Table, standardize
+from mkfusion.data import about, read_again, remember_features
 
 SHARED = "shared"
 
@@ -173,8 +175,8 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         ).fit(X)
         names = cca.modality_names_
         parts = self._checked_parts(names)
-        read = read_modalities(self, X, cca._asked(X))
-        tables = [standardize(as_numbers(self, one), self.scale) for one in read.data]
+        samples = read_analysis(self, X, None, cca._asked(X))
+        tables = [standardize(as_numbers(self, one), self.scale) for one in samples.parts]
         private = [
             _private(table, weights, self.n_private)
             for table, weights in zip(tables, cca.weights_, strict=True)
@@ -185,7 +187,7 @@ class CCAFusion(TransformerMixin, BaseEstimator):
             for table, weights in zip(tables, shared, strict=True)
         )
         spread = np.std(scores, axis=0, ddof=1)
-        read.remember()
+        remember_features(self, samples.X)
         self.cca_ = cca
         self._parts = parts
         # Of variance one, as the scores are that they sum.
@@ -205,7 +207,7 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         known = [SHARED, *names]
         parts = known if self.parts is None else list(self.parts)
         if not parts or len(set(parts)) < len(parts) or not set(parts) <= set(known):
-            raise ValueError(f"parts is {self.parts!r}; expected some of {known}, each once.")
+            raise ValueError(f"parts is {shown(self.parts)}; expected some of {known}, each once.")
         return parts
 
     def transform(self, X: Any) -> Floats:
@@ -224,9 +226,9 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         names = self.cca_.modality_names_
         data = []
-        for v, one in enumerate(read_again(self, X, None, self.cca_._views)):
+        for v, one in enumerate(read_again(self, X, self.cca_._views)):
             mean = self.cca_.means_[v]
-            with named_errors(names[v]):
+            with about(names[v]):
                 data.append(as_numbers(self, one, len(mean), self.cca_._column_names[v]) - mean)
         found = []
         for part in self._parts:

@@ -11,15 +11,15 @@ from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigvalsh, qr, svdvals
 from sklearn.base import clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, gen_even_slices
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_consistent_length, column_or_1d, indexable
+from sklearn.utils.validation import indexable
 
-from mkfusion._compat import Interval, StrOptions, safe_indexing, validate_params
+from mkfusion._compat import Interval, StrOptions, num_samples, safe_indexing, validate_params
 from mkfusion._types import Floats
 from mkfusion.cca._analysis import CanonicalAnalysis
 from mkfusion.cca._solver import cross_products, offsets
+from mkfusion.data import read_groups, read_splits
 
 
 class CrossValidatedCorrelations(NamedTuple):
@@ -94,8 +94,9 @@ def cross_validated_correlations(
     >>> found.held_out.mean(axis=0).round(2)
     array([0.7 , 0.19])
     """
-    X, y, groups = indexable(X, y, groups)
-    splits = list(check_cv(cv).split(X, y, groups))
+    X, y = indexable(X, y)
+    n_samples = num_samples(X)
+    splits = read_splits(cv, n_samples, y, groups=read_groups(groups, n_samples))
     found = Parallel(n_jobs=n_jobs)(
         delayed(_one_split)(clone(estimator), X, y, train, test) for train, test in splits
     )
@@ -261,9 +262,7 @@ def canonical_permutation_test(
 
 def _as_labels(groups: ArrayLike, n: int) -> NDArray[np.intp]:
     """Return the number of each sample's group."""
-    given = column_or_1d(groups)
-    check_consistent_length(given, np.empty(n))
-    labels = np.unique(given, return_inverse=True)[1].astype(np.intp)
+    labels = np.unique(np.asarray(read_groups(groups, n)), return_inverse=True)[1].astype(np.intp)
     if np.bincount(labels).max() < 2:
         raise ValueError(
             f"groups has {n} groups of one sample; expected groups within which to permute."

@@ -16,7 +16,7 @@ from mkfusion._compat import BaseComposition, Interval, StrOptions
 from mkfusion._types import Floats
 from mkfusion.cca._analysis import CanonicalAnalysis, Whitened
 from mkfusion.cca._solver import Block, Solution, solve_maxvar, solve_pair, whiten
-from mkfusion.data import Modalities
+from mkfusion.data import Modalities, check_entries
 from mkfusion.kernels import ColumnKernelizer, join_input_tags
 from mkfusion.stack import GRAM_RTOL, KernelStack, asymmetry, pivoted_cholesky
 
@@ -178,7 +178,7 @@ class KernelCCA(CanonicalAnalysis, BaseComposition):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        several = isinstance(self.kernels, list)
+        several = isinstance(self.kernels, list | tuple)
         specs = [kernel for _, kernel in self._named_kernels] if several else [self.kernels]
         return join_input_tags(tags, specs)
 
@@ -198,7 +198,7 @@ class KernelCCA(CanonicalAnalysis, BaseComposition):
         ]
 
     def _triples(self) -> list[Any]:
-        return self.kernels if isinstance(self.kernels, list) else []
+        return list(self.kernels) if isinstance(self.kernels, list | tuple) else []
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, those of the kernels included.
@@ -229,14 +229,13 @@ class KernelCCA(CanonicalAnalysis, BaseComposition):
         return self._set_params("_named_kernels", **params)
 
     def _asked(self, X: Any) -> Any:
-        if isinstance(self.kernels, list):
-            for i, entry in enumerate(self.kernels):
-                if not isinstance(entry, tuple) or len(entry) != 3:
-                    raise TypeError(f"kernels[{i}] is {entry!r}; expected (name, kernel, columns).")
-                if isinstance(entry[1], list):
+        if isinstance(self.kernels, list | tuple):
+            check_entries(self.kernels, "kernels", ("(name, kernel, columns)",))
+            for name, kernel, _ in self.kernels:
+                if isinstance(kernel, list):
                     raise TypeError(
-                        f"kernel of {entry[0]!r} is a list; expected one kernel, such as the sum "
-                        "of several."
+                        f"kernel of {name!r} is a list; expected one kernel, such as the sum of "
+                        "several."
                     )
             if len(self.kernels) < 2:
                 raise ValueError(
@@ -252,7 +251,7 @@ class KernelCCA(CanonicalAnalysis, BaseComposition):
         return [(name, name) for name in X.names]
 
     def _whiten(self, data: Any, v: int, c: float) -> Whitened:
-        spec = self.kernels[v][1] if isinstance(self.kernels, list) else self.kernels
+        spec = self.kernels[v][1] if isinstance(self.kernels, list | tuple) else self.kernels
         kernelizer = ColumnKernelizer(
             [("kernel", clone(spec, safe=False), "samples")], normalize=self.normalize
         )

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils import check_array
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mkfusion._compat import HasMethods
 from mkfusion._types import Floats
 from mkfusion.cca._analysis import CCA
+from mkfusion.data import labels_from_decisions, read_labels, remember_features
 
 
 class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
@@ -111,11 +111,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
             If a label, or a candidate, has no description, or there is one class only.
         """
         self._validate_params()
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
-        seen = np.unique(column_or_1d(y))
-        if len(seen) < 2:
-            raise ValueError(f"y has 1 class, {seen.tolist()[0]!r}; expected at least two.")
+        samples = check_array(X, dtype=np.float64, estimator=self, input_name="X")
+        _, seen, codes = read_labels(samples, y)
         labels, table = self._described(seen)
         positions = _positions(labels, seen, "y")
         chosen = labels if self.candidates is None else np.unique(np.asarray(self.candidates))
@@ -123,10 +120,12 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         coordination = (
             CCA(None, regularisation=0.1) if self.coordination is None else clone(self.coordination)
         )
-        coordination.fit(X, table[positions][np.searchsorted(seen, y)])
+        coordination.fit(samples, table[positions][codes])
+        class_scores = coordination.transform_modality(rows, "y")
+        remember_features(self, X)
         self.coordination_ = coordination
         self.classes_ = chosen
-        self.class_scores_ = coordination.transform_modality(rows, "y")
+        self.class_scores_ = class_scores
         return self
 
     def _described(self, seen: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
@@ -176,10 +175,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Class labels.
         """
-        decision = self.decision_function(X)
-        if decision.ndim == 1:
-            return self.classes_[(decision > 0.0).astype(np.intp)]
-        return self.classes_[decision.argmax(axis=1)]
+        return labels_from_decisions(self.decision_function(X), self.classes_)
 
 
 def _positions(labels: NDArray[Any], wanted: NDArray[Any], name: str) -> NDArray[np.intp]:

@@ -1,32 +1,79 @@
-"""The door: what samples, columns, targets, weights, groups and folds are."""
+"""The door: what samples, columns, targets, weights, groups and folds are.
+
+How users say what to learn from is read here, once, for all that learn: samples by
+:func:`read_samples` and :func:`read_again`, targets by :func:`read_labels` and
+:func:`read_numbers`, weights, groups and folds by :func:`read_weights`, :func:`read_groups` and
+:func:`read_splits`, and what a column holds by :func:`read_columns`.
+"""
 
 from mkfusion.data._columns import (
     Columns,
-    View,
     as_table,
-    check_features,
     column_names,
     in_two_dimensions,
     resolve_columns,
-    resolve_views,
     select_columns,
+)
+from mkfusion.data._folds import find_splitter, read_splits
+from mkfusion.data._kinds import Column, as_numbers, holds_texts, read_column, read_columns
+from mkfusion.data._modalities import Modalities, present_samples
+from mkfusion.data._reading import (
+    Samples,
+    View,
+    about,
+    check_entries,
+    read_again,
+    read_samples,
+    remember_features,
+    resolve_views,
+    rollback,
     take_views,
 )
-from mkfusion.data._modalities import Modalities, present_samples
-from mkfusion.data._targets import read_labels
+from mkfusion.data._targets import (
+    MOST_CLASSES,
+    Labels,
+    has_fractions,
+    labels_from_decisions,
+    read_groups,
+    read_labels,
+    read_numbers,
+    read_weights,
+    seems_classes,
+)
 
 __all__ = [
+    "Column",
     "Columns",
+    "Labels",
+    "MOST_CLASSES",
     "Modalities",
+    "Samples",
     "View",
+    "about",
+    "as_numbers",
     "as_table",
-    "check_features",
+    "check_entries",
     "column_names",
+    "find_splitter",
+    "has_fractions",
+    "holds_texts",
     "in_two_dimensions",
+    "labels_from_decisions",
     "present_samples",
+    "read_again",
+    "read_column",
+    "read_columns",
+    "read_groups",
     "read_labels",
+    "read_numbers",
+    "read_samples",
+    "read_splits",
+    "read_weights",
+    "remember_features",
     "resolve_columns",
     "resolve_views",
+    "rollback",
+    "seems_classes",
     "select_columns",
     "take_views",
 ]

@@ -1,4 +1,4 @@
-"""Choosing several modalities of the same samples."""
+"""Columns of samples: chosen in training, and found again by their names."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
 from mkfusion._compat import safe_indexing
+from mkfusion._messages import shown
 from mkfusion.data._modalities import Modalities
 
 _MAX_NAMES_SHOWN = 20
@@ -118,7 +118,9 @@ def select_columns(X: Any, columns: Columns | str, entry: str) -> Any:
     if isinstance(columns, str):
         _check_modality(X, columns, entry)
         if X[columns] is None:
-            raise ValueError(f"{entry!r} asks for the modality {columns!r}, which no sample has.")
+            raise ValueError(
+                f"{entry!r} asks for the modality {shown(columns)}, which no sample has."
+            )
         return X[columns]
     positions = columns.positions
     names = column_names(X)
@@ -145,12 +147,12 @@ def in_two_dimensions(data: Any) -> Any:
 def _check_modality(X: Modalities, name: Any, entry: str) -> None:
     if not isinstance(name, str):
         raise TypeError(
-            f"columns of {entry!r} is {name!r}; expected the name of one of the modalities "
+            f"columns of {entry!r} is {shown(name)}; expected the name of one of the modalities "
             f"{X.names}."
         )
     if name not in X:
         raise ValueError(
-            f"columns of {entry!r} asks for the unknown modality {name!r}; X has {X.names}."
+            f"columns of {entry!r} asks for the unknown modality {shown(name)}; X has {X.names}."
         )
 
 
@@ -178,8 +180,8 @@ def _listed(columns: Any, n_columns: int, names: list[str] | None, entry: str) -
 
 def _unusable(columns: Any, entry: str) -> TypeError:
     return TypeError(
-        f"columns of {entry!r} is {columns!r}; expected names, positions, a slice, a boolean mask "
-        "or a function that returns one of them."
+        f"columns of {entry!r} is {shown(columns)}; expected names, positions, a slice, a boolean "
+        "mask or a function that returns one of them."
     )
 
 
@@ -198,7 +200,7 @@ def _positions_of_slice(
     try:
         return list(range(n_columns))[start : stop : columns.step]
     except (TypeError, ValueError) as error:
-        raise type(error)(f"columns of {entry!r} is {columns!r}: {error}.") from error
+        raise type(error)(f"columns of {entry!r} is {shown(columns)}: {error}.") from error
 
 
 def _positions_of_mask(mask: Sequence[Any], n_columns: int, entry: str) -> list[int]:
@@ -225,138 +227,27 @@ def _find(asked: Sequence[str], names: list[str] | None, entry: str) -> list[int
     """Return the positions of columns with some names."""
     if names is None:
         raise ValueError(
-            f"columns of {entry!r} asks for {list(asked)!r} by name, but X has no column names; "
-            "expected a DataFrame, or positions."
+            f"columns of {entry!r} asks for {shown(list(asked))} by name, but X has no column "
+            "names; expected a DataFrame, or positions."
         )
     positions = {name: position for position, name in enumerate(names)}
     unknown = [name for name in asked if name not in positions]
     if unknown:
         raise ValueError(
-            f"columns of {entry!r} asks for unknown columns {unknown}; X has {_shown(names)}."
+            f"columns of {entry!r} asks for unknown columns {shown(unknown)}; X has "
+            f"{_some_of(names)}."
         )
     counts = Counter(names)
     repeated = [name for name in asked if counts[name] > 1]
     if repeated:
         raise ValueError(
-            f"columns of {entry!r} asks for {repeated}, which X has more than once: "
-            f"{_shown(names)}."
+            f"columns of {entry!r} asks for {shown(repeated)}, which X has more than once: "
+            f"{_some_of(names)}."
         )
     return [positions[name] for name in asked]
 
 
-def _shown(names: list[str]) -> str:
+def _some_of(names: list[str]) -> str:
     if len(names) <= _MAX_NAMES_SHOWN:
         return repr(names)
     return f"{repr(names[:_MAX_NAMES_SHOWN])[:-1]}, ...] ({len(names)} in all)"
-
-
-class View(NamedTuple):
-    """A modality that was found in the training samples.
-
-    Attributes
-    ----------
-    name : str
-    columns : Columns or str
-        The latter is a modality of `Modalities`.
-    """
-
-    name: str
-    columns: Columns | str
-
-
-def resolve_views(X: Any, modalities: Any) -> list[View]:
-    """Find the modalities that were asked for in the training samples.
-
-    Parameters
-    ----------
-    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-    modalities : list of (name, columns) pairs, or None
-        `columns` is a modality's name, or columns as in
-        :class:`sklearn.compose.ColumnTransformer`. None for all modalities of `Modalities`.
-
-    Returns
-    -------
-    list of View
-
-    Raises
-    ------
-    ValueError, TypeError
-        If something is asked for that is not there, or two modalities have one name.
-    """
-    if modalities is None and isinstance(X, Modalities):
-        modalities = [(name, name) for name in X.names]
-    if not isinstance(modalities, list | tuple) or len(modalities) == 0:
-        raise TypeError(
-            f"modalities is {modalities!r}; expected a list of pairs (name, columns), or "
-            "Modalities as X."
-        )
-    for i, pair in enumerate(modalities):
-        if not isinstance(pair, tuple) or len(pair) != 2:
-            raise TypeError(f"modalities[{i}] is {pair!r}; expected (name, columns).")
-        if not isinstance(pair[0], str) or not pair[0]:
-            raise TypeError(
-                f"modalities[{i}] has the name {pair[0]!r}; expected a string that is not empty."
-            )
-    names = [name for name, _ in modalities]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f"modalities has the names {repeated} more than once.")
-    return [View(name, resolve_columns(X, columns, name)) for name, columns in modalities]
-
-
-def take_views(X: Any, views: Sequence[View]) -> list[Any]:
-    """Return each modality's samples.
-
-    Parameters
-    ----------
-    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-        With columns in any order where these have names.
-    views : sequence of View
-
-    Returns
-    -------
-    list of samples
-        One-dimensional where a single column was asked for by a scalar.
-
-    Raises
-    ------
-    ValueError
-        If columns or modalities are missing, or there are no data of one.
-    """
-    taken = []
-    for view in views:
-        data = select_columns(X, view.columns, view.name)
-        if data is None:
-            raise ValueError(f"modality {view.columns!r} is None; expected samples of it.")
-        taken.append(data)
-    return taken
-
-
-def check_features(estimator: Any, X: Any, views: Sequence[View], *, fitting: bool) -> None:
-    """Remember the features of the training samples, or refuse samples with others.
-
-    Parameters
-    ----------
-    estimator : object
-        Gets `n_features_in_`, and `feature_names_in_` where features have names.
-    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-    views : sequence of View
-        Of the training samples.
-    fitting : bool
-
-    Raises
-    ------
-    ValueError, TypeError
-        If these are other features than in fit.
-    """
-    several = isinstance(X, Modalities)
-    if not fitting and several != isinstance(views[0].columns, str):
-        expected = "columns" if several else "Modalities"
-        raise TypeError(f"X is a {type(X).__name__}; expected {expected} as in fit.")
-    if not several:
-        # Where both have names, columns are found by them, and others may be anything.
-        if fitting or column_names(X) is None or not hasattr(estimator, "feature_names_in_"):
-            validate_data(estimator, X, reset=fitting, skip_check_array=True)
-    elif fitting:
-        estimator.n_features_in_ = len(X.names)
-        estimator.feature_names_in_ = np.array(X.names, dtype=object)

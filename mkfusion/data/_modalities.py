@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import Mask
+from mkfusion.data._kinds import is_missing, missing_cells
 
 _RowKey = slice | Sequence[int] | Sequence[bool] | NDArray[Any]
 
@@ -243,47 +244,16 @@ def present_samples(data: Any) -> Mask:
     n_samples = num_samples(data)
     if issparse(data):
         cells = data.tocoo()
-        n_gaps = np.bincount(cells.row[_gaps(cells.data)], minlength=n_samples)
+        n_gaps = np.bincount(cells.row[missing_cells(cells.data)], minlength=n_samples)
         return np.asarray(n_gaps < max(1, data.shape[1]))
     if hasattr(data, "columns"):
         present = np.zeros(n_samples, dtype=bool)
         for j in range(data.shape[1]):
-            present |= ~_gaps(np.asarray(safe_indexing(data, j, axis=1)))
+            present |= ~missing_cells(np.asarray(safe_indexing(data, j, axis=1)), inside=True)
         return present | (data.shape[1] == 0)
     if isinstance(data, np.ndarray) or hasattr(data, "to_numpy"):
-        gaps = _gaps(np.asarray(data)).reshape(n_samples, -1)
+        gaps = missing_cells(np.asarray(data), inside=True).reshape(n_samples, -1)
         return np.any(~gaps, axis=1) | (gaps.shape[1] == 0)
     if isinstance(data, list | tuple):
-        return np.fromiter((not _is_missing(item) for item in data), dtype=bool, count=n_samples)
+        return np.fromiter((not is_missing(item) for item in data), dtype=bool, count=n_samples)
     return np.ones(n_samples, dtype=bool)  # a collection of some other kind: nothing is known
-
-
-def is_gap(value: Any) -> bool:
-    """Return whether a single value is None, NaN, NaT or pandas' NA."""
-    # NaN and NaT differ from themselves; pandas' NA refuses to be compared.
-    return (
-        value is None
-        or type(value).__name__ in ("NAType", "NaTType")
-        or (isinstance(value, float | np.floating | np.datetime64) and value != value)
-    )
-
-
-def _is_missing(item: Any) -> bool:
-    """Whether an item of a list is a gap, or holds nothing but gaps."""
-    if isinstance(item, list | tuple):
-        return len(item) > 0 and all(map(_is_missing, item))
-    if isinstance(item, np.ndarray) and item.ndim:
-        return item.size > 0 and bool(_gaps(item).all())
-    return is_gap(item)
-
-
-def _gaps(values: NDArray[Any]) -> Mask:
-    """Return which values of an array of any shape and dtype are missing."""
-    if values.dtype.kind in "fc":
-        return np.isnan(values)
-    if values.dtype.kind in "mM":
-        return np.isnat(values)
-    if values.dtype.kind != "O":
-        return np.zeros(values.shape, dtype=bool)
-    found = np.fromiter(map(_is_missing, values.ravel()), dtype=bool, count=values.size)
-    return found.reshape(values.shape)

@@ -1,19 +1,51 @@
-"""Class labels, checked alike by all that learn from them."""
+"""Targets, weights and groups of samples, read alike by all that learn from them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, check_consistent_length, column_or_1d
 
+from mkfusion._compat import check_sample_weight
+from mkfusion._messages import shown
+from mkfusion._types import Floats, Indices
 
-def read_labels(
-    X: Any, y: Any, wanted: str = "at least two classes"
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.intp]]:
-    """Return labels, the classes, and each sample's position among them.
+# More different whole numbers than these may be either classes or a quantity: users must say.
+MOST_CLASSES = 20
+
+
+class Labels(NamedTuple):
+    """Class labels of samples.
+
+    Attributes
+    ----------
+    given : ndarray of shape (n_samples,)
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    codes : ndarray of shape (n_samples,)
+        Each label's position among the classes.
+    """
+
+    given: NDArray[Any]
+    classes: NDArray[Any]
+    codes: Indices
+
+    @property
+    def signs(self) -> Floats:
+        """Labels -1 and 1 of the one-versus-rest tasks, of shape (n_tasks, n_samples).
+
+        There is one task for each class, and with two classes one for the second only.
+        """
+        positive = np.arange(len(self.classes)) if len(self.classes) > 2 else np.array([1])
+        return np.where(self.codes == positive[:, np.newaxis], 1.0, -1.0)
+
+
+def read_labels(X: Any, y: Any, wanted: str = "at least two classes") -> Labels:
+    """Return class labels of the samples, of two classes at least.
 
     Parameters
     ----------
@@ -25,24 +57,162 @@ def read_labels(
 
     Returns
     -------
-    y : ndarray of shape (n_samples,)
-    classes : ndarray of shape (n_classes,)
-    codes : ndarray of shape (n_samples,)
+    Labels
 
     Raises
     ------
     ValueError
         If there are no labels, not as many as samples, or of one class.
     """
-    if y is None:
-        raise ValueError(
-            "y: expected class labels; requires y to be passed, but the target y is None."
-        )
-    y = column_or_1d(y, warn=True)
+    y = _in_one_dimension(y, "class labels")
     assert_all_finite(y, input_name="y")
     check_consistent_length(X, y)
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"y has one class, {classes[0]!r}; expected {wanted}.")
-    return y, classes, codes
+        raise ValueError(f"y has one class, {shown(classes[0])}; expected {wanted}.")
+    return Labels(y, classes, codes)
+
+
+def read_numbers(X: Any, y: Any) -> Floats:
+    """Return a finite number for each of the samples.
+
+    Parameters
+    ----------
+    X : samples
+        Of which there must be as many.
+    y : array-like of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If there are no numbers, not as many as samples, or some are not finite.
+    """
+    y = _in_one_dimension(y, "numbers")
+    if y.dtype.kind == "U":
+        y = y.astype(object)  # texts that cannot be converted are then shown as they are
+    # As numbers first: missing ones may hide among objects.
+    values: Floats = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    check_consistent_length(X, values)
+    return values
+
+
+def _in_one_dimension(y: Any, expected: str) -> NDArray[Any]:
+    if y is None:
+        raise ValueError(
+            f"y: expected {expected}; requires y to be passed, but the target y is None."
+        )
+    given: NDArray[Any] = column_or_1d(y, warn=True)
+    return given
+
+
+def seems_classes(y: NDArray[Any]) -> bool | None:
+    """Return whether a target is class labels rather than a quantity, where its values tell.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    bool or None
+        True for strings, booleans and a few whole numbers, False for numbers of which some have a
+        fraction, and None for more than 20 different whole numbers: that only users know.
+    """
+    if y.dtype.kind not in "iuf":
+        return True
+    if has_fractions(y):
+        return False
+    return None if len(np.unique(y)) > MOST_CLASSES else True
+
+
+def has_fractions(y: NDArray[Any]) -> bool:
+    """Return whether some of the numbers y (n_samples,) are not whole."""
+    return y.dtype.kind == "f" and bool(np.any(np.isfinite(y) & (y != np.floor(y))))
+
+
+def labels_from_decisions(decisions: Floats, classes: NDArray[Any]) -> NDArray[Any]:
+    """Return the class on whose side samples lie furthest.
+
+    Parameters
+    ----------
+    decisions : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        With two classes one column only, positive towards the second.
+    classes : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+    """
+    if decisions.ndim == 1:
+        return classes[(decisions > 0.0).astype(np.intp)]
+    return classes[decisions.argmax(axis=1)]
+
+
+def read_weights(sample_weight: Any, X: Any, *, least: int = 1) -> Floats:
+    """Return the weight of each sample, 1 where none are given.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+    X : samples
+    least : int, default=1
+        How many must be positive.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If there is not one weight for each sample, or weights are negative or not positive where
+        they must be.
+    """
+    try:
+        weights: Floats = check_sample_weight(sample_weight, X, dtype=np.float64)
+    except ValueError as error:
+        raise ValueError(f"sample_weight is not one weight for each sample: {error}") from error
+    if (weights < 0).any():
+        raise ValueError(
+            f"sample_weight contains {weights.min():.6g}; expected non-negative numbers."
+        )
+    n_positive = np.count_nonzero(weights)
+    if n_positive == 0:
+        raise ValueError("sample_weight is all zero; expected a positive weight.")
+    if n_positive < least:
+        raise ValueError(
+            f"sample_weight has {n_positive} positive weight(s); expected at least {least}."
+        )
+    return weights
+
+
+def read_groups(groups: Any, n_samples: int) -> NDArray[Any] | None:
+    """Return the label of each sample's group, None without groups.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+    n_samples : int
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+
+    Raises
+    ------
+    ValueError
+        If there is not one label for each sample.
+    """
+    if groups is None:
+        return None
+    labels = np.asarray(groups)
+    if labels.shape != (n_samples,):
+        raise ValueError(
+            f"groups has shape {labels.shape}; expected ({n_samples},), one for each sample."
+        )
+    return labels

@@ -7,22 +7,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.base import ClassifierMixin, RegressorMixin, clone, is_classifier
+from sklearn.base import ClassifierMixin, RegressorMixin, clone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import HasMethods
-from mkfusion.data import View, check_features, take_views
-from mkfusion.fusion._features import Blocks, Entry, TransformerParameters, join, read_entries
-from mkfusion.fusion._inputs import (
-    check_labels,
-    check_numbers,
-    check_weights,
-    fit_weighted,
-    read_again,
-    read_training,
-)
+from mkfusion.data import View, read_again, remember_features
+from mkfusion.fusion._features import Blocks, TransformerParameters, about_gaps, join
+from mkfusion.fusion._fitting import fit_weighted
 
 
 def _inner_has(method: str) -> Any:
@@ -40,7 +33,7 @@ class _EarlyFusion(TransformerParameters):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
-        "modalities": [list, None],
+        "modalities": [list, tuple, None],
         "block_scaling": ["boolean"],
     }
 
@@ -80,24 +73,19 @@ class _EarlyFusion(TransformerParameters):
             says of which modality.
         """
         self._validate_params()
-        entries = None if self.modalities is None else read_entries(self.modalities)
-        if entries is not None:
-            self._validate_names([str(entry.name) for entry in entries])
-        pairs = None if entries is None else [(entry.name, entry.columns) for entry in entries]
-        X, views = read_training(X, pairs)
-        if entries is None:
-            entries = [Entry(view.name, None, view.columns) for view in views]
-        targets = check_labels(X, y) if is_classifier(self) else check_numbers(X, y)
-        weights = check_weights(sample_weight, X)
+        training, entries = self._read_training(X, y, sample_weight)
+        samples, targets, weights = training
         blocks = Blocks(entries, self.block_scaling)
-        features = join(blocks.fit(take_views(X, views), targets.given, weights))
+        of_modalities = blocks.fit(samples.parts, targets.given, weights)
+        features = join(of_modalities)
         estimator = self.estimator
         if estimator is None:
             estimator = Ridge() if targets.classes is None else LogisticRegression()
-        fitted = fit_weighted(clone(estimator), features, targets.given, weights)
+        with about_gaps(samples.names, of_modalities):
+            fitted = fit_weighted(clone(estimator), features, targets.given, weights)
         # Only now: nothing is kept of a fit that fails.
-        check_features(self, X, views, fitting=True)
-        self._views: list[View] = views
+        remember_features(self, samples.X)
+        self._views: list[View] = samples.views
         self._blocks = blocks
         self._sparse = issparse(features)
         self.estimator_ = fitted
@@ -120,8 +108,17 @@ class _EarlyFusion(TransformerParameters):
         ndarray or sparse matrix of shape (n_samples, n_features_of_all)
             Modalities in their order.
         """
+        return join(self._features_of_modalities(X), self._sparse)
+
+    def _features_of_modalities(self, X: Any) -> list[Any]:
         check_is_fitted(self)
-        return join(self._blocks.transform(read_again(self, X, self._views)), self._sparse)
+        return self._blocks.transform(read_again(self, X, self._views))
+
+    def _ask(self, method: str, X: Any) -> NDArray[Any]:
+        """Return what a method of the estimator says about samples."""
+        blocks = self._features_of_modalities(X)
+        with about_gaps([view.name for view in self._views], blocks):
+            return np.asarray(getattr(self.estimator_, method)(join(blocks, self._sparse)))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the prediction for each sample.
@@ -136,8 +133,7 @@ class _EarlyFusion(TransformerParameters):
         ndarray of shape (n_samples,)
             Class labels, or numbers.
         """
-        features = self.features(X)
-        return np.asarray(self.estimator_.predict(features))
+        return self._ask("predict", X)
 
 
 class EarlyFusionClassifier(ClassifierMixin, _EarlyFusion):
@@ -219,8 +215,7 @@ class EarlyFusionClassifier(ClassifierMixin, _EarlyFusion):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        features = self.features(X)
-        return np.asarray(self.estimator_.predict_proba(features))
+        return self._ask("predict_proba", X)
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -235,8 +230,7 @@ class EarlyFusionClassifier(ClassifierMixin, _EarlyFusion):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        features = self.features(X)
-        return np.asarray(self.estimator_.decision_function(features))
+        return self._ask("decision_function", X)
 
 
 class EarlyFusionRegressor(RegressorMixin, _EarlyFusion):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -16,21 +16,16 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import BaseComposition, HasMethods, Options, safe_indexing
+from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
-from mkfusion.data import View, check_features, take_views
-from mkfusion.fusion._inputs import (
+from mkfusion.data import View, about, check_entries, read_again, remember_features
+from mkfusion.fusion._fitting import (
     Targets,
-    about,
-    check_columns,
-    check_labels,
-    check_numbers,
-    check_weights,
+    Training,
     default_scaler,
     fit_weighted,
-    read_again,
     read_training,
     seen_by,
-    split_samples,
 )
 
 _Splits = list[tuple[Indices, Indices]]
@@ -53,31 +48,6 @@ class Expert(NamedTuple):
     estimator: Any
     data: Any
     calibrate: str | None = None
-
-
-class Reading(NamedTuple):
-    """What `fit` was given.
-
-    Attributes
-    ----------
-    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-    views : list of View
-    data : list of n_modalities samples
-    targets : Targets
-    weights : ndarray of shape (n_samples,) or None
-    """
-
-    X: Any
-    views: list[View]
-    data: list[Any]
-    targets: Targets
-    weights: Floats | None
-
-    @property
-    def share(self) -> Floats:
-        """The weight of each sample, of shape (n_samples,), 1 if none is given."""
-        n_samples = len(self.targets.given)
-        return np.ones(n_samples) if self.weights is None else self.weights
 
 
 class HeldOut(NamedTuple):
@@ -221,17 +191,17 @@ def _inside(train: Indices, splits: _Splits) -> _Splits:
 class ExpertFusion(BaseComposition):
     """Fit one estimator per modality; what is common to those that do."""
 
-    estimators: list[tuple[str, Any, Any]] | None
+    estimators: Sequence[tuple[str, Any, Any]] | None
     estimator: Any
-    modalities: list[tuple[str, Any]] | None
+    modalities: Sequence[tuple[str, Any]] | None
     cv: Any
     n_jobs: int | None
     _views: list[View]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimators": [list, None],
+        "estimators": [list, tuple, None],
         "estimator": [HasMethods(["fit", "predict"]), None],
-        "modalities": [list, None],
+        "modalities": [list, tuple, None],
         "cv": ["cv_object"],
         "calibrate": [Options(str, {"auto", "sigmoid", "isotonic"})],
         "n_jobs": [Integral, None],
@@ -286,7 +256,7 @@ class ExpertFusion(BaseComposition):
         tags.input_tags.sparse = True
         return tags
 
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> Reading:
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> Training:
         """Check everything that `fit` was given, and find the modalities."""
         self._validate_params()
         pairs = self.modalities
@@ -296,37 +266,30 @@ class ExpertFusion(BaseComposition):
                     "estimators is given, and estimator or modalities as well; expected either "
                     "estimators, or an estimator that is cloned for each of the modalities."
                 )
-            check_columns(self.estimators, "estimators", "(name, estimator, columns)")
+            check_entries(self.estimators, "estimators", ("(name, estimator, columns)",))
             for i, entry in enumerate(self.estimators):
-                if not isinstance(entry, tuple) or len(entry) != 3:
-                    raise TypeError(
-                        f"estimators[{i}] is {entry!r}; expected (name, estimator, columns)."
-                    )
                 if not hasattr(entry[1], "fit"):
-                    raise TypeError(f"estimators[{i}] has {entry[1]!r}, which has no fit.")
-            self._validate_names([str(name) for name, _, _ in self.estimators])
+                    raise TypeError(f"estimators[{i}] has {shown(entry[1])}, which has no fit.")
+            self._validate_names([name for name, _, _ in self.estimators])
             pairs = [(name, columns) for name, _, columns in self.estimators]
-        X, views = read_training(X, pairs)
-        targets = check_labels(X, y) if is_classifier(self) else check_numbers(X, y)
-        weights = check_weights(sample_weight, X)
-        return Reading(X, views, take_views(X, views), targets, weights)
+        return read_training(self, X, y, sample_weight, pairs)
 
     def _fit_experts(
-        self, reading: Reading, groups: Any, *, held_out: bool, calibrate: str | None
+        self, training: Training, groups: Any, *, held_out: bool, calibrate: str | None
     ) -> tuple[list[Any], HeldOut | None]:
         """Fit every expert, and predict out of fold if asked to.
 
         Parameters
         ----------
-        reading : Reading
+        training : Training
         groups : array-like of shape (n_samples,) or None
         held_out : bool
         calibrate : {"auto", "sigmoid", "isotonic"} or None
         """
-        targets = reading.targets
+        samples, targets = training.samples, training.targets
         experts = []
-        for i, (view, part) in enumerate(zip(reading.views, reading.data, strict=True)):
-            with about(view.name):
+        for i, (name, part) in enumerate(zip(samples.names, samples.parts, strict=True)):
+            with about(name):
                 if self.estimators is not None:
                     estimator = self.estimators[i][1]
                 elif self.estimator is not None:
@@ -334,21 +297,21 @@ class ExpertFusion(BaseComposition):
                 else:
                     estimator = default_estimator(part, targets.classes)
                 method = None if calibrate is None else calibration(estimator, calibrate)
-                experts.append(Expert(view.name, estimator, part, method))
+                experts.append(Expert(name, estimator, part, method))
         asked = held_out or any(expert.calibrate for expert in experts)
-        splits = split_samples(self.cv, targets, groups) if asked else None
+        splits = training.splits(self.cv, groups) if asked else None
         return fit_experts(
-            experts, targets, reading.weights, splits, held_out=held_out, n_jobs=self.n_jobs
+            experts, targets, training.weights, splits, held_out=held_out, n_jobs=self.n_jobs
         )
 
-    def _keep(self, reading: Reading, fitted: list[Any]) -> None:
+    def _keep(self, training: Training, fitted: list[Any]) -> None:
         """Remember what was learned: at the end, so that nothing is kept of a fit that fails."""
-        check_features(self, reading.X, reading.views, fitting=True)
-        self._views = reading.views
+        remember_features(self, training.samples.X)
+        self._views = training.samples.views
         self.estimators_ = fitted
-        self.modality_names_ = [view.name for view in reading.views]
-        if reading.targets.classes is not None:
-            self.classes_ = reading.targets.classes
+        self.modality_names_ = training.samples.names
+        if training.targets.classes is not None:
+            self.classes_ = training.targets.classes
 
     def _parts(self, X: Any) -> list[Any]:
         """Return each modality's part of new samples."""

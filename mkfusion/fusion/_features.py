@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +13,18 @@ from sklearn.base import clone
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from mkfusion._compat import BaseComposition
+from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.data import in_two_dimensions
-from mkfusion.fusion._inputs import about, check_columns, default_scaler, fit_weighted, seen_by
+from mkfusion.data import about, check_entries, in_two_dimensions
+from mkfusion.fusion._fitting import (
+    Training,
+    default_scaler,
+    fit_weighted,
+    read_training,
+    seen_by,
+)
 
+_NOT_FINITE = re.compile(r"\b(NaN|infinity|inf)\b")
 # Blocks of which less than this share is not zero stay sparse, as in ColumnTransformer.
 _SPARSE = 0.3
 
@@ -38,11 +48,11 @@ class Entry(NamedTuple):
 class TransformerParameters(BaseComposition):
     """A fusion whose modalities' transformers have parameters of their own."""
 
-    modalities: list[Any] | None
+    modalities: Sequence[Any] | None
 
     @property
     def _named_transformers(self) -> list[tuple[str, Any]]:
-        entries = self.modalities if isinstance(self.modalities, list) else []
+        entries = self.modalities if isinstance(self.modalities, list | tuple) else []
         return [entry[:2] for entry in entries if isinstance(entry, tuple) and len(entry) == 3]
 
     @_named_transformers.setter
@@ -87,29 +97,35 @@ class TransformerParameters(BaseComposition):
         tags.input_tags.sparse = True
         return tags
 
+    def _read_training(self, X: Any, y: Any, sample_weight: Any) -> tuple[Training, list[Entry]]:
+        """Read everything that `fit` was given, and what makes features of each modality."""
+        if self.modalities is None:
+            training = read_training(self, X, y, sample_weight, None)
+            return training, [Entry(v.name, None, v.columns) for v in training.samples.views]
+        entries = read_entries(self.modalities)
+        self._validate_names([entry.name for entry in entries])
+        pairs = [(entry.name, entry.columns) for entry in entries]
+        return read_training(self, X, y, sample_weight, pairs), entries
+
 
 def read_entries(modalities: Any, argument: str = "modalities") -> list[Entry]:
     """Return what is asked for, checked.
 
     Parameters
     ----------
-    modalities : list of (name, columns) pairs or (name, transformer, columns) tuples
+    modalities : list or tuple of (name, columns) pairs or (name, transformer, columns) tuples
     argument : str, default="modalities"
         Its name, for messages.
     """
-    check_columns(modalities, argument, "(name, columns) or (name, transformer, columns)")
+    check_entries(modalities, argument, ("(name, columns)", "(name, transformer, columns)"))
     entries = []
     for i, given in enumerate(modalities):
-        if not isinstance(given, tuple) or len(given) not in (2, 3):
-            raise TypeError(
-                f"{argument}[{i}] is {given!r}; expected (name, columns) or "
-                "(name, transformer, columns)."
-            )
         entry = Entry(given[0], given[1] if len(given) == 3 else None, given[-1])
         kept = isinstance(entry.transformer, str) and entry.transformer == "passthrough"
         if not (entry.transformer is None or kept or hasattr(entry.transformer, "transform")):
             raise TypeError(
-                f"{argument}[{i}] has the transformer {entry.transformer!r}; expected one that has "
+                f"{argument}[{i}] has the transformer {shown(entry.transformer)}; expected one "
+                "that has "
                 '`transform`, "passthrough" or None.'
             )
         entries.append(entry)
@@ -200,6 +216,28 @@ def join(blocks: Sequence[Any], sparse: bool | None = None) -> Any:
         return hstack(blocks, format="csr")
     dense = [block.toarray() if issparse(block) else block for block in blocks]
     return dense[0] if len(dense) == 1 else np.hstack(dense)
+
+
+@contextmanager
+def about_gaps(names: Sequence[str], blocks: Sequence[Any]) -> Iterator[None]:
+    """Say in an error about numbers that are not finite which modalities have such features.
+
+    What does not take them knows nothing of modalities; what takes them raises no error.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if type(error) is not ValueError or not _NOT_FINITE.search(str(error)):
+            raise
+        having = [name for name, block in zip(names, blocks, strict=True) if not _is_finite(block)]
+        if not having:
+            raise
+        with about(", ".join(having), "modality" if len(having) == 1 else "modalities"):
+            raise
+
+
+def _is_finite(block: Any) -> bool:
+    return bool(np.isfinite(block.data if issparse(block) else block).all())
 
 
 def _fit_transform(transformer: Any, data: Any, y: Any, weights: Floats | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -13,12 +14,13 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval
+from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.data import resolve_views, take_views
+from mkfusion.data import labels_from_decisions, read_again, read_samples
 from mkfusion.fusion._descent import descend
-from mkfusion.fusion._experts import ExpertFusion, Reading
+from mkfusion.fusion._experts import ExpertFusion
 from mkfusion.fusion._features import Blocks, Entry, join, read_entries
-from mkfusion.fusion._inputs import read_again
+from mkfusion.fusion._fitting import Training
 from mkfusion.fusion._weighting import log_chances
 
 # Residuals of an expert have at least this share of the targets' standard deviation: an expert that
@@ -122,14 +124,14 @@ def fit_gate(
 class GatedFusion(ExpertFusion):
     """Weight what one estimator per modality says for each sample."""
 
-    gate_on: list[Any] | None
+    gate_on: Sequence[Any] | None
     alpha: float
     max_iter: int
     tol: float
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ExpertFusion._parameter_constraints,
-        "gate_on": [list, None],
+        "gate_on": [list, tuple, None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -161,23 +163,21 @@ class GatedFusion(ExpertFusion):
             If a parameter is out of its range, modalities or columns are not there, or an
             estimator cannot be fitted; the message says of which modality.
         """
-        reading = self._read(X, y, sample_weight)
-        entries = self._gate_entries(reading)
-        gate_views = resolve_views(reading.X, [(e.name, e.columns) for e in entries])
+        training = self._read(X, y, sample_weight)
+        entries = self._gate_entries(training)
+        seen = read_samples(training.samples.X, [(e.name, e.columns) for e in entries])
         blocks = Blocks(entries, scaled=True)
-        features = join(
-            blocks.fit(take_views(reading.X, gate_views), reading.targets.given, reading.weights)
-        )
+        features = join(blocks.fit(seen.parts, training.targets.given, training.weights))
         fitted, held_out = self._fit_experts(
-            reading, groups, held_out=True, calibrate=getattr(self, "calibrate", None)
+            training, groups, held_out=True, calibrate=getattr(self, "calibrate", None)
         )
         assert held_out is not None
         rows = held_out.rows
-        if not reading.share[rows].any():
+        if not training.share[rows].any():
             raise ValueError("sample_weight is 0 for all samples that cv holds out.")
-        codes = reading.targets.codes[rows]
+        codes = training.targets.codes[rows]
         said = held_out.responses
-        if reading.targets.classes is None:
+        if training.targets.classes is None:
             chances, residuals = None, said[:, :, 0] - codes[:, np.newaxis]
         else:
             chances, residuals = log_chances(said[np.arange(len(rows)), :, codes]), None
@@ -185,25 +185,22 @@ class GatedFusion(ExpertFusion):
             features[rows],
             chances,
             residuals,
-            reading.share[rows],
+            training.share[rows],
             alpha=self.alpha,
             max_iter=self.max_iter,
             tol=self.tol,
         )
-        self._keep(reading, fitted)
-        self._gate_views, self._blocks, self._gate = gate_views, blocks, gate
+        self._keep(training, fitted)
+        self._gate_views, self._blocks, self._gate = seen.views, blocks, gate
         self._sparse = issparse(features)
         self.objectives_ = path
         self.n_iter_ = len(path) - 1
-        self.weights_ = reading.share @ gate.weights(features) / reading.share.sum()
+        self.weights_ = training.share @ gate.weights(features) / training.share.sum()
         return self
 
-    def _gate_entries(self, reading: Reading) -> list[Entry]:
+    def _gate_entries(self, training: Training) -> list[Entry]:
         """Return what the gate sees: modalities, and what makes features of them."""
-        of_experts = {
-            view.name: view.columns if isinstance(view.columns, str) else view.columns.positions
-            for view in reading.views
-        }
+        of_experts = {view.name: view.where for view in training.samples.views}
         if self.gate_on is None:
             return [Entry(name, None, columns) for name, columns in of_experts.items()]
         given = []
@@ -211,7 +208,7 @@ class GatedFusion(ExpertFusion):
             if isinstance(entry, str):
                 if entry not in of_experts:
                     raise ValueError(
-                        f"gate_on asks for the unknown modality {entry!r}; expected some of "
+                        f"gate_on asks for the unknown modality {shown(entry)}; expected some of "
                         f"{list(of_experts)}, or (name, columns)."
                     )
                 entry = (entry, of_experts[entry])
@@ -400,7 +397,7 @@ class GatedFusionClassifier(ClassifierMixin, GatedFusion):
             Class labels.
         """
         mixed = self._mixed(X)
-        return self.classes_[mixed.argmax(axis=1)]
+        return labels_from_decisions(mixed, self.classes_)
 
 
 class GatedFusionRegressor(RegressorMixin, GatedFusion):

@@ -13,9 +13,11 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.utils.metaestimators import available_if
 
 from mkfusion._compat import HasMethods, Options
+from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.fusion._experts import ExpertFusion, HeldOut, Reading, response
-from mkfusion.fusion._inputs import about, fit_weighted, seen_by
+from mkfusion.data import about, labels_from_decisions
+from mkfusion.fusion._experts import ExpertFusion, HeldOut, response
+from mkfusion.fusion._fitting import Training, fit_weighted, seen_by
 from mkfusion.fusion._weighting import (
     geometric_loss,
     log_chances,
@@ -67,31 +69,31 @@ class LateFusion(ExpertFusion):
             If a parameter is out of its range, modalities or columns are not there, or an
             estimator cannot be fitted; the message says of which modality.
         """
-        reading = self._read(X, y, sample_weight)
-        weights = self._given_weights(len(reading.views))
+        training = self._read(X, y, sample_weight)
+        weights = self._given_weights(len(training.samples.views))
         stacking = self.combine == "stack"
         learning = stacking or weights is None
         fitted, held_out = self._fit_experts(
-            reading, groups, held_out=learning, calibrate=self._calibration()
+            training, groups, held_out=learning, calibrate=self._calibration()
         )
         final, scores, ratios = None, None, None
         if held_out is not None:
-            share = reading.share[held_out.rows]
+            share = training.share[held_out.rows]
             if not share.any():
                 raise ValueError("sample_weight is 0 for all samples that cv holds out.")
-            codes = reading.targets.codes[held_out.rows]
+            codes = training.targets.codes[held_out.rows]
             scores = [
                 self._score(held_out.responses[:, k], codes, share / share.sum())
                 for k in range(len(fitted))
             ]
             if stacking:
-                final = self._stacked(reading, held_out)
+                final = self._stacked(training, held_out)
             elif self.weighting == "ogr":
-                weights, ratios = self._by_ogr(reading, held_out, fitted)
+                weights, ratios = self._by_ogr(training, held_out, fitted)
             else:
                 loss = self._loss(held_out.responses, codes, share / share.sum())
                 weights = on_simplex(loss, len(fitted))
-        self._keep(reading, fitted)
+        self._keep(training, fitted)
         self._final, self._scores, self._ratios, self._weights = final, scores, ratios, weights
         return self
 
@@ -101,7 +103,8 @@ class LateFusion(ExpertFusion):
         if self.combine in ("stack", "vote") and by_name and self.weighting in OUT_OF_FOLD:
             reason = "learns its own" if self.combine == "stack" else "has no probabilities"
             raise ValueError(
-                f"weighting is {self.weighting!r} and combine is {self.combine!r}, which {reason}; "
+                f"weighting is {shown(self.weighting)} and combine is {shown(self.combine)}, "
+                f"which {reason}; "
                 'expected "uniform".'
             )
         if by_name:
@@ -125,33 +128,33 @@ class LateFusion(ExpertFusion):
             )
         return weights / weights.sum()
 
-    def _stacked(self, reading: Reading, held_out: HeldOut) -> Any:
+    def _stacked(self, training: Training, held_out: HeldOut) -> Any:
         """Return the final estimator, fitted to what the experts say out of fold."""
         final = self.final_estimator
         if final is None:
-            final = RidgeCV() if reading.targets.classes is None else LogisticRegression()
+            final = RidgeCV() if training.targets.classes is None else LogisticRegression()
         return fit_weighted(
             clone(final),
             meta_features(held_out.responses),
-            reading.targets.given[held_out.rows],
-            None if reading.weights is None else reading.weights[held_out.rows],
+            training.targets.given[held_out.rows],
+            None if training.weights is None else training.weights[held_out.rows],
         )
 
     def _by_ogr(
-        self, reading: Reading, held_out: HeldOut, fitted: list[Any]
+        self, training: Training, held_out: HeldOut, fitted: list[Any]
     ) -> tuple[Floats, Floats]:
         """Return weights by the overfitting-to-generalisation ratio, and the ratios."""
-        training = np.stack(
+        said_in_training = np.stack(
             [
-                response(estimator, part, reading.targets.classes)
-                for estimator, part in zip(fitted, reading.data, strict=True)
+                response(estimator, part, training.targets.classes)
+                for estimator, part in zip(fitted, training.samples.parts, strict=True)
             ],
             axis=1,
         )[held_out.rows]
-        codes = reading.targets.codes[held_out.rows]
-        share = reading.share[held_out.rows] / reading.share[held_out.rows].sum()
+        codes = training.targets.codes[held_out.rows]
+        share = training.share[held_out.rows] / training.share[held_out.rows].sum()
         return ogr_weights(
-            self._losses(training, codes),
+            self._losses(said_in_training, codes),
             self._losses(held_out.responses, codes),
             self._ignorant(codes, share),
             share,
@@ -399,7 +402,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
             features = meta_features(self._said(X))
             return np.asarray(self.final_estimator_.predict(features))
         chances = self._votes(X) if self.combine == "vote" else self.predict_proba(X)
-        return self.classes_[chances.argmax(axis=1)]
+        return labels_from_decisions(chances, self.classes_)
 
     def _votes(self, X: Any) -> Floats:
         """Return the weight of the votes for each class, of shape (n_samples, n_classes)."""

@@ -9,24 +9,16 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp, softmax
-from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import HasMethods, Interval, Options
+from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.data import check_features, take_views
+from mkfusion.data import View, about, labels_from_decisions, read_again, remember_features
 from mkfusion.fusion._descent import descend
 from mkfusion.fusion._experts import Expert, calibration, default_estimator, fit_experts, response
-from mkfusion.fusion._features import Blocks, Entry, TransformerParameters, read_entries
-from mkfusion.fusion._inputs import (
-    about,
-    check_labels,
-    check_numbers,
-    check_weights,
-    read_again,
-    read_training,
-    split_samples,
-)
+from mkfusion.fusion._features import Blocks, Entry, TransformerParameters
 
 
 class Offset(NamedTuple):
@@ -192,18 +184,19 @@ class ModalityShift(TransformerParameters):
 
     primary: str | None
     estimator: Any
-    modalities: list[Any] | None
+    modalities: Sequence[Any] | None
     max_shift: float
     alpha: float
     cv: Any
     max_iter: int
     tol: float
     n_jobs: int | None
+    _views: list[View]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "primary": [str, None],
         "estimator": [HasMethods(["fit", "predict"]), None],
-        "modalities": [list, None],
+        "modalities": [list, tuple, None],
         "max_shift": [Interval(Real, 0, None, closed="right")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "cv": ["cv_object"],
@@ -240,29 +233,22 @@ class ModalityShift(TransformerParameters):
             estimator cannot be fitted; the message says of which modality.
         """
         self._validate_params()
-        entries = None if self.modalities is None else read_entries(self.modalities)
-        if entries is not None:
-            self._validate_names([str(entry.name) for entry in entries])
-        pairs = None if entries is None else [(entry.name, entry.columns) for entry in entries]
-        X, views = read_training(X, pairs)
-        if entries is None:
-            entries = [Entry(view.name, None, view.columns) for view in views]
-        targets = check_labels(X, y) if is_classifier(self) else check_numbers(X, y)
-        weights = check_weights(sample_weight, X)
+        training, entries = self._read_training(X, y, sample_weight)
+        samples, targets, weights = training
+        views, data = samples.views, samples.parts
         first = self._first(entries)
-        data = take_views(X, views)
         # The offsets' features before the experts: what is wrong with them is known at once.
         others = [k for k in range(len(views)) if k != first]
         blocks = Blocks([entries[k] for k in others], scaled=True)
         features = blocks.fit([data[k] for k in others], targets.given, weights)
         expert = self._expert(entries[first], data[first], targets.classes)
-        splits = split_samples(self.cv, targets, groups)
+        splits = training.splits(self.cv, groups)
         (fitted,), held_out = fit_experts(
             [expert], targets, weights, splits, held_out=True, n_jobs=self.n_jobs
         )
         assert held_out is not None
         rows = held_out.rows
-        share = (np.ones(len(targets.given)) if weights is None else weights)[rows]
+        share = training.share[rows]
         if not share.any():
             raise ValueError("sample_weight is 0 for all samples that cv holds out.")
         offset, path = fit_offset(
@@ -276,7 +262,7 @@ class ModalityShift(TransformerParameters):
             max_iter=self.max_iter,
             tol=self.tol,
         )
-        check_features(self, X, views, fitting=True)
+        remember_features(self, samples.X)
         self._views, self._first_view, self._others = views, first, others
         self._blocks, self._offset = blocks, offset
         self.estimator_ = fitted
@@ -297,7 +283,7 @@ class ModalityShift(TransformerParameters):
             return 0
         if self.primary not in names:
             raise ValueError(
-                f"primary is {self.primary!r}; expected one of the modalities {names}."
+                f"primary is {shown(self.primary)}; expected one of the modalities {names}."
             )
         return names.index(self.primary)
 
@@ -525,7 +511,7 @@ class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
             Class labels.
         """
         shifted = self._shifted(X)
-        return self.classes_[shifted.argmax(axis=1)]
+        return labels_from_decisions(shifted, self.classes_)
 
 
 class ModalityShiftRegressor(RegressorMixin, ModalityShift):

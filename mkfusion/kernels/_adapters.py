@@ -13,6 +13,7 @@ from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
 from mkfusion.kernels._kernel import (
     EXPECTED,
@@ -25,7 +26,6 @@ from mkfusion.kernels._kernel import (
     is_gaussian_process_kernel,
     kernel_label,
 )
-from mkfusion.kernels._parameters import plain
 from mkfusion.kernels._rows import (
     ChiSquaredKernel,
     CosineKernel,
@@ -201,7 +201,7 @@ class PipelineKernel(Kernel):
         self.steps = [clone(step) for _, step in steps if not _passes_through(step)]
         if not isinstance(last, str | Pipeline) and not callable(last):
             raise TypeError(
-                f"kernel is a Pipeline that ends in {plain(last)}; expected {EXPECTED}."
+                f"kernel is a Pipeline that ends in {shown(last)}; expected {EXPECTED}."
             )
         self.kernel = as_kernel(last)
 

@@ -25,9 +25,10 @@ from mkfusion._compat import (
     num_samples,
     safe_indexing,
 )
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
 from mkfusion.data import Modalities, as_table, in_two_dimensions, resolve_columns, select_columns
-from mkfusion.kernels._parameters import check_number, plain
+from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels._visual import visual_block
 
 EXPECTED = (
@@ -369,7 +370,7 @@ def as_kernel(spec: Any) -> Kernel:
     ValueError, TypeError
         If it is none of these.
     """
-    raise TypeError(f"kernel is {plain(spec)}; expected {EXPECTED}.")
+    raise TypeError(f"kernel is {shown(spec)}; expected {EXPECTED}.")
 
 
 @as_kernel.register(type)
@@ -518,7 +519,7 @@ def check_exponent(exponent: Any) -> int:
     number = check_number(exponent, "exponent", positive=True)
     if number != int(number):
         raise ValueError(
-            f"exponent is {plain(exponent)}; expected a positive integer: other powers of a "
+            f"exponent is {shown(exponent)}; expected a positive integer: other powers of a "
             "positive semi-definite kernel need not be one."
         )
     return int(number)

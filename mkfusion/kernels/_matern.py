@@ -12,8 +12,9 @@ from scipy.special import gammaln, kve
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.extmath import row_norms
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
-from mkfusion.kernels._parameters import check_number, median_heuristic, plain
+from mkfusion.kernels._parameters import check_number, median_heuristic
 from mkfusion.kernels._rows import FeatureKernel
 
 # Bessel functions of higher order overflow at distances that matter.
@@ -86,7 +87,7 @@ class MaternKernel(FeatureKernel):
             nu = check_number(self.nu, "nu", positive=True)
             if nu > _LARGEST_NU:
                 raise ValueError(
-                    f"nu is {plain(self.nu)}; expected a positive number up to {_LARGEST_NU:g}, or "
+                    f"nu is {shown(self.nu)}; expected a positive number up to {_LARGEST_NU:g}, or "
                     "numpy.inf."
                 )
         if not isinstance(self.length_scale, str):
@@ -95,7 +96,7 @@ class MaternKernel(FeatureKernel):
             self.length_scale_ = 1.0 / median_heuristic(samples, _distances)
         else:
             raise ValueError(
-                f"length_scale is {plain(self.length_scale)}; expected a positive number or "
+                f"length_scale is {shown(self.length_scale)}; expected a positive number or "
                 '"median".'
             )
 

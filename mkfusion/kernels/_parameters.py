@@ -15,23 +15,13 @@ from scipy.sparse import issparse
 MEDIAN_SAMPLES = 1000
 
 
-def plain(value: Any) -> str:
-    """Return what a message shows of a value: 0.5, not np.float64(0.5)."""
-    if type(value) in (list, tuple) and value:
-        inner = ", ".join(map(plain, value))
-        if isinstance(value, list):
-            return f"[{inner}]"
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    return repr(value.item() if isinstance(value, np.generic) else value)
-
-
 def check_number(value: Any, name: str, *, positive: bool = False) -> float:
     """Refuse anything but a finite non-negative (or positive) number."""
     kind = "positive" if positive else "non-negative"
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {plain(value)}; expected a {kind} number.")
+        raise TypeError(f"{name} is {shown(value)}; expected a {kind} number.")
     if not math.isfinite(value) or value < 0 or (positive and value == 0):
-        raise ValueError(f"{name} is {plain(value)}; expected a {kind} number.")
+        raise ValueError(f"{name} is {shown(value)}; expected a {kind} number.")
     return float(value)
 
 
@@ -65,7 +55,7 @@ def learn_gamma(
         if gamma == "median" and distances:
             return median_heuristic(samples, distances)
         raise ValueError(
-            f"gamma is {plain(gamma)}; expected a positive number, {', '.join(offered)}."
+            f"gamma is {shown(gamma)}; expected a positive number, {', '.join(offered)}."
         )
     return check_number(gamma, "gamma", positive=True)
 

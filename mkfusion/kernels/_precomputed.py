@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Indices
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._parameters import plain
 from mkfusion.kernels._projected import ProjectedKernel
 from mkfusion.stack import GRAM_RTOL, place_in_file, reopen
 
@@ -40,7 +40,7 @@ class LookedUpKernel(Kernel):
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Rows:
         if not isinstance(self.name, str) or not self.name:
-            raise TypeError(f"name is {plain(self.name)}; expected a string that is not empty.")
+            raise TypeError(f"name is {shown(self.name)}; expected a string that is not empty.")
         table = _as_matrix(self.gram)
         ids = _as_ids(self.gram, self.ids, len(table))
         if _checked.get(id(self.gram)) is not self.gram:
@@ -255,7 +255,7 @@ def _as_column(values: Any, name: str) -> list[Any]:
 
 
 def _listed(ids: Sequence[Any]) -> str:
-    shown = ", ".join(plain(one) for one in ids[:_MAX_SHOWN])
+    shown = ", ".join(shown(one) for one in ids[:_MAX_SHOWN])
     return shown if len(ids) <= _MAX_SHOWN else f"{shown}, ... ({len(ids)} in all)"
 
 
@@ -274,7 +274,7 @@ def _check_symmetric(table: NDArray[Any], ids: Sequence[Hashable]) -> None:
                 wrong = ~finite | (np.abs(tile - mirror) > slack)
             if wrong.any():
                 row, col = np.argwhere(wrong)[0]
-                a, b = plain(ids[i + row]), plain(ids[j + col])
+                a, b = shown(ids[i + row]), shown(ids[j + col])
                 raise ValueError(
                     f"gram has {tile[row, col]:.6g} between {a} and {b}, and "
                     f"{mirror[row, col]:.6g} between {b} and {a}; expected finite numbers and a "

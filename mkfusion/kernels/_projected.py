@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._parameters import plain
 
 # Eigenvalues below this share of the largest are rounding errors, for each of them.
 _ROUNDING = np.finfo(np.float64).eps
@@ -95,5 +95,5 @@ class ProjectedKernel(Kernel):
         if isinstance(self.project_psd, str) and self.project_psd in ("clip", "shift"):
             return self.project_psd
         raise ValueError(
-            f'project_psd is {plain(self.project_psd)}; expected True, False, "clip" or "shift".'
+            f'project_psd is {shown(self.project_psd)}; expected True, False, "clip" or "shift".'
         )

@@ -21,9 +21,10 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import validate_data
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._parameters import check_number, learn_gamma, plain
+from mkfusion.kernels._parameters import check_number, learn_gamma
 
 
 class FeatureKernel(Kernel):
@@ -202,7 +203,7 @@ class PolynomialKernel(FeatureKernel):
     def _learn(self, samples: Any) -> None:
         degree = check_number(self.degree, "degree", positive=True)
         if degree != int(degree):
-            raise ValueError(f"degree is {plain(self.degree)}; expected a positive integer.")
+            raise ValueError(f"degree is {shown(self.degree)}; expected a positive integer.")
         check_number(self.coef0, "coef0")
         self.gamma_ = learn_gamma(self.gamma, samples)
 

@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from mkfusion._compat import Interval, Options
+from mkfusion.data import labels_from_decisions, read_labels
 from mkfusion.mkl._base import BaseMKL
-from mkfusion.mkl._validation import (
-    Training,
-    check_labels,
-    checked,
-    class_weights,
-)
+from mkfusion.mkl._validation import Training, checked, class_weights
 from mkfusion.solvers import Hinge, Loss, MKLResult
 from mkfusion.stack import training_stack
 
@@ -190,12 +186,11 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
         stack = training_stack(self, X)
-        classes, codes = check_labels(stack, y)
-        weights = class_weights(self.class_weight, sample_weight, stack, classes, codes)
-        positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
-        signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
+        labels = read_labels(stack, y)
+        weights = class_weights(self.class_weight, sample_weight, stack, labels)
+        signs = labels.signs
         groups = [row[np.newaxis] for row in signs] if self.per_class_weights else [signs]
-        return Training(checked(stack), groups, weights, classes)
+        return Training(checked(stack), groups, weights, labels.classes)
 
     def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> Self:
         assert training.classes is not None
@@ -236,7 +231,4 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         ndarray of shape (n_samples,)
             Class labels.
         """
-        decision = self.decision_function(X)
-        if decision.ndim == 1:
-            return self.classes_[(decision > 0.0).astype(np.intp)]
-        return self.classes_[decision.argmax(axis=1)]
+        return labels_from_decisions(self.decision_function(X), self.classes_)

@@ -14,10 +14,16 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from mkfusion._compat import HasMethods, Interval, Options
+from mkfusion._messages import shown
 from mkfusion._types import Floats
+from mkfusion.data import (
+    has_fractions,
+    read_labels,
+    read_numbers,
+    seems_classes,
+)
 from mkfusion.mkl._alignment import align_weights, alignf_weights
 from mkfusion.mkl._base import BaseMKL
-from mkfusion.mkl._validation import check_labels, check_numbers
 from mkfusion.solvers import HardMargin, one_blas_thread
 from mkfusion.stack import KernelStack, prediction_stack, remember_input, training_stack
 
@@ -87,8 +93,6 @@ def easymkl_weights(stack: KernelStack, signs: Floats, lam: float) -> Floats:
 
 
 _LEARNED = ("alignment", "alignf", "easymkl")
-# More distinct whole numbers than these may be either classes or a quantity: users must say.
-_MOST_CLASSES = 20
 
 
 class KernelCombiner(TransformerMixin, BaseEstimator):
@@ -287,27 +291,25 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
     def _targets(self, stack: KernelStack, y: Any) -> NDArray[np.float64]:
         """Return centred columns Y (n, n_targets): the target kernel is Y Y'."""
         if y is not None and self._is_continuous(y):
-            targets = check_numbers(stack, y)
-            if np.ptp(targets) == 0.0:
-                raise ValueError(f"y is {targets[0]} for every sample; expected one that varies.")
-            targets = targets[:, np.newaxis]
+            numbers = read_numbers(stack, y)
+            if np.ptp(numbers) == 0.0:
+                raise ValueError(f"y is {numbers[0]} for every sample; expected one that varies.")
+            targets = numbers[:, np.newaxis]
         else:
-            classes, codes = check_labels(stack, y)
+            _, classes, codes = read_labels(stack, y)
             targets = (codes[:, np.newaxis] == np.arange(len(classes))).astype(np.float64)
         return targets - targets.mean(axis=0)
 
     def _is_continuous(self, y: NDArray[Any]) -> bool:
-        if self.target_type != "auto" or y.dtype.kind not in "iuf":
+        if self.target_type != "auto":
             return self.target_type == "continuous"
-        if _has_fractions(y):
-            return True
-        count = len(np.unique(y))
-        if count > _MOST_CLASSES:
+        classes = seems_classes(y)
+        if classes is None:
             raise ValueError(
-                f'y holds {count} different whole numbers; expected target_type="classes" or '
-                'target_type="continuous", which says what they are.'
+                f"y holds {len(np.unique(y))} different whole numbers; expected "
+                'target_type="classes" or target_type="continuous", which says what they are.'
             )
-        return False
+        return not classes
 
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Return the weighted sum of kernels.
@@ -331,18 +333,12 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
 
 def _signs(stack: KernelStack, y: Any) -> NDArray[np.float64]:
     """Return the labels -1 and 1 (n_tasks, n) of the one-versus-rest tasks."""
-    if y is not None and _has_fractions(y):
+    if y is not None and has_fractions(y):
         raise ValueError(
             'y is continuous; expected class labels for weighting="easymkl" ("alignment" and '
             '"alignf" take a continuous target).'
         )
-    classes, codes = check_labels(stack, y)
-    positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
-    return np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
-
-
-def _has_fractions(y: NDArray[Any]) -> bool:
-    return y.dtype.kind == "f" and bool(np.any(np.isfinite(y) & (y != np.floor(y))))
+    return read_labels(stack, y).signs
 
 
 def _is_fitted_model(weighting: Any) -> bool:
@@ -363,7 +359,7 @@ def _model_weights(weighting: Any, stack: KernelStack, y: Any) -> tuple[Any, NDA
         prediction_stack(model, stack, stack.shape[1], model.kernel_names_)
     else:
         raise TypeError(
-            f"weighting is {weighting!r}; expected an MKL model such as MKLClassifier(), or a "
+            f"weighting is {shown(weighting)}; expected an MKL model such as MKLClassifier(), or a "
             "fitted one with weights_ and kernel_names_."
         )
     weights = np.asarray(model.weights_, dtype=np.float64)

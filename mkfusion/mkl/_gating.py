@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import solve_triangular, svd
 from sklearn.utils.extmath import svd_flip
 
+from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.stack import KernelStack, kernel_indices
 
@@ -115,6 +116,7 @@ def kernels_of(which: Any, names: list[str], argument: str) -> Indices:
     """Return the kernels (s,) that indices, names or modalities' names mean."""
     wanted: list[Any] = []
     for one in [which] if isinstance(which, str | Integral) else list(which):
+        one = str(one) if isinstance(one, str) else one  # NumPy's strings too
         # ColumnKernelizer names kernels "modality:kernel".
         own = [name for name in names if isinstance(one, str) and name.startswith(f"{one}:")]
         wanted += own if own and one not in names else [one]
@@ -122,5 +124,5 @@ def kernels_of(which: Any, names: list[str], argument: str) -> Indices:
         return kernel_indices(wanted, names)
     except (ValueError, TypeError, IndexError) as error:
         raise type(error)(
-            f"{argument} is {which!r}; expected kernels of the stack: {error}"
+            f"{argument} is {shown(which)}; expected kernels of the stack: {error}"
         ) from error

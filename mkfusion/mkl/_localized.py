@@ -15,9 +15,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval, Options
+from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
+from mkfusion.data import labels_from_decisions, read_labels
 from mkfusion.mkl._gating import GatingFeatures, kernels_of, learn_features
-from mkfusion.mkl._validation import check_labels, checked, class_weights
+from mkfusion.mkl._validation import checked, class_weights
 from mkfusion.solvers import Descent, GatedMachines, gates, one_blas_thread
 from mkfusion.stack import KernelStack, prediction_stack, remember_input, training_stack
 
@@ -113,10 +115,7 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
         ndarray of shape (n_samples,)
             Class labels.
         """
-        decision = self.decision_function(X)
-        if decision.ndim == 1:
-            return self.classes_[(decision > 0.0).astype(np.intp)]
-        return self.classes_[decision.argmax(axis=1)]
+        return labels_from_decisions(self.decision_function(X), self.classes_)
 
 
 class LocalizedMKLClassifier(GatedClassifier):
@@ -342,19 +341,17 @@ class LocalizedMKLClassifier(GatedClassifier):
         """
         self._validate_params()
         stack = training_stack(self, X)
-        classes, codes = check_labels(stack, y)
-        weights = class_weights(self.class_weight, sample_weight, stack, classes, codes)
+        labels = read_labels(stack, y)
+        weights = class_weights(self.class_weight, sample_weight, stack, labels)
         gating, gated = self._roles(stack)
         stack = checked(stack)
-        positive = np.arange(len(classes)) if len(classes) > 2 else np.array([1])
-        signs = np.where(codes == positive[:, np.newaxis], 1.0, -1.0)
         with one_blas_thread():
             features = learn_features(stack, gating, self.gating_components, weights)
             machines = GatedMachines(
                 stack,
                 gated,
                 features.of(stack),
-                signs,
+                labels.signs,
                 self.C * weights,
                 self.gating,
                 self.gating_ridge,
@@ -364,7 +361,7 @@ class LocalizedMKLClassifier(GatedClassifier):
             best = min(descents, key=lambda descent: descent.curve[-1])
             solution = machines.solution(best.theta)
         remember_input(self, X, stack.shape[0])
-        self.classes_ = classes
+        self.classes_ = labels.classes
         self.kernel_names_ = stack.names
         self._features, self._gated = features, gated
         self.gate_intercept_, self.gate_coef_ = best.theta[:, 0], best.theta[:, 1:]
@@ -398,8 +395,8 @@ class LocalizedMKLClassifier(GatedClassifier):
         gated = np.setdiff1d(everything, gating) if self.gating_only else everything
         if not gated.size:
             raise ValueError(
-                f"gating_only is True and gating_kernel is {which!r}: of {n_kernels} kernels none "
-                "is left to be gated; expected a gating_kernel that leaves at least one."
+                f"gating_only is True and gating_kernel is {shown(which)}: of {n_kernels} kernels "
+                "none is left to be gated; expected a gating_kernel that leaves at least one."
             )
         weights = np.zeros(n_kernels)
         weights[gating] = 1.0 / gating.size

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 
 from mkfusion._compat import Interval
+from mkfusion.data import read_weights
 from mkfusion.mkl._base import BaseMKL
-from mkfusion.mkl._validation import Training, checked, sample_weights
+from mkfusion.mkl._validation import Training, checked
 from mkfusion.solvers import Loss, OneClass
 from mkfusion.stack import training_stack
 
@@ -204,5 +205,5 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
         stack = training_stack(self, X)
-        weights = sample_weights(sample_weight, stack)
+        weights = read_weights(sample_weight, stack)
         return Training(checked(stack), [np.zeros((1, stack.shape[0]))], weights)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from mkfusion._messages import shown
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._classifier import MKLClassifier
 from mkfusion.solvers import Setting, solve_path
@@ -67,10 +68,12 @@ def mkl_path(
         raise ValueError(f"{given} of C and p given; expected a sequence of values for one.")
     name, values = ("C", C) if C is not None else ("p", p)
     if values is None or np.ndim(values) != 1 or len(values) == 0:
-        raise ValueError(f"{name} is {values!r}; expected a sequence of at least one value.")
+        raise ValueError(f"{name} is {shown(values)}; expected a sequence of at least one value.")
     template = MKLClassifier() if estimator is None else estimator
     if not isinstance(template, BaseMKL) or name not in template.get_params():
-        raise TypeError(f"estimator is {template!r}; expected an MKLClassifier or MKLRegressor.")
+        raise TypeError(
+            f"estimator is {shown(template)}; expected an MKLClassifier or MKLRegressor."
+        )
     models = [clone(template).set_params(**{name: value}) for value in values]
     for model in models:
         model._validate_params()

@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from mkfusion._compat import Interval, StrOptions
+from mkfusion.data import read_numbers, read_weights
 from mkfusion.mkl._base import BaseMKL
-from mkfusion.mkl._validation import (
-    Training,
-    check_numbers,
-    checked,
-    sample_weights,
-)
+from mkfusion.mkl._validation import Training, checked
 from mkfusion.solvers import Loss, Squared, Tube
 from mkfusion.stack import training_stack
 
@@ -193,6 +189,6 @@ class MKLRegressor(RegressorMixin, BaseMKL):
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
         stack = training_stack(self, X)
-        y = check_numbers(stack, y)
-        weights = sample_weights(sample_weight, stack)
+        y = read_numbers(stack, y)
+        weights = read_weights(sample_weight, stack)
         return Training(checked(stack), [y[np.newaxis]], weights)

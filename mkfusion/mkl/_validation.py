@@ -1,4 +1,4 @@
-"""What the estimators of this package accept as kernels, labels and weights of samples."""
+"""What estimators on kernels learn from."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import compute_class_weight
-from sklearn.utils.validation import check_consistent_length
 
-from mkfusion._compat import check_sample_weight, check_y
-from mkfusion.data import read_labels
+from mkfusion.data import Labels, read_weights
 from mkfusion.solvers import MANY_KERNELS, one_blas_thread
 from mkfusion.stack import KernelStack
 
@@ -59,51 +57,18 @@ def _belongs_in_memory(stack: KernelStack) -> bool:
     return bool(stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES)
 
 
-def check_labels(X: KernelStack, y: Any) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Return the classes (n_classes,) and each sample's position among them (n,)."""
-    _, classes, codes = read_labels(X, y)
-    return classes, codes
-
-
-def check_numbers(X: KernelStack, y: Any) -> NDArray[np.float64]:
-    """Return the targets (n,) of a regression."""
-    if y is None:
-        raise ValueError("y: expected numbers; requires y to be passed, but the target y is None.")
-    y = check_y(y, y_numeric=True).astype(np.float64)
-    check_consistent_length(X, y)
-    return y
-
-
-def sample_weights(sample_weight: Any, X: KernelStack) -> NDArray[np.float64]:
-    """Return the weight (n,) of each sample, at least one of them positive."""
-    try:
-        weights = check_sample_weight(sample_weight, X, dtype=np.float64)
-    except ValueError as error:
-        raise ValueError(f"sample_weight is not one weight for each sample: {error}") from error
-    if (weights < 0).any():
-        raise ValueError(
-            f"sample_weight contains {weights.min():.6g}; expected non-negative numbers."
-        )
-    if not weights.any():
-        raise ValueError("sample_weight is all zero; expected a positive weight.")
-    return weights
-
-
 def class_weights(
-    class_weight: Any,
-    sample_weight: Any,
-    X: KernelStack,
-    classes: NDArray[Any],
-    codes: NDArray[np.intp],
+    class_weight: Any, sample_weight: Any, X: KernelStack, labels: Labels
 ) -> NDArray[np.float64]:
     """Return the factor (n,) of C for each sample."""
+    _, classes, codes = labels
     per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     if not np.all(np.isfinite(per_class) & (per_class >= 0)):
         raise ValueError(
             f"class_weight gives the weights {per_class.tolist()}; expected finite non-negative "
             "numbers."
         )
-    product: NDArray[np.float64] = per_class[codes] * sample_weights(sample_weight, X)
+    product: NDArray[np.float64] = per_class[codes] * read_weights(sample_weight, X)
     counted = np.unique(codes[product > 0])
     if len(counted) < len(classes):
         missing = [c for k, c in enumerate(classes.tolist()) if k not in counted]

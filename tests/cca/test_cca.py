@@ -240,7 +240,7 @@ def test_columns_are_found_by_their_names() -> None:
     )
     pair = CCA().fit(X, right)
     np.testing.assert_allclose(pair.transform(X, turned["right"])[1], cca.transform(views)[:, 2:])
-    with pytest.raises(ValueError, match=r"right: .*unknown columns \['g'\]"):
+    with pytest.raises(ValueError, match=r"'right': .*unknown columns \['g'\]"):
         cca.transform_modality(right[list("def")], "right")
 
 
@@ -322,11 +322,15 @@ def test_a_failed_fit_leaves_nothing() -> None:
         (
             {},
             Modalities(a=np.arange(10.0).reshape(5, 2), b=np.full((5, 1), np.nan)),
-            "b: Input.*NaN",
+            "'b': Input.*NaN",
         ),
-        ({}, Modalities(a=np.arange(10.0).reshape(5, 2), b=list("vwxyz")), "b: could not convert"),
+        (
+            {},
+            Modalities(a=np.arange(10.0).reshape(5, 2), b=list("vwxyz")),
+            "'b': could not convert",
+        ),
         ({}, Modalities(a=np.arange(10.0).reshape(5, 2), b=np.ones((5, 2))), "'b' does not vary"),
-        ({}, Modalities(a=np.ones((1, 2)), b=np.ones((1, 2))), "a: Found array with 1 sample"),
+        ({}, Modalities(a=np.ones((1, 2)), b=np.ones((1, 2))), "'a': Found array with 1 sample"),
     ],
 )
 def test_bad_input(params: dict, data: object, message: str) -> None:
@@ -352,7 +356,7 @@ def test_bad_new_samples() -> None:
         views.transform(X)
     with pytest.raises(ValueError, match="unknown modality 'right'"):
         views.transform(Modalities(left=X))
-    with pytest.raises(ValueError, match="right: X has 3 features, but CCA is expecting 4"):
+    with pytest.raises(ValueError, match="'right': X has 3 features, but CCA is expecting 4"):
         views.transform(Modalities(left=X, right=X))
     with pytest.raises(ValueError, match="requires y to be passed"):
         CCA().fit(X)

@@ -168,7 +168,7 @@ def test_bad_input(params: dict, data: object, message: str) -> None:
 
 def test_bad_new_samples() -> None:
     fusion = CCAFusion(1).fit(X)
-    with pytest.raises(ValueError, match="b: X has 5 features, but CCAFusion is expecting 4"):
+    with pytest.raises(ValueError, match="'b': X has 5 features, but CCAFusion is expecting 4"):
         fusion.transform(Modalities(a=A, b=A))
     with pytest.raises(TypeError, match="expected Modalities as in fit"):
         fusion.transform(A)

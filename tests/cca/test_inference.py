@@ -184,7 +184,7 @@ def test_the_estimator_is_not_changed() -> None:
         ({"n_permutations": 0}, "n_permutations"),
         ({"statistic": "pillai"}, "statistic"),
         ({"groups": np.arange(20)}, "groups has 20 groups of one sample"),
-        ({"groups": [0, 1]}, "inconsistent numbers"),
+        ({"groups": [0, 1]}, r"groups has shape \(2,\); expected \(20,\)"),
         ({"estimator": CCA(1, regularisation=0.1), "statistic": "wilks"}, 'expected "roy"'),
         ({"estimator": "cca"}, "estimator"),
     ],

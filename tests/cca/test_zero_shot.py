@@ -57,7 +57,7 @@ def test_kernels_and_numbers_as_labels() -> None:
     [
         ({"descriptions": {"sw": [0.0], "se": [1.0]}}, LABELS, r"y has the classes \['ne', 'nw'\]"),
         ({"descriptions": CORNERS, "candidates": ["up"]}, LABELS, r"candidates has .*\['up'\]"),
-        ({"descriptions": CORNERS}, np.full(60, "sw"), "y has 1 class, 'sw'"),
+        ({"descriptions": CORNERS}, np.full(60, "sw"), "y has one class, 'sw'"),
         ({"descriptions": 3}, LABELS, "descriptions"),
         (
             {"descriptions": pd.DataFrame([[1.0], [2.0]], index=["sw", "sw"])},

@@ -13,6 +13,13 @@ from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from mkfusion._types import Floats
+from mkfusion.data import (
+    labels_from_decisions,
+    read_labels,
+    read_weights,
+    remember_features,
+    rollback,
+)
 from mkfusion.fusion.interaction._basis import Basis, find_basis
 from mkfusion.fusion.interaction._inference import (
     Inference,
@@ -21,7 +28,7 @@ from mkfusion.fusion.interaction._inference import (
     logistic_inference,
     wald_test,
 )
-from mkfusion.fusion.interaction._inputs import check_two_classes, read_training, sample_weights
+from mkfusion.fusion.interaction._layout import read_layout
 from mkfusion.fusion.interaction._logistic import Separation, find_separation, fit_logistic
 from mkfusion.fusion.interaction._model import BaseInteraction
 
@@ -197,13 +204,22 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
             two classes.
         """
         self._validate_params()
-        columns, layout = read_training(self, X, self.modalities)
-        self.classes_, target = check_two_classes(columns, y)
-        weights = sample_weights(sample_weight, columns)
-        if len(np.unique(target[weights > 0])) < 2:
+        columns, layout = read_layout(self, X, self.modalities)
+        _, classes, codes = read_labels(columns, y, "two classes")
+        if len(classes) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is multiclass: y "
+                f"has {len(classes)} classes; put the classifier into a "
+                "sklearn.multiclass.OneVsRestClassifier."
+            )
+        weights = read_weights(sample_weight, columns, least=2)
+        if len(np.unique(codes[weights > 0])) < 2:
             raise ValueError("y has one class among the samples with a positive sample_weight.")
-        coef, intercept = self._fit_columns(columns, layout, target, weights)
-        self.coef_, self.intercept_ = coef[None], np.array([intercept])
+        with rollback(self):
+            remember_features(self, X)
+            self.classes_ = classes
+            coef, intercept = self._fit_columns(columns, layout, codes.astype(np.float64), weights)
+            self.coef_, self.intercept_ = coef[None], np.array([intercept])
         return self
 
     def decision_function(self, X: Any) -> Floats:
@@ -263,8 +279,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         ndarray of shape (n_samples,)
             Class labels.
         """
-        positive = self.decision_function(X) > 0
-        return self.classes_[positive.astype(np.intp)]
+        return labels_from_decisions(self.decision_function(X), self.classes_)
 
     def _solve(self, values: Floats, target: Floats, weights: Floats, basis: Basis) -> Floats:
         fit = fit_logistic(basis.values, target, weights, stop_far=True, max_iter=self.max_iter)

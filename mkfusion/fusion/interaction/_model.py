@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval, StrOptions
+from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.fusion.interaction._basis import Basis, find_basis
 from mkfusion.fusion.interaction._bilinear import (
@@ -33,7 +34,7 @@ from mkfusion.fusion.interaction._inference import (
     coefficient_table,
     conclude,
 )
-from mkfusion.fusion.interaction._inputs import Layout, read_again
+from mkfusion.fusion.interaction._layout import Layout, read_columns_again
 from mkfusion.fusion.interaction._penalized import Penalty, fit_penalized, make_groups
 from mkfusion.fusion.interaction._terms import FORMS, Scaling, Terms, learn_scaling, make_terms
 
@@ -89,13 +90,13 @@ class BaseInteraction(BaseEstimator):
         self, columns: Floats, layout: Layout, target: Floats, weights: Floats
     ) -> tuple[Floats, float]:
         """Fit the model of the form and penalty; return the terms' coefficients and intercept."""
-        for name in ("alpha_", "rank_", "factors_", "inference_", "_no_inference", "_training"):
-            self.__dict__.pop(name, None)
         if self.form == "low_rank" and self.penalty not in (None, "ridge"):
             raise ValueError(
                 f'penalty={self.penalty!r} with form="low_rank"; expected "ridge" or None, which '
                 "are what alternating least squares can minimise."
             )
+        for name in ("alpha_", "rank_", "factors_", "inference_", "_no_inference", "_training"):
+            self.__dict__.pop(name, None)
         penalised = self.penalty is not None or self.form == "low_rank"
         kind = self.scaling
         if kind == "auto":
@@ -220,7 +221,7 @@ class BaseInteraction(BaseEstimator):
 
     def _read(self, X: Any) -> Floats:
         check_is_fitted(self)
-        return read_again(self, X, self._layout)
+        return read_columns_again(self, X, self._layout)
 
     # ----------------------------------------------------------------------------- inference
 
@@ -344,5 +345,5 @@ class BaseInteraction(BaseEstimator):
 
 def _check_confidence(confidence: float) -> float:
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence}; expected a number between 0 and 1.")
+        raise ValueError(f"confidence={shown(confidence)}; expected a number between 0 and 1.")
     return float(confidence)

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.special import entr, expit
 from sklearn.linear_model import Lasso, Ridge
-from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
+from mkfusion._messages import shown
 from mkfusion._types import Floats
+from mkfusion.data import read_splits
 from mkfusion.fusion.interaction._logistic import fit_logistic, log_loss
 from mkfusion.fusion.interaction._terms import Terms
 
@@ -453,13 +454,13 @@ def fold_losses(
     n_needed = 2 if logistic else 1
     folds = [
         (train, test)
-        for train, test in check_cv(cv, target, classifier=logistic).split(target, target)
+        for train, test in read_splits(cv, len(target), target, classes=logistic)
         if len(np.unique(target[train][weights[train] > 0])) >= n_needed and weights[test].any()
     ]
     if not folds:
         raise ValueError(
-            f"cv={cv!r} leaves no fold with targets to learn from; expected more samples, or other "
-            "folds."
+            f"cv={shown(cv)} leaves no fold with targets to learn from; expected more samples, or "
+            "other folds."
         )
     found = Parallel(n_jobs=n_jobs)(delayed(losses_of)(train, test) for train, test in folds)
     held_out = np.array([weights[test].sum() for _, test in folds])

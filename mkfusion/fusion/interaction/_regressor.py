@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from mkfusion._types import Floats
-from mkfusion.fusion._inputs import check_numbers
+from mkfusion.data import read_numbers, read_weights, remember_features, rollback
 from mkfusion.fusion.interaction._basis import Basis
 from mkfusion.fusion.interaction._inference import (
     Inference,
@@ -18,7 +18,7 @@ from mkfusion.fusion.interaction._inference import (
     linear_inference,
     wald_test,
 )
-from mkfusion.fusion.interaction._inputs import read_training, sample_weights
+from mkfusion.fusion.interaction._layout import read_layout
 from mkfusion.fusion.interaction._model import BaseInteraction
 
 
@@ -221,10 +221,12 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
             If a parameter is out of its range, or samples are not finite numbers.
         """
         self._validate_params()
-        columns, layout = read_training(self, X, self.modalities)
-        target = check_numbers(columns, y).given
-        weights = sample_weights(sample_weight, columns)
-        self.coef_, self.intercept_ = self._fit_columns(columns, layout, target, weights)
+        columns, layout = read_layout(self, X, self.modalities)
+        target = read_numbers(columns, y)
+        weights = read_weights(sample_weight, columns, least=2)
+        with rollback(self):
+            remember_features(self, X)
+            self.coef_, self.intercept_ = self._fit_columns(columns, layout, target, weights)
         return self
 
     def predict(self, X: Any) -> Floats:

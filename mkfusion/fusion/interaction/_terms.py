@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mkfusion.fusion.interaction._inputs import Layout
+from mkfusion.fusion.interaction._layout import Layout
 
 FORMS = ("additive", "multiplicative", "additive+multiplicative", "bilinear", "low_rank")
 

@@ -12,17 +12,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from mkfusion._messages import shown
+from mkfusion.data import Column, holds_texts, read_columns
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._parameters import plain
 from mkfusion.kernels._rows import CosineKernel, RBFKernel
 from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel
 from mkfusion.kernels.tables._tables import ClinicalKernel, OverlapKernel
-from mkfusion.kernels.tables._variables import Column, read_columns
 
-# Strings with more different values are texts. It is the bound of skrub's TableVectorizer.
-_MAX_CATEGORIES = 40
-# Fewer are, too, if most samples have one of their own and it is this long.
-_WORDS_OF_A_TEXT = 3
 # Numbers in so many columns are an embedding: their distances hardly differ, their angles do.
 _COLUMNS_OF_AN_EMBEDDING = 100
 
@@ -76,14 +72,14 @@ def choose_kernel(data: Any, entry: str) -> Choice:
     columns = read_columns(table)
     if all(column.missing.all() for column in columns):
         raise ValueError(f"{_asked(entry)} every value is missing; expected some to go by.")
-    texts = [column for column in columns if _is_text(column)]
+    texts = [column for column in columns if holds_texts(column)]
     if not texts:
         return _for_table(columns)
     n_texts = len(set(texts[0].present))
     if len(columns) > 1:
         raise ValueError(
-            f"{_asked(entry)} of {len(columns)} columns {plain([text.name for text in texts])} "
-            f"seem to be texts: {plain(texts[0].name)} has {n_texts} different ones. Leave texts "
+            f"{_asked(entry)} of {len(columns)} columns {shown([text.name for text in texts])} "
+            f"seem to be texts: {shown(texts[0].name)} has {n_texts} different ones. Leave texts "
             "out, or give each a modality of its own; strings that are names of categories may "
             'have the dtype "category".'
         )
@@ -104,18 +100,6 @@ def _for_table(columns: list[Column]) -> Choice:
         kernel = make_pipeline(StandardScaler(), CosineKernel() if wide else RBFKernel())
         return Choice(kernel, reason)
     return Choice(OverlapKernel() if kinds.keys() == {"nominal"} else ClinicalKernel(), reason)
-
-
-def _is_text(column: Column) -> bool:
-    texts = column.present
-    if column.kind != "nominal" or column.levels is not None or len(texts) == 0:
-        return False
-    if not all(isinstance(text, str) for text in texts):
-        return False
-    different = set(texts)
-    own = 2 * len(different) > len(texts)
-    long = float(np.median([len(text.split()) for text in different])) >= _WORDS_OF_A_TEXT
-    return len(different) > _MAX_CATEGORIES or (own and long)
 
 
 def _as_array(data: Any, entry: str) -> NDArray[Any]:
@@ -150,4 +134,4 @@ def _from_items(items: list[Any], entry: str) -> NDArray[Any]:
 
 
 def _asked(entry: str) -> str:
-    return f'kernel of {plain(entry)} is "auto", and'
+    return f'kernel of {shown(entry)} is "auto", and'

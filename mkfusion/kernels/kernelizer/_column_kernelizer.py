@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._messages import shown
 from mkfusion.data import (
     Modalities,
     as_table,
+    check_entries,
     column_names,
     present_samples,
     resolve_columns,
     select_columns,
 )
 from mkfusion.kernels._kernel import takes_gaps
-from mkfusion.kernels._parameters import plain
 from mkfusion.kernels._visual import visual_block
 from mkfusion.kernels.kernelizer._auto import choose_kernel
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, training_view
@@ -314,9 +315,10 @@ class ColumnKernelizer(BaseKernelizer):
     def _resolve(self, X: Any) -> list[Entry]:
         if self.missing not in ["error", *COMPLETIONS]:
             raise ValueError(
-                f'missing is {plain(self.missing)}; expected "error", "marginalise" or "impute".'
+                f'missing is {shown(self.missing)}; expected "error", "marginalise" or "impute".'
             )
-        self._check_kernels()
+        check_entries(self.kernels, "kernels", ("(name, kernel, columns)",))
+        self._validate_names([name for name, _, _ in self.kernels])
         entries = [
             Entry(name, as_list(kernel, name), resolve_columns(X, columns, name))
             for name, kernel, columns in self.kernels
@@ -338,28 +340,6 @@ class ColumnKernelizer(BaseKernelizer):
             print(f"[{type(self).__name__}] {entry.name}: {choice}")
         specs = [choice.kernel if i in chosen else spec for i, spec in enumerate(entry.specs)]
         return entry._replace(specs=specs, chosen=chosen)
-
-    def _check_kernels(self) -> None:
-        if not isinstance(self.kernels, list | tuple):
-            raise TypeError(
-                f"kernels is {plain(self.kernels)}; expected a list of tuples (name, kernel, "
-                "columns)."
-            )
-        if len(self.kernels) == 0:
-            raise ValueError(
-                "kernels is empty; expected at least one tuple (name, kernel, columns)."
-            )
-        for i, entry in enumerate(self.kernels):
-            if not isinstance(entry, tuple) or len(entry) != 3:
-                raise TypeError(
-                    f"kernels[{i}] is {plain(entry)}; expected (name, kernel, columns)."
-                )
-            if not isinstance(entry[0], str) or not entry[0]:
-                raise TypeError(
-                    f"kernels[{i}] has the name {plain(entry[0])}; expected a string that is not "
-                    "empty."
-                )
-        self._validate_names([name for name, _, _ in self.kernels])
 
     def _check_features(self, X: Any, *, reset: bool) -> None:
         several = isinstance(X, Modalities)
@@ -405,7 +385,7 @@ class ColumnKernelizer(BaseKernelizer):
         blame = []
         for entry, part, some in zip(entries, data, present.T, strict=True):
             modality = isinstance(entry.columns, str)
-            what = f"modality {plain(entry.columns)}" if modality else f"entry {plain(entry.name)}"
+            what = f"modality {shown(entry.columns)}" if modality else f"entry {shown(entry.name)}"
             message = missing_message(what, some)
             if message and (part is None or not all(map(takes_gaps, entry.specs))):
                 raise ValueError(message)

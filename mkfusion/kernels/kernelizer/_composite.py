@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray
 from mkfusion.kernels._kernel import Bundle, Kernel, NamesOfParts, tags_of_parts
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
@@ -298,11 +299,14 @@ class CompositeKernel(NamesOfParts, Kernel):
             self._check_start()
         if self.weights is None:
             return np.ones(len(names))
-        weights = np.asarray(self.weights, dtype=np.float64)
+        try:
+            weights = np.asarray(self.weights, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"weights is {shown(self.weights)}; expected numbers.") from error
         if weights.shape != (len(names),) or not np.isfinite(weights).all() or (weights < 0).any():
             raise ValueError(
-                f"weights is {self.weights!r}; expected {len(names)} finite non-negative numbers, "
-                f"one for each of the kernels {names}."
+                f"weights is {shown(self.weights)}; expected {len(names)} finite non-negative "
+                f"numbers, one for each of the kernels {names}."
             )
         return weights
 
@@ -360,13 +364,13 @@ class CompositeKernel(NamesOfParts, Kernel):
         bounds = np.ravel(self.weights_bounds)
         if bounds.shape != (2,) or not 0 < bounds[0] < bounds[1] < np.inf:
             raise ValueError(
-                f"weights_bounds is {self.weights_bounds!r}; expected 'fixed' or two positive "
+                f"weights_bounds is {shown(self.weights_bounds)}; expected 'fixed' or two positive "
                 "numbers, the smaller one first."
             )
         if self.weights is None or np.min(self.weights) <= 0:
             raise ValueError(
-                f"weights is {self.weights!r}; expected positive weights to start from, since "
-                f"weights_bounds is {self.weights_bounds!r}."
+                f"weights is {shown(self.weights)}; expected positive weights to start from, since "
+                f"weights_bounds is {shown(self.weights_bounds)}."
             )
 
 

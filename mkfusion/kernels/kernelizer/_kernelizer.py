@@ -14,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from mkfusion._compat import BaseComposition, name_estimators, safe_indexing
+from mkfusion._messages import shown
 from mkfusion.data import Modalities, in_two_dimensions
 from mkfusion.kernels._kernel import (
     Kernel,
@@ -143,7 +144,8 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
         # `in` on a list: what is not hashable is refused with this message too.
         if self.normalize not in list(NORMALIZATIONS):
             raise ValueError(
-                f'normalize is {self.normalize!r}; expected "cosine", "trace", "center" or None.'
+                f'normalize is {shown(self.normalize)}; expected "cosine", "trace", "center" or '
+                "None."
             )
         X = self._samples(X)
         entries = self._resolve(X)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from threadpoolctl import ThreadpoolController
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices, Mask
-from mkfusion.kernels._parameters import plain
 from mkfusion.stack import View
 
 # What `choose_ridge` chooses from, for kernels of which k(x, x) is about 1.
@@ -626,7 +626,7 @@ class Imputer:
         if len(used) < 2:
             others = [name for name, there in zip(self._names, pattern, strict=True) if there]
             raise ValueError(
-                f"missing='impute' is to predict {plain(self._names[e])} from {plain(others)}, "
+                f"missing='impute' is to predict {shown(self._names[e])} from {shown(others)}, "
                 f"but {len(used)} of the training samples have it and any of these; expected at "
                 "least 2. missing='marginalise' needs none."
             )

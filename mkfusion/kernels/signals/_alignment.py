@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
-from mkfusion.kernels._parameters import check_number, plain
+from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels._projected import ProjectedKernel
 from mkfusion.kernels.signals._signals import Series, SignalKernel, typical_distance
 
@@ -534,7 +535,7 @@ def _median_width(series: Series) -> float:
 def _check_width(value: Any, name: str) -> float:
     """Refuse anything but a positive number, or what is not offered beside it."""
     if isinstance(value, str):
-        raise ValueError(f'{name} is {plain(value)}; expected a positive number or "median".')
+        raise ValueError(f'{name} is {shown(value)}; expected a positive number or "median".')
     return check_number(value, name, positive=True)
 
 
@@ -543,6 +544,6 @@ def _check_steps(value: Any, name: str, least: int) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} is {plain(value)}; expected an integer or None.")
+        raise TypeError(f"{name} is {shown(value)}; expected an integer or None.")
     if value < least:
-        raise ValueError(f"{name} is {plain(value)}; expected at least {least}, or None.")
+        raise ValueError(f"{name} is {shown(value)}; expected at least {least}, or None.")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf, shrunk_covariance
 
-from mkfusion.kernels._parameters import plain
+from mkfusion._messages import shown
 from mkfusion.kernels.signals._signals import Series, SignalFeatureKernel, check_length
 
 
@@ -96,7 +96,7 @@ class CovarianceKernel(SignalFeatureKernel):
         number = isinstance(shrinkage, Real) and not isinstance(shrinkage, bool)
         if not number or not 0.0 <= shrinkage <= 1.0:
             raise ValueError(
-                f'shrinkage is {plain(shrinkage)}; expected a number from 0 to 1, or "ledoit_wolf".'
+                f'shrinkage is {shown(shrinkage)}; expected a number from 0 to 1, or "ledoit_wolf".'
             )
 
     def _describe(self, series: Series) -> NDArray[np.float64]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.metrics.pairwise import euclidean_distances
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._parameters import median_heuristic, plain
+from mkfusion.kernels._parameters import median_heuristic
 from mkfusion.kernels._rows import FeatureKernel, LinearKernel, RBFKernel
 
 _EXPECTED = (
@@ -139,7 +140,7 @@ class SignalFeatureKernel(SignalKernel):
         }
         # `in` on a list: what is not hashable is refused with this message too.
         if self.kernel not in list(kernels):
-            raise ValueError(f'kernel is {plain(self.kernel)}; expected "rbf" or "linear".')
+            raise ValueError(f'kernel is {shown(self.kernel)}; expected "rbf" or "linear".')
         self._between = kernels[self.kernel]
         self._between._fit_prepare(samples)
         self.gamma_ = getattr(self._between, "gamma_", None)
@@ -220,7 +221,7 @@ def _read(X: Any) -> Series:
 def _numbers(value: Any, name: str, ndim: int) -> NDArray[Any]:
     """Return an array of real numbers in so many dimensions."""
     if value is None or issparse(value):
-        raise TypeError(f"{name} is {value!r}; expected {_EXPECTED}.")
+        raise TypeError(f"{name} is {shown(value)}; expected {_EXPECTED}.")
     try:
         array = np.asarray(value)
         if array.dtype.kind == "O":

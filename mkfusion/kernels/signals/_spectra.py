@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import coherence, welch
 
-from mkfusion.kernels._parameters import plain
+from mkfusion._messages import shown
 from mkfusion.kernels.signals._signals import Series, SignalFeatureKernel, check_length
 from mkfusion.stack import row_batches
 
@@ -40,9 +40,9 @@ class SpectralKernel(SignalFeatureKernel):
         if segment is None:
             segment = max(2, min(_LONGEST, default))
         if isinstance(segment, bool) or not isinstance(segment, Integral):
-            raise TypeError(f"segment is {plain(segment)}; expected an integer or None.")
+            raise TypeError(f"segment is {shown(segment)}; expected an integer or None.")
         if segment < 2:
-            raise ValueError(f"segment is {plain(segment)}; expected at least 2 time steps.")
+            raise ValueError(f"segment is {shown(segment)}; expected at least 2 time steps.")
         self.segment_ = int(segment)
         # Windows have no mean: nothing is known at frequency 0.
         self.frequencies_ = np.fft.rfftfreq(self.segment_)[1:]

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.utils.extmath import row_norms
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._parameters import plain
 from mkfusion.stack import in_threads, split_for_threads
 
 CodeArray = NDArray[np.int32]
@@ -150,7 +150,7 @@ def _read(sample: Any, name: str) -> tuple[Sequence, str]:
 
 
 def _shown(value: Any) -> str:
-    text = plain(value)
+    text = shown(value)
     return text if len(text) <= 60 else f"a {type(value).__name__}"
 
 
@@ -355,11 +355,11 @@ class SpectrumKernel(SequenceKernel):
             isinstance(k, Integral) and not isinstance(k, bool) for k in lengths
         ):
             raise TypeError(
-                f"k is {plain(self.k)}; expected a positive integer, or a pair of them."
+                f"k is {shown(self.k)}; expected a positive integer, or a pair of them."
             )
         if not 1 <= len(lengths) <= 2 or not 1 <= lengths[0] <= lengths[-1]:
             raise ValueError(
-                f"k is {plain(self.k)}; expected a positive integer, or the smallest and the "
+                f"k is {shown(self.k)}; expected a positive integer, or the smallest and the "
                 "largest."
             )
 
@@ -457,10 +457,10 @@ class WeightedDegreeKernel(SequenceKernel):
     def _check(self) -> None:
         given: Any = self.degree
         if isinstance(given, bool) or not isinstance(given, Integral):
-            raise TypeError(f"degree is {plain(given)}; expected a positive integer.")
+            raise TypeError(f"degree is {shown(given)}; expected a positive integer.")
         if not 1 <= self.degree <= _LARGEST_DEGREE:
             raise ValueError(
-                f"degree is {plain(given)}; expected an integer from 1 to {_LARGEST_DEGREE}."
+                f"degree is {shown(given)}; expected an integer from 1 to {_LARGEST_DEGREE}."
             )
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Numbered:

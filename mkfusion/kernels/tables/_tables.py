@@ -11,20 +11,19 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
 from mkfusion._compat import num_samples
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray
-from mkfusion.data import Columns, resolve_columns
+from mkfusion.data import Column, Columns, read_columns, resolve_columns
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._parameters import check_number, plain
+from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels.tables._variables import (
     Cells,
-    Column,
     Graded,
     Nominal,
     Variable,
     graded_or_constant,
     mean_similarity,
     prepare_cells,
-    read_columns,
 )
 
 _MISSING = ("mean", "zero", "error")
@@ -49,7 +48,7 @@ class TableKernel(Kernel):
     def _fit_prepare(self, X: Any, y: Any = None) -> Cells:
         if self.missing not in list(_MISSING):
             raise ValueError(
-                f'missing is {plain(self.missing)}; expected "mean", "zero" or "error".'
+                f'missing is {shown(self.missing)}; expected "mean", "zero" or "error".'
             )
         X, columns = self._read(X, reset=True)
         # There is nothing to learn about a column without a value: it is left out.
@@ -77,7 +76,7 @@ class TableKernel(Kernel):
                 if column.missing.any():
                     raise ValueError(
                         f"X has {column.missing.sum()} missing cells (NaN) in column "
-                        f'{plain(column.name)}; with missing="error" expected none. "mean" and '
+                        f'{shown(column.name)}; with missing="error" expected none. "mean" and '
                         '"zero" have the kernel handle them.'
                     )
         return X, columns

@@ -13,137 +13,15 @@ same holds for the zero vector in place of the mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from numbers import Real
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-from mkfusion._compat import safe_indexing
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
-from mkfusion.kernels._parameters import plain
-
-
-class Column(NamedTuple):
-    """One column of a table.
-
-    Attributes
-    ----------
-    name : str or int
-        Its name, or its position where it has none.
-    kind : {"numeric", "time", "ordinal", "nominal"}
-        What its cells are: numbers, dates or durations, levels in an order, or categories.
-    values : ndarray of shape (n_samples,)
-        Of any dtype; meaningless where cells are missing.
-    missing : ndarray of shape (n_samples,), dtype=bool
-        None, NaN, NaT and pandas' NA.
-    levels : list or None
-        The categories of a categorical column; from low to high if it is ordinal.
-    """
-
-    name: str | int
-    kind: str
-    values: NDArray[Any]
-    missing: NDArray[np.bool_]
-    levels: list[Any] | None = None
-
-    @property
-    def present(self) -> NDArray[Any]:
-        """The values of the cells that are not missing, (n_present,)."""
-        return self.values[~self.missing]
-
-
-def read_columns(X: Any) -> list[Column]:
-    """Read a table.
-
-    Booleans, strings and unordered categoricals are nominal, ordered categoricals ordinal. A column
-    of objects is numeric if all its values are numbers, and nominal otherwise.
-
-    Parameters
-    ----------
-    X : DataFrame or ndarray of shape (n_samples, n_features)
-
-    Returns
-    -------
-    list of n_features Column
-
-    Raises
-    ------
-    ValueError
-        If a column has complex numbers.
-    """
-    names = list(X.columns) if hasattr(X, "columns") else range(X.shape[1])
-    return [_read(safe_indexing(X, j, axis=1), name) for j, name in enumerate(names)]
-
-
-def as_numbers(column: Column) -> NDArray[np.float64]:
-    """Return a column as numbers, NaN where cells are missing, whatever kind it seems to be.
-
-    Parameters
-    ----------
-    column : Column
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), float64
-
-    Raises
-    ------
-    ValueError
-        If a value is not a finite number.
-    """
-    numbers = np.full(len(column.values), np.nan)
-    try:
-        numbers[~column.missing] = column.present.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"column {plain(column.name)} has numbers in training; {error}."
-        ) from error
-    infinite = np.isinf(numbers)
-    if infinite.any():
-        raise ValueError(
-            f"column {plain(column.name)} contains {numbers[infinite][0]}; expected finite numbers "
-            "or missing cells (NaN)."
-        )
-    return numbers
-
-
-def _read(column: Any, name: str | int) -> Column:
-    dtype: Any = getattr(column, "dtype", None)
-    if hasattr(dtype, "categories"):
-        values = np.asarray(column, dtype=object)
-        kind = "ordinal" if getattr(dtype, "ordered", False) else "nominal"
-        return Column(name, kind, values, _gaps(values), list(dtype.categories))
-    if getattr(dtype, "kind", "") in ("M", "m"):
-        times = np.asarray(column, dtype="datetime64[ns]" if dtype.kind == "M" else "m8[ns]")
-        return Column(name, "time", times.astype(np.int64), np.isnat(times))
-    values = np.asarray(column)
-    if values.dtype.kind in "fiu":
-        return Column(name, "numeric", values, np.isnan(values))
-    if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: column {plain(name)} is {values.dtype}.")
-    values = values.astype(object)
-    missing = _gaps(values)
-    present = values[~missing]
-    if len(present) and all(isinstance(v, Real) and not isinstance(v, bool) for v in present):
-        return Column(name, "numeric", values, missing)
-    return Column(name, "nominal", values, missing)
-
-
-def _gaps(values: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.fromiter((_is_gap(value) for value in values), dtype=bool, count=len(values))
-
-
-def _is_gap(value: Any) -> bool:
-    # NaN and NaT differ from themselves; pandas' NA refuses to be compared.
-    return (
-        value is None
-        or type(value).__name__ == "NAType"
-        or (isinstance(value, float | np.floating | np.datetime64) and value != value)
-        or type(value).__name__ == "NaTType"
-    )
-
+from mkfusion.data import Column, as_numbers
 
 # So many pairs at a time: a block of them stays in a core's cache through all variables.
 _PAIRS_AT_ONCE = 2**16
@@ -195,7 +73,7 @@ class Graded:
         self.range = float(values.max()) - self.low
         if not np.isfinite(self.range):
             raise ValueError(
-                f"column {plain(column.name)} has the range from {values.min():.6g} to "
+                f"column {shown(column.name)} has the range from {values.min():.6g} to "
                 f"{values.max():.6g}, which is too large for a number."
             )
         self._sorted = np.sort((values - self.low) / self.range)
@@ -213,8 +91,8 @@ class Graded:
             ranks[~column.missing] = [self.ranks[level] for level in column.present]
         except KeyError as error:
             raise ValueError(
-                f"column {plain(column.name)} contains the level {plain(error.args[0])}; "
-                f"expected the levels of training, {plain(list(self.ranks))}."
+                f"column {shown(column.name)} contains the level {shown(error.args[0])}; "
+                f"expected the levels of training, {shown(list(self.ranks))}."
             ) from error
         return ranks
 
@@ -280,7 +158,7 @@ class Nominal:
             ]
         except TypeError as error:
             raise TypeError(
-                f"column {plain(column.name)}: {error}; a cell of this argument must be a category "
+                f"column {shown(column.name)}: {error}; a cell of this argument must be a category "
                 "that can be hashed, such as a string or a number."
             ) from error
         return codes, unseen

@@ -184,7 +184,7 @@ def test_too_few_newton_steps_are_told() -> None:
             "'b' and 'c' have 2 and 3 columns; .* form=\"bilinear\"",
         ),
         ({"modalities": [("a", [9])]}, "column 9"),
-        ({"modalities": "age"}, "expected a list of pairs"),
+        ({"modalities": "age"}, "expected a list of tuples"),
     ],
 )
 def test_parameters_out_of_range_are_refused(
@@ -198,9 +198,9 @@ def test_parameters_out_of_range_are_refused(
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (Modalities(a=X, b=["text"] * 60), "modality 'b' is not columns of finite numbers"),
-        (Modalities(a=X, b=np.zeros((60, 2, 5))), r"modality 'b' has shape \(60, 2, 5\)"),
-        (Modalities(a=X, b=np.where(X > 2, np.nan, X)), "modality 'b' .* NaN"),
+        (Modalities(a=X, b=["text"] * 60), "modality 'b': it is not columns of finite numbers"),
+        (Modalities(a=X, b=np.zeros((60, 2, 5))), r"modality 'b': it has shape \(60, 2, 5\)"),
+        (Modalities(a=X, b=np.where(X > 2, np.nan, X)), "modality 'b': .* NaN"),
         (np.where(X > 2, np.inf, X), "infinity"),
         (X[:, 0], "Reshape your data"),
     ],
@@ -242,7 +242,7 @@ def test_weights_that_are_no_weights_are_refused(kind: Any) -> None:
     for weights, message in [
         (-np.ones(60), "sample_weight contains -1"),
         (np.ones(3), "sample_weight is not one weight for each sample"),
-        (np.eye(60)[0], "less than two positive weights"),
+        (np.eye(60)[0], "sample_weight has 1 positive weight"),
     ]:
         with pytest.raises(ValueError, match=message):
             kind().fit(X, target_of(kind), sample_weight=weights)

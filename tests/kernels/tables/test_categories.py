@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from mkfusion import ColumnKernelizer, FrequencyKernel, MKLClassifier, OverlapKernel
-from mkfusion.kernels.tables._variables import Column, Nominal
+from mkfusion.data import Column
+from mkfusion.kernels.tables._variables import Nominal
 
 KERNELS = [OverlapKernel(), FrequencyKernel(), FrequencyKernel(alpha=0.5), FrequencyKernel(alpha=3)]
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel._label())

@@ -1,0 +1,103 @@
+"""Folds: how samples are split, by whatever users say it with."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+)
+
+from mkfusion._types import Indices
+
+
+def find_splitter(
+    cv: Any,
+    y: NDArray[Any] | None = None,
+    *,
+    classes: bool = False,
+    groups: Any = None,
+    seed: int | None = None,
+) -> Any:
+    """Return the splitter that `cv` stands for.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of (train, test) pairs, or None
+        A number of folds is stratified where y is class labels; None is 5.
+    y : ndarray of shape (n_samples,), default=None
+    classes : bool, default=False
+        Whether y is class labels.
+    groups : array-like of shape (n_samples,), default=None
+        With `seed`, a number of folds keeps them together.
+    seed : int, default=None
+        Shuffles a number of folds; None leaves samples in their order, as scikit-learn does.
+
+    Returns
+    -------
+    splitter
+
+    Raises
+    ------
+    ValueError
+        If `cv` is none of these.
+    """
+    if seed is not None and isinstance(cv, Integral):
+        kinds: tuple[Any, Any] = (KFold, StratifiedKFold)
+        if groups is not None:
+            kinds = (GroupKFold, StratifiedGroupKFold)
+        return kinds[bool(classes)](int(cv), shuffle=True, random_state=seed)
+    return check_cv(cv, y, classifier=classes)
+
+
+def read_splits(
+    cv: Any,
+    n_samples: int,
+    y: Any = None,
+    *,
+    classes: bool = False,
+    groups: Any = None,
+    seed: int | None = None,
+) -> list[tuple[Indices, Indices]]:
+    """Return the rows that teach, and the rows that are held out, of each split.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of (train, test) pairs, or None
+        As for :func:`find_splitter`; pairs may be positions or masks.
+    n_samples : int
+    y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+    classes : bool, default=False
+        Whether y is class labels.
+    groups : array-like of shape (n_samples,), default=None
+        For splitters that keep groups together.
+    seed : int, default=None
+        Shuffles a number of folds.
+
+    Returns
+    -------
+    list of (train, test) pairs of ndarray
+
+    Raises
+    ------
+    ValueError
+        If `cv` is none of these, or there are too few samples for it.
+    """
+    splitter = find_splitter(cv, y, classes=classes, groups=groups, seed=seed)
+    rows = np.zeros((n_samples, 1))
+    return [
+        (_as_positions(train), _as_positions(test))
+        for train, test in splitter.split(rows, y, groups)
+    ]
+
+
+def _as_positions(rows: Any) -> Indices:
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp, copy=False)
