@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
+from mkfusion._types import Floats
 from mkfusion.data import (
     Columns,
     Modalities,
     Samples,
     View,
+    as_matrix,
     column_names,
-    in_two_dimensions,
     read_again,
     read_samples,
     select_columns,
@@ -75,7 +76,7 @@ def _check_first(X: Any, y: Any) -> None:
 
 def as_numbers(
     estimator: Any, data: Any, n_columns: int | None = None, names: list[str] | None = None
-) -> Any:
+) -> Floats:
     """Return a modality's samples as an array (n_samples, p) of float64.
 
     A single column may come in one dimension. New samples have the number of columns of the
@@ -83,18 +84,10 @@ def as_numbers(
     """
     if names is not None and column_names(data) is not None:
         data = select_columns(data, Columns(list(range(len(names))), names, True), "modality")
-    data = in_two_dimensions(np.asarray(data) if isinstance(data, list | tuple) else data)
-    if getattr(getattr(data, "dtype", None), "kind", "") == "U":
-        data = data.astype(object)  # texts that cannot be converted are then shown as they are
-    array = check_array(
-        data,
-        dtype=np.float64,
-        estimator=estimator,
-        ensure_min_samples=2 if n_columns is None else 1,
-    )
-    if n_columns is not None and array.shape[1] != n_columns:
+    matrix = as_matrix(data, estimator=estimator, min_samples=2 if n_columns is None else 1)
+    if n_columns is not None and matrix.shape[1] != n_columns:
         raise ValueError(
-            f"X has {array.shape[1]} features, but {type(estimator).__name__} is expecting "
+            f"X has {matrix.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{n_columns} features as input."
         )
-    return array
+    return matrix

@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from mkfusion._messages import shown
+from mkfusion._types import Floats
 from mkfusion.data._columns import (
     Columns,
     as_table,
     column_names,
+    in_two_dimensions,
     resolve_columns,
     select_columns,
 )
@@ -236,6 +239,39 @@ def take_views(X: Any, views: Sequence[View]) -> list[Any]:
         If columns or modalities are missing, or there are no data of one.
     """
     return [select_columns(X, view.columns, view.name) for view in views]
+
+
+def as_matrix(data: Any, *, estimator: Any = None, min_samples: int = 1) -> Floats:
+    """Return a modality's samples as columns of finite numbers.
+
+    Parameters
+    ----------
+    data : DataFrame, Series, array-like of shape (n_samples, n_columns) or (n_samples,)
+    estimator : object, default=None
+        For messages.
+    min_samples : int, default=1
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_columns), float64
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is anything else, or cells are missing.
+    """
+    data = in_two_dimensions(np.asarray(data) if isinstance(data, list | tuple) else data)
+    if getattr(data, "ndim", 2) != 2:
+        raise ValueError(
+            f"it has shape {data.shape}; expected columns of numbers, (n_samples, n_columns): "
+            "summarise signals by features first."
+        )
+    if getattr(getattr(data, "dtype", None), "kind", "") == "U":
+        data = data.astype(object)  # texts that cannot be converted are then shown as they are
+    matrix: Floats = check_array(
+        data, dtype=np.float64, estimator=estimator, ensure_min_samples=min_samples
+    )
+    return matrix
 
 
 @contextmanager

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from mkfusion._messages import shown
+
 # The median of this many samples' distances is within a few percent of that of all.
 MEDIAN_SAMPLES = 1000
 

@@ -178,8 +178,14 @@ def test_gaps_reach_estimators_that_take_them():
     gappy[::5, 1] = np.nan
     fusion = EarlyFusionRegressor(HistGradientBoostingRegressor(), GROUPS).fit(gappy, y)
     assert np.nansum(np.nanvar(fusion.features(gappy)[:, :3], axis=0)) == pytest.approx(1.0)
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match="^modality 'a': Input X contains NaN"):
         EarlyFusionRegressor(Ridge(), GROUPS).fit(gappy, y)
+    fusion = EarlyFusionClassifier(modalities=GROUPS).fit(AB, y)
+    for method in (fusion.predict, fusion.predict_proba, fusion.decision_function):
+        with pytest.raises(ValueError, match="^modality 'a': Input X contains NaN"):
+            method(gappy)
+    with pytest.raises(ValueError, match="^modalities 'a, b': Input X contains NaN"):
+        fusion.predict(np.where(AB > 0, np.nan, AB))
 
 
 @pytest.mark.parametrize(

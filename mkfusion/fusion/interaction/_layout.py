@@ -14,8 +14,8 @@ from mkfusion.data import (
     Modalities,
     View,
     about,
+    as_matrix,
     column_names,
-    in_two_dimensions,
     read_again,
     read_samples,
 )
@@ -112,21 +112,14 @@ def read_columns_again(estimator: Any, X: Any, layout: Layout) -> Floats:
 
 def _as_numbers(data: Any, name: str, min_samples: int) -> Floats:
     """Return a modality's samples as an array (n_samples, width)."""
-    data = in_two_dimensions(np.asarray(data) if isinstance(data, list | tuple) else data)
     with about(name):
-        if getattr(data, "ndim", 2) != 2:
-            raise ValueError(
-                f"it has shape {data.shape}; expected columns of numbers, (n_samples, n_columns): "
-                "summarise signals by features first."
-            )
         try:
-            values: Floats = check_array(data, dtype=np.float64, ensure_min_samples=min_samples)
+            return as_matrix(data, min_samples=min_samples)
         except (TypeError, ValueError) as error:
             raise type(error)(
                 f"it is not columns of finite numbers: {error} (Encode texts and categories as "
                 "numbers, and fill gaps, first.)"
             ) from error
-    return values
 
 
 def _names_of(owner: str, data: Any, width: int) -> list[str]:

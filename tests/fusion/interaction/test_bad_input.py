@@ -199,7 +199,10 @@ def test_parameters_out_of_range_are_refused(
     ("samples", "message"),
     [
         (Modalities(a=X, b=["text"] * 60), "modality 'b': it is not columns of finite numbers"),
-        (Modalities(a=X, b=np.zeros((60, 2, 5))), r"modality 'b': it has shape \(60, 2, 5\)"),
+        (
+            Modalities(a=X, b=np.zeros((60, 2, 5))),
+            r"'b': it is not .*shape \(60, 2, 5\)",
+        ),
         (Modalities(a=X, b=np.where(X > 2, np.nan, X)), "modality 'b': .* NaN"),
         (np.where(X > 2, np.inf, X), "infinity"),
         (X[:, 0], "Reshape your data"),
