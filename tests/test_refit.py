@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.metrics.pairwise import rbf_kernel
@@ -151,6 +152,7 @@ def _broken(X: Any) -> Iterator[Any]:
         yield [X[0], X[1][:, :-1]]
         yield [X[0], -X[1]]
         yield []
+        yield pd.DataFrame(X[0], columns=[0, *map(str, range(1, N))])
     elif X.dtype == object:
         yield np.arange(float(N))
         yield X[:0]
@@ -160,6 +162,8 @@ def _broken(X: Any) -> Iterator[Any]:
         yield X[:0]
         yield X[:1]
         yield X.astype(str).astype(object)
+        if X.ndim == 2 and X.shape[1] > 1:
+            yield pd.DataFrame(X, columns=[0, *map(str, range(1, X.shape[1]))])
         yield X[..., np.newaxis]
         yield np.vstack([X[..., :1], X[..., :1]])
     yield None

@@ -120,14 +120,7 @@ def read_again(estimator: Any, X: Any, views: Sequence[View]) -> list[Any]:
         If modalities or columns are missing, or features are others than in fit.
     """
     X = _as_samples(X)
-    several = isinstance(X, Modalities)
-    if several != isinstance(views[0].columns, str):
-        expected = "columns" if several else "Modalities"
-        raise TypeError(f"X is a {type(X).__name__}; expected {expected} as in fit.")
-    # Where both have names, columns are found by them, and others may be anything.
-    by_name = column_names(X) is not None and hasattr(estimator, "feature_names_in_")
-    if not several and not by_name:
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+    check_features(estimator, X, several=isinstance(views[0].columns, str))
     return take_views(X, views)
 
 
@@ -145,6 +138,31 @@ def remember_features(estimator: Any, X: Any) -> None:
         estimator.feature_names_in_ = np.array(X.names, dtype=object)
     else:
         validate_data(estimator, X, skip_check_array=True)
+
+
+def check_features(estimator: Any, X: Any, *, several: bool) -> None:
+    """Refuse samples with other features than the training samples.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted.
+    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+    several : bool
+        Whether the training samples were `Modalities`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are of the other form, or have another number of columns without names.
+    """
+    if isinstance(X, Modalities) != several:
+        expected = "Modalities" if several else "columns"
+        raise TypeError(f"X is a {type(X).__name__}; expected {expected} as in fit.")
+    # Where both have names, columns are found by them, and others may be anything.
+    by_name = column_names(X) is not None and hasattr(estimator, "feature_names_in_")
+    if not several and not by_name:
+        validate_data(estimator, X, reset=False, skip_check_array=True)
 
 
 def _as_samples(X: Any) -> Any:

@@ -141,7 +141,7 @@ def labels_from_decisions(decisions: Floats, classes: NDArray[Any]) -> NDArray[A
     Parameters
     ----------
     decisions : ndarray of shape (n_samples,) or (n_samples, n_classes)
-        With two classes one column only, positive towards the second.
+        Or probabilities, in two dimensions. In one, positive towards the second of two classes.
     classes : ndarray of shape (n_classes,)
 
     Returns

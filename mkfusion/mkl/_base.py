@@ -15,6 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval, Options
+from mkfusion.data import rollback
 from mkfusion.mkl._validation import Training
 from mkfusion.solvers import Loss, MKLResult, one_blas_thread, solve_mkl
 from mkfusion.stack import prediction_stack, remember_input
@@ -64,7 +65,9 @@ class BaseMKL(BaseEstimator, ABC):
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         self._validate_params()
         training = self._prepare(X, y, sample_weight)
-        return self._keep(X, training, self._solve(training))
+        results = self._solve(training)
+        with rollback(self):
+            return self._keep(X, training, results)
 
     def _solve(self, training: Training) -> list[MKLResult]:
         """Solve each group of tasks that shares weights."""

@@ -15,8 +15,9 @@ from mkfusion.data import (
     Modalities,
     as_table,
     check_entries,
-    column_names,
+    check_features,
     present_samples,
+    remember_features,
     resolve_columns,
     select_columns,
 )
@@ -342,17 +343,13 @@ class ColumnKernelizer(BaseKernelizer):
         return entry._replace(specs=specs, chosen=chosen)
 
     def _check_features(self, X: Any, *, reset: bool) -> None:
-        several = isinstance(X, Modalities)
-        if not reset and several != isinstance(self._entries[0].columns, str):
-            expected = "columns" if several else "Modalities"
-            raise TypeError(f"X is a {type(X).__name__}; expected {expected} as in fit.")
-        if not reset and several and self._completion is not None:
+        if reset:
+            remember_features(self, X)
+            return
+        several = isinstance(self._entries[0].columns, str)
+        check_features(self, X, several=several)
+        if several and self._completion is not None:
             self._check_absent(X)
-        # Where both have names, columns are found by them, and others may be anything.
-        if reset or column_names(X) is None or not hasattr(self, "feature_names_in_"):
-            super()._check_features(X, reset=reset)
-        if reset and several:
-            self.feature_names_in_ = np.array(X.names, dtype=object)
 
     def _check_absent(self, X: Modalities) -> None:
         """Refuse modalities of which a name seems to be wrong, rather than the modality missing."""
