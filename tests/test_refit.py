@@ -14,7 +14,16 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import has_fit_parameter
-from test_common import estimators
+from test_common import TWO_VIEWS, estimators
+
+from mkfusion import (
+    InteractionClassifier,
+    InteractionRegressor,
+    KernelCombiner,
+    LateFusionClassifier,
+    LateFusionRegressor,
+    MKLClassifier,
+)
 
 # How NumPy shows its scalars: np.float64(0.0) in place of 0.0
 OF_NUMPY = re.compile(r"\bnp\.\w+\(")
@@ -170,7 +179,19 @@ def _broken(X: Any) -> Iterator[Any]:
     yield "rock"
 
 
-@pytest.mark.parametrize("estimator", estimators(), ids=lambda e: type(e).__name__)
+# Ways to learn that the defaults above do not go
+OTHERS = [
+    InteractionClassifier(form="additive"),  # with a table of inference
+    InteractionRegressor(),
+    InteractionRegressor(form="low_rank", rank=1),
+    KernelCombiner("alignf"),
+    KernelCombiner(MKLClassifier()),
+    LateFusionClassifier(modalities=TWO_VIEWS, combine="stack"),
+    LateFusionRegressor(modalities=TWO_VIEWS, weighting="ogr"),
+]
+
+
+@pytest.mark.parametrize("estimator", [*estimators(), *OTHERS], ids=lambda e: type(e).__name__)
 @pytest.mark.filterwarnings("ignore")
 def test_a_refused_refit_changes_nothing(estimator: Any) -> None:
     X, y = samples_of(estimator), target_of(estimator)
