@@ -57,7 +57,7 @@ def test_alignment_is_the_formula(grams):
 
 def test_blocks_scales_and_shifts_do_not_matter(grams, monkeypatch):
     wanted = kernel_alignment(grams, np.arange(30) % 2)
-    monkeypatch.setattr("mkfusion.inspection._kernel_alignment._BLOCK", 30 * 3 * 7)
+    monkeypatch.setattr("mkfusion.stack._views.BLOCK_BYTES", 8 * 30 * 3 * 7)
     found = kernel_alignment([5.0 * K + 2.0 for K in grams], np.arange(30) % 2)
     np.testing.assert_allclose(found.alignment, wanted.alignment)
     np.testing.assert_allclose(found.target, wanted.target)
