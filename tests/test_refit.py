@@ -51,7 +51,7 @@ SAMPLES: dict[str, Any] = {
     ),
     **dict.fromkeys(["SpectrumKernel", "MismatchKernel", "SubstringKernel"], WORDS),
     **dict.fromkeys(["PositionalKernel", "WeightedDegreeKernel"], WORDS),
-    "ChiSquaredKernel": np.abs(TABLE),
+    **dict.fromkeys(["ChiSquaredKernel", "TanimotoKernel"], np.abs(TABLE)),
     "PrecomputedKernel": np.arange(3).reshape(-1, 1),
 }
 OTHER_HALF = {"CCA", "KernelCCA"}

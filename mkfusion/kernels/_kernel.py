@@ -27,7 +27,14 @@ from mkfusion._compat import (
 )
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
-from mkfusion.data import Modalities, as_table, in_two_dimensions, resolve_columns, select_columns
+from mkfusion.data import (
+    Modalities,
+    as_table,
+    in_two_dimensions,
+    resolve_columns,
+    rollback,
+    select_columns,
+)
 from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels._visual import visual_block
 
@@ -188,12 +195,12 @@ class Kernel(BaseEstimator, GPKernel):
         """Return a short readable name, with the parameters that are not the default."""
         name = self._name or type(self).__name__.removesuffix("Kernel").lower()
         arguments = inspect.signature(type(self)).parameters
-        shown = [
-            f"{key}={float(f'{value:.4g}') if isinstance(value, float) else value}"
+        changed = [
+            f"{key}={_in_short(value)}"
             for key, value in self.get_params(deep=False).items()
             if value is not arguments[key].default and np.any(value != arguments[key].default)
         ]
-        return f"{name}({', '.join(shown)})" if shown else name
+        return f"{name}({', '.join(changed)})" if changed else name
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn what depends on data.
@@ -216,12 +223,8 @@ class Kernel(BaseEstimator, GPKernel):
 
     def _fit_or_restore(self, X: Any, y: Any = None) -> Any:
         """Fit, and return the prepared training samples; a fit that fails leaves nothing behind."""
-        before = vars(self).copy()
-        try:
+        with rollback(self):
             return self._fit_prepare(X, y)
-        except BaseException:
-            self.__dict__ = before
-            raise
 
     def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
         """Return the Gram matrix between samples.
@@ -478,6 +481,13 @@ class Bundle:
 
 
 _MAX_COLUMNS_SHOWN = 3
+
+
+def _in_short(value: Any) -> Any:
+    """Return what a label says of a parameter."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    return shown(value) if isinstance(value, list | tuple) else value
 
 
 def factor_label(label: str) -> str:

@@ -255,8 +255,8 @@ def _as_column(values: Any, name: str) -> list[Any]:
 
 
 def _listed(ids: Sequence[Any]) -> str:
-    shown = ", ".join(shown(one) for one in ids[:_MAX_SHOWN])
-    return shown if len(ids) <= _MAX_SHOWN else f"{shown}, ... ({len(ids)} in all)"
+    listed = ", ".join(shown(one) for one in ids[:_MAX_SHOWN])
+    return listed if len(ids) <= _MAX_SHOWN else f"{listed}, ... ({len(ids)} in all)"
 
 
 def _check_symmetric(table: NDArray[Any], ids: Sequence[Hashable]) -> None:

@@ -16,6 +16,7 @@ from mkfusion.data import (
     as_table,
     check_entries,
     check_features,
+    column_names,
     present_samples,
     remember_features,
     resolve_columns,
