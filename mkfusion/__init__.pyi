@@ -14,6 +14,7 @@ from .cca import (
     retrieve as retrieve,
 )
 from .compare import (
+    Method as Method,
     compare_fusion as compare_fusion,
 )
 from .data import (

@@ -6,25 +6,25 @@ import argparse
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import RidgeClassifier
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
+
+import mkfusion.compare
+from mkfusion.cli._console import Report, print_comparison
 from mkfusion.cli._errors import (
     UsageError,
     as_usage_errors,
     close_names,
-    need,
     note,
     notes_for_warnings,
 )
-
-if TYPE_CHECKING:
-    from mkfusion.cli._console import Report
-    from mkfusion.cli._samples import Samples
-
-
-# Columns of the tests for which a terminal is too narrow.
-_IN_REPORT_ONLY = ("standardised", "p")
-_STYLES = {"fusion helps": "bold green", "hurts": "bold red"}
+from mkfusion.cli._samples import Samples, load_samples
+from mkfusion.compare import FAST_FOLDS, FOLDS, METHODS, outer_splitter
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -39,17 +39,12 @@ def compare(options: argparse.Namespace) -> None:
     UsageError
         If the data or the options are not for it.
     """
-    need("mkfusion compare", "pandas")
-    from mkfusion.cli._console import Report
-    from mkfusion.cli._samples import load_samples
-    from mkfusion.compare import compare_fusion
-
     methods = _methods(options.methods)
     samples = load_samples(options, least=2)
     metrics = _metrics(options.metric, samples.classes, samples.y)
     cv = _folds(options, samples)
     with notes_for_warnings(), as_usage_errors():
-        comparison = compare_fusion(
+        comparison = mkfusion.compare.compare_fusion(
             samples.X,
             samples.y,
             task="classification" if samples.classes else "regression",
@@ -68,17 +63,13 @@ def compare(options: argparse.Namespace) -> None:
     if options.output is not None:
         _write(comparison, options.output)
     report = Report()
-    _print(comparison, report)
+    print_comparison(comparison, report)
     if options.output is not None:
         report.path("Report written to", options.output)
 
 
 def _folds(options: argparse.Namespace, samples: Samples) -> Any:
     """Return a splitter, or a number of folds for compare_fusion to make one of."""
-    from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
-
-    from mkfusion.compare._folds import FAST_FOLDS, FOLDS, outer_splitter
-
     if options.repeats > 1:
         for option in ("time_ordered", "groups"):
             if getattr(options, option):
@@ -98,8 +89,6 @@ def _folds(options: argparse.Namespace, samples: Samples) -> Any:
 
 def _methods(asked: Sequence[str] | None) -> Any:
     """Return the methods to compare."""
-    from mkfusion.compare._methods import METHODS
-
     if asked is None or list(asked) == ["all"]:
         return "all"
     for name in asked:
@@ -112,11 +101,6 @@ def _metrics(asked: Sequence[str] | None, classes: bool, y: Any) -> list[str] | 
     """Return the metrics to score by, after a trial: a failure later would be of every fold."""
     if asked is None:
         return None
-    import numpy as np
-    from sklearn.dummy import DummyRegressor
-    from sklearn.linear_model import RidgeClassifier
-    from sklearn.metrics import get_scorer, get_scorer_names
-
     # As with support vector machines, there are decision values and no probabilities.
     X = np.zeros((len(y), 1))
     model = (RidgeClassifier() if classes else DummyRegressor()).fit(X, y)
@@ -154,28 +138,3 @@ def _write(comparison: Any, path: Path) -> None:
             file.write_text(comparison.to_markdown(), encoding="utf-8")
         else:
             comparison.to_html(file)
-
-
-def _print(comparison: Any, report: Report) -> None:
-    """Print what was found, the scores and the tests."""
-    from mkfusion.compare._tables import tables
-
-    conditions = comparison.conditions_
-    sizes = [f"{one.name} ({one.shape})" for one in conditions.modalities]
-    report.say(f"{len(conditions.y)} samples of {len(sizes)} modalities: {', '.join(sizes)}")
-    report.say()
-    first, *rest = repr(comparison).splitlines()
-    report.say(first, _STYLES.get(comparison.verdict_.verdict, "bold yellow"))
-    for sentence in rest:
-        report.say(sentence)
-    for table in tables(comparison):
-        scores = table.title == "Scores"
-        if not scores and not table.title.startswith("Against "):
-            continue
-        shown = [k for k, name in enumerate(table.header) if scores or name not in _IN_REPORT_ONLY]
-        report.say()
-        report.say(table.title, "bold")
-        report.table(
-            [table.header[k] for k in shown], [[row[k] for k in shown] for row in table.rows]
-        )
-    report.say()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -12,10 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from mkfusion.cli._errors import one_line
+from mkfusion.report import tables
 
 _PLAIN = str.maketrans({"−": "-", "–": "-", "∞": "inf", "…": "..."})
 _PLAIN_WIDTH = 80  # of sentences; tables are as wide as they are
 _UNLIMITED = 10_000
+# Columns of the tests for which a terminal is too narrow.
+_IN_REPORT_ONLY = ("standardised", "p")
+_STYLES = {"fusion helps": "bold green", "hurts": "bold red"}
 
 
 class Report:
@@ -96,3 +101,35 @@ class Report:
     def _text(self, text: str, style: str) -> Text:
         text = one_line(text)
         return Text(text.translate(_PLAIN) if self._plain else text, style if self._rich else "")
+
+
+def print_comparison(comparison: Any, report: Report, *, left_out: Collection[str] = ()) -> None:
+    """Print what was compared and found, the scores and the tests.
+
+    Parameters
+    ----------
+    comparison : FusionComparison
+    report : Report
+    left_out : collection of str, default=()
+        Columns of the tests.
+    """
+    hidden = {*_IN_REPORT_ONLY, *left_out}
+    conditions = comparison.conditions_
+    sizes = [f"{one.name} ({one.shape})" for one in conditions.modalities]
+    report.say(f"{len(conditions.y)} samples of {len(sizes)} modalities: {', '.join(sizes)}")
+    report.say()
+    first, *rest = repr(comparison).splitlines()
+    report.say(first, _STYLES.get(comparison.verdict_.verdict, "bold yellow"))
+    for sentence in rest:
+        report.say(sentence)
+    for table in tables(comparison):
+        scores = table.title == "Scores"
+        if not scores and not table.title.startswith("Against "):
+            continue
+        shown = [k for k, name in enumerate(table.header) if scores or name not in hidden]
+        report.say()
+        report.say(table.title, "bold")
+        report.table(
+            [table.header[k] for k in shown], [[row[k] for k in shown] for row in table.rows]
+        )
+    report.say()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from mkfusion import __version__
+from mkfusion import __version__, compare
 from mkfusion.cli._errors import BAD_INPUT, one_line
 
 _LARGEST_SEED = 2**32 - 1
@@ -46,6 +46,15 @@ mkfusion COMMAND --help tells what a command does and takes.
 
 class _Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line."""
+
+    # What help says before the examples, found out when it is asked for: it takes a second to load.
+    more: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        if self.more is not None:
+            self.epilog = f"{self.more()}\n{self.epilog}"
+            self.more = None
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(message)}\n")
@@ -162,7 +171,7 @@ def make_parser() -> argparse.ArgumentParser:
         dest="command", metavar="COMMAND", required=True, title="commands"
     )
 
-    def add(name: str, summary: str, description: str, examples: str) -> argparse.ArgumentParser:
+    def add(name: str, summary: str, description: str, examples: str) -> _Parser:
         return commands.add_parser(
             name,
             help=summary,
@@ -215,9 +224,9 @@ def make_parser() -> argparse.ArgumentParser:
         add(
             "demo",
             "the same on real sensor data that come with the package",
-            "Cross-validate every modality alone, all columns in one SVC, the uniform kernel sum,\n"
-            "L1-MKL and L2-MKL on the same folds of real data; print scores, kernel weights,\n"
-            "certified gaps and times, and draw the weights.",
+            "Compare every modality alone, early fusion, the uniform kernel sum, and L1-MKL and\n"
+            "L2-MKL on many kernels, on the same folds of real data; print scores, tests, kernel\n"
+            "weights and certified gaps, and draw the weights.",
             _DEMO_EXAMPLES,
         )
     )
@@ -284,7 +293,16 @@ def _add_folds(parser: argparse.ArgumentParser, default: str) -> argparse._Argum
     return folds
 
 
-def _add_compare(parser: argparse.ArgumentParser) -> None:
+def _list_methods() -> str:
+    """Return a line for each way of fusing."""
+    fusions = [one for one in compare.METHODS.values() if one.kind == "fusion"]
+    width = max(len(method.key) for method in fusions)
+    lines = [f"  {method.key:<{width}}  {method.summary}" for method in fusions]
+    return "\n".join(["methods:", *lines, ""])
+
+
+def _add_compare(parser: _Parser) -> None:
+    parser.more = _list_methods
     _add_data(parser)
     folds = _add_folds(parser, "10, 5 with --fast, fewer where a class or the groups are small")
     folds.add_argument(
@@ -305,8 +323,8 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
         "--methods",
         type=_names,
         metavar="NAMES",
-        help="of early, late_mean, late_stack, interaction, cca, uniform, products, alignment, "
-        "l1_mkl, lp_mkl, localized_mkl (default: all); single modalities are always there",
+        help="some of those below, with commas between them (default: all); single modalities are "
+        "always there",
     )
     folds.add_argument("--fast", action="store_true", help="fewer folds, fewer values to tune")
     work = parser.add_argument_group("work")

@@ -1,9 +1,9 @@
 """Comparisons of whole fusion methods on one data set."""
 
-from mkfusion.compare._comparison import FusionComparison
-from mkfusion.compare._folds import FAST_FOLDS as FAST_FOLDS, outer_splitter as outer_splitter
-from mkfusion.compare._inputs import MOST_CLASSES as MOST_CLASSES
-from mkfusion.compare._methods import COSTS as COSTS
-from mkfusion.compare._run import compare_fusion
+import lazy_loader
 
-__all__ = ["FusionComparison", "compare_fusion"]
+# `__init__.pyi` lists the names; each is loaded when it is first asked for, so that what lists the
+# methods (the help of the command line) does not wait for what runs them.
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
+
+__all__ = ["FusionComparison", "Method", "compare_fusion"]

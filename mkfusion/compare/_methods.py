@@ -1,59 +1,35 @@
-"""The methods that are compared: how to build each, and what is tuned."""
+"""The methods that are compared: the registry of all that come with the package, and users' own.
+
+To add one, write a function that builds it and an entry of `METHODS`: help, docstrings, tables, the
+paragraph on methods and tests read everything else from there.
+"""
+
+# `mkfusion.X` loads X when it is first asked for: help lists the methods, and is not to wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
+import joblib
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.model_selection import ParameterGrid
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, SVR
 
-from mkfusion import (
-    CCAFusion,
-    ColumnKernelizer,
-    EarlyFusionClassifier,
-    EarlyFusionRegressor,
-    InteractionClassifier,
-    InteractionRegressor,
-    KernelCombiner,
-    KernelStack,
-    LateFusionClassifier,
-    LateFusionRegressor,
-    LocalizedMKLClassifier,
-    MKLClassifier,
-    MKLRegressor,
-)
-from mkfusion.compare._contributions import share_out
-from mkfusion.compare._features import Described, FeatureModalities, Lookup
-from mkfusion.compare._interactions import part_with
-from mkfusion.compare._within import Within
-
-# All by their names in `methods`; dummy and single modalities are always there.
-METHODS = (
-    "dummy",
-    "single",
-    "early",
-    "late_mean",
-    "late_stack",
-    "interaction",
-    "cca",
-    "uniform",
-    "alignment",
-    "l1_mkl",
-    "lp_mkl",
-    "products",
-    "localized_mkl",
-)
-# Ways of fusing that learn nothing about how much a modality counts, and no fusion at all.
-SIMPLE = ("dummy", "early", "late_mean", "uniform")
+import mkfusion
+from mkfusion._types import Floats
+from mkfusion.compare._data import FeatureModalities, FoldData, Lookup, Setting, fingerprint
+from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE
 
 COSTS = (0.1, 1.0, 10.0, 100.0)
 NORMS = (4 / 3, 2.0, 4.0)
@@ -67,182 +43,511 @@ MOST_FACTORS = 10
 FAST_MOST_FACTORS = 5
 SHARED_COMPONENTS = 2
 
+_KINDS = ("baseline", "single", "fusion")
+_SEEN = ("X", "kernels", "alone", "modalities", "rows", "nothing")
 
-Build = Callable[[dict[str, Any], Within], Any]
-Inquire = Callable[[Any, dict[str, Any], Within], dict[str, Any]]
-
-
-class Setting(NamedTuple):
-    """What the methods must know.
-
-    Attributes
-    ----------
-    modalities : list of Described
-    classes : bool
-        Whether the task is classification.
-    n_classes : int
-    fast : bool
-    seed : int
-    """
-
-    modalities: list[Described]
-    classes: bool
-    n_classes: int
-    fast: bool
-    seed: int
-
-    @property
-    def missing(self) -> str:
-        """How the kernelizer treats samples that lack a modality."""
-        lacking = any(modality.n_missing for modality in self.modalities)
-        return "marginalise" if lacking else "error"
-
-    def kernelizer(self) -> ColumnKernelizer:
-        """Return one kernel of each modality, not fitted."""
-        return ColumnKernelizer(
-            [(m.key, clone(m.kernel), m.key) for m in self.modalities], missing=self.missing
-        )
+Params = dict[str, Any]
+Candidates = list[Params]
 
 
-class Method(NamedTuple):
-    """A method, not fitted.
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A way of fusing modalities, for :func:`compare_fusion` to compare.
 
-    Attributes
+    Parameters
     ----------
     key : str
-        Of `METHODS`.
+        A name, unlike those of the methods that come with the package.
+    estimator : classifier or regressor, or callable
+        Not fitted; in each fold a copy is. A function ``build(params, data)`` makes one from values
+        of what is tuned and the data of a fold, as those of this package do.
+    candidates : dict of str to list, list of dict, or callable, default=None
+        What is tuned by the first metric on the inner folds: a grid of the estimator's parameters,
+        or the settings to try, each for ``set_params``. None is nothing. A function makes the
+        settings from those of the comparison.
+    label : str, default=""
+        In tables; empty is the key.
+    summary : str, default=""
+        In a line of help.
+    words : str, default=""
+        In the paragraph on methods for a paper; empty is the label and the estimator's class.
+    reference : str, default=""
+        Which the paragraph cites.
+    simple : bool, default=False
+        Whether it is among those that the best simple baseline is chosen from.
+    sees : {"X", "kernels", "alone", "modalities", "rows", "nothing"}, default="X"
+        What the estimator is given: the rows of X as they were passed; or a `KernelStack` of one
+        kernel for each modality, on all modalities of a sample ("kernels") or each by itself
+        ("alone"); the others are for methods of this package.
+    needs : callable, default=None
+        From the settings of the comparison, why the data are not for it; "" if they are.
+    question : str, default=""
+        Key of a question that it answers beside its scores, of methods of this package.
+    kind : {"fusion", "single", "baseline"}, default="fusion"
+        The latter two are methods of this package that are always compared.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not one of these.
+
+    See Also
+    --------
+    compare_fusion : Takes it among its `methods`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from mkfusion import Method, compare_fusion
+    >>> X, y = load_iris(return_X_y=True)
+    >>> tree = DecisionTreeClassifier(random_state=0)
+    >>> method = Method("tree", tree, candidates={"max_depth": [1, 3]})
+    >>> found = compare_fusion(
+    ...     X, y, [("sepal", [0, 1]), ("petal", [2, 3])], methods=["early", method], cv=3, fast=True
+    ... )
+    >>> found.scores("tree").round(2)
+    array([0.96, 0.96, 0.94])
+    """
+
+    key: str
+    estimator: Any
+    _: KW_ONLY
+    candidates: Any = None
+    label: str = ""
+    summary: str = ""
+    words: str = ""
+    reference: str = ""
+    simple: bool = False
+    sees: str = "X"
+    needs: Callable[[Setting], str] | None = None
+    question: str = ""
+    kind: str = "fusion"
+
+    def __post_init__(self) -> None:
+        for name in ("key", "label", "summary", "words", "reference"):
+            text = getattr(self, name)
+            if not isinstance(text, str) or (name == "key" and not text):
+                raise TypeError(f"{name} of a method is {text!r}; expected a str.")
+        for name, allowed in (("sees", _SEEN), ("kind", _KINDS)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} of method {self.key!r} is {getattr(self, name)!r}; expected one of "
+                    f"{list(allowed)}."
+                )
+        if isinstance(self.estimator, type) or not (self.is_given or callable(self.estimator)):
+            raise TypeError(
+                f"estimator of method {self.key!r} is {self.estimator!r}; expected an estimator "
+                "with fit and set_params, or a function that makes one."
+            )
+        if not self.label:
+            object.__setattr__(self, "label", self.key)
+        if not self.words:
+            kind = f" ({type(self.estimator).__name__})" if self.is_given else ""
+            object.__setattr__(self, "words", f"{self.label}{kind}")
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is an estimator, rather than a function that builds one."""
+        return hasattr(self.estimator, "fit") and hasattr(self.estimator, "set_params")
+
+    def build(self, params: Params, data: FoldData, **given: Any) -> Any:
+        """Return an estimator, not fitted.
+
+        Parameters
+        ----------
+        params : dict
+            Values of what is tuned.
+        data : FoldData
+            What else there is of its training samples.
+        **given : dict
+            What else a function that builds it must know.
+
+        Returns
+        -------
+        estimator
+        """
+        if not self.is_given:
+            return self.estimator(params, data, **given)
+        # Values may be estimators themselves: each fit has its own.
+        values = {name: clone(value, safe=False) for name, value in params.items()}
+        return clone(self.estimator).set_params(**values)
+
+    def settings(self, setting: Setting) -> Candidates:
+        """Return all values of what is tuned that are to be tried.
+
+        Parameters
+        ----------
+        setting : Setting
+
+        Returns
+        -------
+        list of dict
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are none, or the estimator has no such parameters.
+        """
+        if callable(self.candidates):
+            return self.candidates(setting)
+        wanted = f"candidates of method {self.key!r}"
+        if self.candidates is None:
+            return [{}]
+        try:
+            if isinstance(self.candidates, dict):
+                found = list(ParameterGrid(self.candidates))
+            else:
+                found = [dict(one) for one in self.candidates]
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"{wanted} are {self.candidates!r}; expected lists of values by the names of "
+                f"parameters, or a list of dicts: {error}"
+            ) from error
+        if not found:
+            raise ValueError(f"{wanted} are empty; expected at least one.")
+        for params in found if self.is_given else []:
+            try:
+                clone(self.estimator).set_params(**params)
+            except ValueError as error:
+                raise ValueError(f"{wanted}: {error}") from error
+        return found
+
+    def reason(self, setting: Setting) -> str:
+        """Say why the data of a comparison are not for it; "" if they are.
+
+        Parameters
+        ----------
+        setting : Setting
+
+        Returns
+        -------
+        str
+        """
+        if self.kind == "fusion" and len(setting.modalities) < 2:
+            return "there is one modality only"
+        if self.is_given:
+            task, other = "classification", is_regressor(self.estimator)
+            if not setting.classes:
+                task, other = "regression", is_classifier(self.estimator)
+            if other:
+                return f"{type(self.estimator).__name__} is not for {task}"
+        return self.needs(setting) if self.needs is not None else ""
+
+
+class PlannedMethod(NamedTuple):
+    """A method on the data of a comparison.
+
+    Attributes
+    ----------
+    method : Method
     label : str
         In tables.
-    kind : {"baseline", "single", "fusion"}
-    sees : {"nothing", "alone", "kernels", "rows", "samples"}
-        What its estimator is given: kernels of each modality by itself or of all of them, the
-        positions of samples in kernels, or raw samples.
-    build : callable
-        From values of what is tuned, and what else there is of its training samples, to an
-        estimator.
     candidates : list of dict
         Values of what is tuned.
     reason : str
         Why it is not applicable to these data; empty where it is.
-    inquire : callable or None
-        What else it tells, beside its scores, about an outer fold: from the fitted model, the
-        values that were chosen, and the samples.
+    given : dict
+        What else the function that builds it must know.
     """
 
-    key: str
+    method: Method
     label: str
-    kind: str
-    sees: str
-    build: Build | None
-    candidates: list[dict[str, Any]]
+    candidates: Candidates
     reason: str = ""
-    inquire: Inquire | None = None
+    given: dict[str, Any] = {}
 
     @property
-    def simple(self) -> bool:
-        """Whether it is one of the simple baselines."""
-        return self.key in SIMPLE
+    def kind(self) -> str:
+        """One of "baseline", "single" and "fusion"."""
+        return self.method.kind
+
+    @property
+    def words(self) -> str:
+        """In the paragraph on methods."""
+        return self.method.words
+
+    @property
+    def reference(self) -> str:
+        """Which the paragraph cites."""
+        return self.method.reference
+
+    @property
+    def refuses_by(self) -> tuple[type[Exception], ...]:
+        """What its estimator raises if data are not for it.
+
+        Ours are given data of the right types: a TypeError of theirs is a fault.
+        """
+        return (ValueError, TypeError) if self.method.is_given else (ValueError,)
+
+    def build(self, params: Params, data: FoldData) -> Any:
+        """Return an estimator, not fitted."""
+        return self.method.build(params, data, **self.given)
+
+    def hash(self, X: Any) -> str:
+        """Return a name for what its scores depend on, beside those of the methods of the package.
+
+        Raises
+        ------
+        ValueError
+            If its estimator cannot be pickled.
+        """
+        own: list[Any] = [self.label, self.method.key, self.candidates]
+        if self.method.is_given:
+            try:
+                own.append(joblib.hash(self.method.estimator))
+            except Exception as error:  # whatever anyone's code raises when it is pickled
+                raise ValueError(
+                    f"estimator of method {self.method.key!r} cannot be pickled, which memory "
+                    f"needs: {error}"
+                ) from error
+            own += [self.method.sees, fingerprint(X)]
+        return joblib.hash(own)
 
 
-def make_methods(wanted: tuple[str, ...], setting: Setting) -> list[Method]:
-    """Return the methods, those that are not applicable with their reasons.
+def wanted_methods(methods: Any) -> list[Method]:
+    """Return the methods that a user asked for, after those that are always there.
 
     Parameters
     ----------
-    wanted : tuple of str
-        Of `METHODS`.
-    setting : Setting
+    methods : "all", or list of str and Method
 
     Returns
     -------
     list of Method
-        In the order of `METHODS`.
+        In the order of `METHODS`, then users' own.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method, or there are two of one name.
     """
-    made = {"dummy": [_dummy(setting)], "single": _singles(setting)}
-    makers = {
-        "early": _early,
-        "late_mean": _late,
-        "late_stack": _late,
-        "interaction": _interaction,
-        "cca": _cca,
-        "uniform": _combined,
-        "alignment": _combined,
-        "l1_mkl": _mkl,
-        "lp_mkl": _mkl,
-        "products": _products,
-        "localized_mkl": _localized,
-    }
-    for key, maker in makers.items():
-        if key in wanted:
-            method = maker(key, setting)
-            if len(setting.modalities) < 2:
-                method = method._replace(reason="there is one modality only")
-            made[key] = [method]
-    return [method for key in METHODS for method in made.get(key, [])]
+    asked = [methods] if isinstance(methods, str | Method) else list(methods)
+    unknown = [
+        one
+        for one in asked
+        # A name that is no list is a slip, but for "all".
+        if one is methods
+        and one != "all"
+        or not isinstance(one, Method)
+        and one not in ("all", *METHODS)
+    ]
+    if unknown:
+        raise ValueError(
+            f'methods has {unknown}; expected "all", or a list of some of {list(METHODS)} and of '
+            "Method(...)."
+        )
+    names = {one for one in asked if isinstance(one, str)}
+    own = [one for one in asked if isinstance(one, Method) and one not in METHODS.values()]
+    ours = [
+        method
+        for key, method in METHODS.items()
+        if method.kind != "fusion" or names & {"all", key} or method in asked
+    ]
+    for key, count in Counter(method.key for method in [*METHODS.values(), *own]).items():
+        if count > 1 or key == "all":
+            raise ValueError(
+                f"methods has a Method of key {key!r}, which another one has; expected a key "
+                f'unlike all others, unlike "all" and unlike those of the package, {list(METHODS)}.'
+            )
+    for method in own:
+        if method.kind != "fusion" or method.question:
+            raise ValueError(
+                f"method {method.key!r} is of kind {method.kind!r} with question "
+                f'{method.question!r}; expected kind "fusion" and no question: the others are of '
+                "methods of the package."
+            )
+    return ours + own
 
 
-def _costs(setting: Setting) -> list[dict[str, Any]]:
+def plan_methods(methods: Sequence[Method], setting: Setting) -> list[PlannedMethod]:
+    """Return the methods on these data, those that are not applicable with their reasons.
+
+    Parameters
+    ----------
+    methods : sequence of Method
+    setting : Setting
+
+    Returns
+    -------
+    list of PlannedMethod
+
+    Raises
+    ------
+    ValueError
+        If two of them have the same label.
+    """
+    planned = []
+    for method in methods:
+        reason = method.reason(setting)
+        candidates = [] if reason else method.settings(setting)
+        if method.kind == "single":
+            planned += [
+                PlannedMethod(method, f"{one.name} {method.label}", candidates, given={"index": k})
+                for k, one in enumerate(setting.modalities)
+            ]
+            continue
+        label = method.label
+        if method.kind == "baseline":
+            label += f" ({'majority class' if setting.classes else 'mean'})"
+        planned.append(PlannedMethod(method, label, candidates, reason))
+    labels = Counter([one.label for one in planned] + [BEST_SINGLE, BEST_SIMPLE, BEST_FUSION])
+    twice = [label for label, count in labels.items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"methods and modalities have more than one of label {twice[0]!r}; expected another "
+            "label for each."
+        )
+    return planned
+
+
+# ---------------------------------------------------------------------------- their parts
+
+
+def costs(setting: Setting) -> Candidates:
+    """Return the values of C that all machines are tuned over."""
     return [{"C": C} for C in (FAST_COSTS if setting.fast else COSTS)]
 
 
-def _scaled_target(setting: Setting, estimator: Any) -> Any:
+def scaled_target(setting: Setting, estimator: Any) -> Any:
     """Let a regressor see a target of variance one, so that C and epsilon mean the same."""
     if setting.classes:
         return estimator
     return TransformedTargetRegressor(estimator, transformer=StandardScaler())
 
 
-def _machine(setting: Setting, C: float, kernel: Any = "precomputed") -> Any:
+def kernel_machine(setting: Setting, C: float, kernel: Any = "precomputed") -> Any:
+    """Return a support vector machine, not fitted."""
     return SVC(C=C, kernel=kernel) if setting.classes else SVR(C=C, kernel=kernel)
 
 
-def _know_nothing(setting: Setting) -> Any:
+def know_nothing(setting: Setting) -> Any:
+    """Return what predicts without looking at any modality, not fitted."""
     return DummyClassifier() if setting.classes else DummyRegressor()
 
 
-def _dummy(setting: Setting) -> Method:
-    def build(params: dict[str, Any], within: Within) -> Any:
-        return _know_nothing(setting)
-
-    label = "majority class" if setting.classes else "mean"
-    return Method("dummy", f"no modality ({label})", "baseline", "nothing", build, [{}])
+def _lacking(setting: Setting) -> str:
+    """Say why a method that needs every modality of every sample cannot have it."""
+    lacking = [f"{m.n_missing} samples lack {m.name!r}" for m in setting.modalities if m.n_missing]
+    return "; ".join(lacking)
 
 
-def _singles(setting: Setting) -> list[Method]:
-    methods = []
-    for k, modality in enumerate(setting.modalities):
-        weights = np.eye(len(setting.modalities))[k]
-
-        def build(params: dict[str, Any], within: Within, weights: Any = weights) -> Any:
-            machine = make_pipeline(KernelCombiner(weights), _machine(setting, params["C"]))
-            return _scaled_target(setting, machine)
-
-        methods.append(
-            Method("single", f"{modality.name} alone", "single", "alone", build, _costs(setting))
-        )
-    return methods
+def _needs_features(setting: Setting) -> str:
+    without = [f"{m.name!r} is {m.reason}" for m in setting.modalities if m.features is None]
+    return _lacking(setting) or "; ".join(without)
 
 
-def _combined(key: str, setting: Setting) -> Method:
+def _needs_dense_features(setting: Setting) -> str:
+    reasons = [f"{m.name!r} is {m.reason}" for m in setting.modalities if not m.dense]
+    return _lacking(setting) or "; ".join(reasons)
+
+
+def _needs_classes(setting: Setting) -> str:
+    return "" if setting.classes else "LocalizedMKLClassifier is for classification only"
+
+
+# ---------------------------------------------------------------------------- how to build each
+
+
+def _dummy(params: Params, data: FoldData) -> Any:
+    return know_nothing(data.setting)
+
+
+def _single(params: Params, data: FoldData, index: int) -> Any:
+    weights = np.eye(len(data.setting.modalities))[index]
+    machine = kernel_machine(data.setting, params["C"])
+    return scaled_target(data.setting, make_pipeline(mkfusion.KernelCombiner(weights), machine))
+
+
+def _early(params: Params, data: FoldData) -> Any:
+    setting = data.setting
+    blocks = [(m.key, m.features, m.key) for m in setting.modalities]
+    fusion: Any = (
+        mkfusion.EarlyFusionClassifier if setting.classes else mkfusion.EarlyFusionRegressor
+    )
+    return scaled_target(setting, fusion(kernel_machine(setting, params["C"], "rbf"), blocks))
+
+
+def _late(params: Params, data: FoldData, combine: str) -> Any:
+    setting = data.setting
+    experts = [
+        (m.key, kernel_machine(setting, params["C"], Lookup(gram)), m.key)
+        for m, gram in zip(setting.modalities, data.grams(), strict=True)
+    ]
+    fusion: Any = mkfusion.LateFusionClassifier if setting.classes else mkfusion.LateFusionRegressor
+    # The folds also calibrate probabilities: groups and time are respected there as well.
+    return scaled_target(setting, fusion(experts, combine=combine, cv=data.folds()))
+
+
+def _interaction(params: Params, data: FoldData) -> Any:
+    setting = data.setting
+    features = [(m.key, m.features) for m in setting.modalities]
+    fusion: Any = (
+        mkfusion.InteractionClassifier if setting.classes else mkfusion.InteractionRegressor
+    )
+    model = fusion(form="bilinear", penalty="ridge", cv=data.folds(), random_state=setting.seed)
+    if setting.n_classes > 2:
+        model = OneVsRestClassifier(model)
+    most = FAST_MOST_FACTORS if setting.fast else MOST_FACTORS
+    return make_pipeline(FeatureModalities(features, most), model)
+
+
+def _cca(params: Params, data: FoldData) -> Any:
+    setting = data.setting
+    pipeline = make_pipeline(
+        FeatureModalities([(m.key, m.features) for m in setting.modalities]),
+        mkfusion.CCAFusion(n_components=params["n_components"]),
+        StandardScaler(),
+        kernel_machine(setting, params["C"], "rbf"),
+    )
+    return scaled_target(setting, pipeline)
+
+
+def _cca_candidates(setting: Setting) -> Candidates:
+    # A modality of one column has one component to share.
+    most = min(SHARED_COMPONENTS, *(m.width for m in setting.modalities))
+    counts = (most,) if setting.fast or most < 2 else (1, most)
+    return [{"n_components": n, **cost} for n, cost in product(counts, costs(setting))]
+
+
+def _combined(params: Params, data: FoldData) -> Any:
+    setting = data.setting
     target = "classes" if setting.classes else "continuous"
+    combiner = mkfusion.KernelCombiner(params.get("weighting", "uniform"), target_type=target)
+    return scaled_target(setting, make_pipeline(combiner, kernel_machine(setting, params["C"])))
 
-    def build(params: dict[str, Any], within: Within) -> Any:
-        combiner = KernelCombiner(params.get("weighting", "uniform"), target_type=target)
-        return _scaled_target(setting, make_pipeline(combiner, _machine(setting, params["C"])))
 
-    def inquire(model: Any, params: dict[str, Any], within: Within) -> dict[str, Any]:
-        machine = _scaled_target(setting, _machine(setting, params["C"]))
-        return share_out(machine, _know_nothing(setting), within, setting.seed)
-
-    if key == "uniform":
-        label, costs = "uniform kernel sum", _costs(setting)
-        return Method(key, label, "fusion", "kernels", build, costs, inquire=inquire)
+def _alignment_candidates(setting: Setting) -> Candidates:
     weightings = ("alignf",) if setting.fast else ("alignf", "alignment")
-    candidates = [{"weighting": w, **c} for w in weightings for c in _costs(setting)]
-    return Method(key, "alignment weights", "fusion", "kernels", build, candidates)
+    return [{"weighting": w, **cost} for w, cost in product(weightings, costs(setting))]
 
 
-def with_products(stack: KernelStack, weight: float) -> NDArray[np.float64]:
+def _mkl(params: Params, data: FoldData) -> Any:
+    if data.setting.classes:
+        return mkfusion.MKLClassifier(**params)
+    return scaled_target(data.setting, mkfusion.MKLRegressor(**params))
+
+
+def _l1_candidates(setting: Setting) -> Candidates:
+    return [{"p": 1.0, **cost} for cost in costs(setting)]
+
+
+def _lp_candidates(setting: Setting) -> Candidates:
+    norms = FAST_NORMS if setting.fast else NORMS
+    return [{"p": p, **cost} for p, cost in product(norms, costs(setting))]
+
+
+def _products(params: Params, data: FoldData) -> Any:
+    setting = data.setting
+    machine = kernel_machine(setting, params["C"])
+    if setting.n_classes > 2:
+        # Pairs of classes that vote, as in SVC, are no affine function of the kernel.
+        machine = OneVsRestClassifier(machine)
+    combiner = FunctionTransformer(with_products, kw_args={"weight": params["weight"]})
+    return scaled_target(setting, make_pipeline(combiner, machine))
+
+
+def with_products(stack: mkfusion.KernelStack, weight: float) -> Floats:
     """Return the mean of kernels, and of the products of two of them, in one matrix.
 
     Parameters
@@ -265,118 +570,162 @@ def with_products(stack: KernelStack, weight: float) -> NDArray[np.float64]:
     return (1 - weight) / n * total + weight / (n * (n - 1)) * (total * total - squares)
 
 
-def _products(key: str, setting: Setting) -> Method:
-    def build(params: dict[str, Any], within: Within) -> Any:
-        machine = _machine(setting, params["C"])
-        if setting.n_classes > 2:
-            # Pairs of classes that vote, as in SVC, are no affine function of the kernel.
-            machine = OneVsRestClassifier(machine)
-        combiner = FunctionTransformer(with_products, kw_args={"weight": params["weight"]})
-        return _scaled_target(setting, make_pipeline(combiner, machine))
-
-    def inquire(model: Any, params: dict[str, Any], within: Within) -> dict[str, Any]:
-        return part_with(model, within)
-
+def _product_candidates(setting: Setting) -> Candidates:
     weights = FAST_PRODUCT_WEIGHTS if setting.fast else PRODUCT_WEIGHTS
-    candidates = [{"weight": w, **cost} for w, cost in product(weights, _costs(setting))]
-    # A modality that a sample lacks counts as zero, which depends on no other modality.
-    label = "kernel sum and products"
-    return Method(key, label, "fusion", "alone", build, candidates, inquire=inquire)
+    return [{"weight": w, **cost} for w, cost in product(weights, costs(setting))]
 
 
-def _mkl(key: str, setting: Setting) -> Method:
-    norms = (1.0,) if key == "l1_mkl" else (FAST_NORMS if setting.fast else NORMS)
-
-    def build(params: dict[str, Any], within: Within) -> Any:
-        if setting.classes:
-            return MKLClassifier(**params)
-        return _scaled_target(setting, MKLRegressor(**params))
-
-    candidates = [{"p": p, **cost} for p, cost in product(norms, _costs(setting))]
-    label = "L1 MKL" if key == "l1_mkl" else "Lp MKL"
-    return Method(key, label, "fusion", "kernels", build, candidates)
+def _localized(params: Params, data: FoldData) -> Any:
+    n_init = 1 if data.setting.fast else 3
+    return mkfusion.LocalizedMKLClassifier(random_state=data.setting.seed, n_init=n_init, **params)
 
 
-def _localized(key: str, setting: Setting) -> Method:
-    def build(params: dict[str, Any], within: Within) -> Any:
-        n_init = 1 if setting.fast else 3
-        return LocalizedMKLClassifier(random_state=setting.seed, n_init=n_init, **params)
+# ---------------------------------------------------------------------------- the registry
 
-    reason = "" if setting.classes else "LocalizedMKLClassifier is for classification only"
-    label = "localized MKL"
-    return Method(key, label, "fusion", "kernels", build, _costs(setting), reason)
+_KLOFT = (
+    "Kloft, Brefeld, Sonnenburg and Zien. lp-norm multiple kernel learning. Journal of Machine "
+    "Learning Research 12 (2011) 953–997."
+)
 
-
-def _lacking(setting: Setting) -> str:
-    """Say why a method that needs every modality of every sample cannot have it."""
-    lacking = [f"{m.n_missing} samples lack {m.name!r}" for m in setting.modalities if m.n_missing]
-    return "; ".join(lacking)
-
-
-def _early(key: str, setting: Setting) -> Method:
-    blocks = [(m.key, m.features, m.key) for m in setting.modalities]
-
-    def build(params: dict[str, Any], within: Within) -> Any:
-        fusion = EarlyFusionClassifier if setting.classes else EarlyFusionRegressor
-        return _scaled_target(setting, fusion(_machine(setting, params["C"], "rbf"), blocks))
-
-    without = [f"{m.name!r} is {m.reason}" for m in setting.modalities if m.features is None]
-    reason = _lacking(setting) or "; ".join(without)
-    return Method(key, "early fusion", "fusion", "samples", build, _costs(setting), reason)
-
-
-def _late(key: str, setting: Setting) -> Method:
-    def build(params: dict[str, Any], within: Within) -> Any:
-        experts = [
-            (m.key, _machine(setting, params["C"], Lookup(gram)), m.key)
-            for m, gram in zip(setting.modalities, within.grams(), strict=True)
-        ]
-        fusion = LateFusionClassifier if setting.classes else LateFusionRegressor
-        # The folds also calibrate probabilities: groups and time are respected there as well.
-        combine = "mean" if key == "late_mean" else "stack"
-        return _scaled_target(setting, fusion(experts, combine=combine, cv=within.folds()))
-
-    label = "late fusion, mean" if key == "late_mean" else "late fusion, stacked"
-    return Method(key, label, "fusion", "rows", build, _costs(setting))
-
-
-def _needs_features(setting: Setting) -> str:
-    reasons = [f"{m.name!r} is {m.reason}" for m in setting.modalities if not m.dense]
-    return _lacking(setting) or "; ".join(reasons)
-
-
-def _interaction(key: str, setting: Setting) -> Method:
-    features = [(m.key, m.features) for m in setting.modalities]
-    most = FAST_MOST_FACTORS if setting.fast else MOST_FACTORS
-
-    def build(params: dict[str, Any], within: Within) -> Any:
-        interaction = InteractionClassifier if setting.classes else InteractionRegressor
-        model = interaction(
-            form="bilinear", penalty="ridge", cv=within.folds(), random_state=setting.seed
-        )
-        if setting.n_classes > 2:
-            model = OneVsRestClassifier(model)
-        return make_pipeline(FeatureModalities(features, most), model)
-
-    reason = _needs_features(setting)
-    return Method(key, "interaction regression", "fusion", "samples", build, [{}], reason)
-
-
-def _cca(key: str, setting: Setting) -> Method:
-    features = [(m.key, m.features) for m in setting.modalities]
-
-    def build(params: dict[str, Any], within: Within) -> Any:
-        pipeline = make_pipeline(
-            FeatureModalities(features),
-            CCAFusion(n_components=params["n_components"]),
-            StandardScaler(),
-            _machine(setting, params["C"], "rbf"),
-        )
-        return _scaled_target(setting, pipeline)
-
-    # A modality of one column has one component to share.
-    most = min(SHARED_COMPONENTS, *(m.width for m in setting.modalities))
-    counts = (most,) if setting.fast or most < 2 else (1, most)
-    candidates = [{"n_components": n, **cost} for n, cost in product(counts, _costs(setting))]
-    reason = _needs_features(setting)
-    return Method(key, "CCA fusion", "fusion", "samples", build, candidates, reason)
+_REGISTERED = (
+    Method(
+        "dummy",
+        _dummy,
+        label="no modality",
+        summary="the majority class, or the mean",
+        kind="baseline",
+        simple=True,
+        sees="nothing",
+    ),
+    Method(
+        "single",
+        _single,
+        candidates=costs,
+        label="alone",
+        summary="every modality by itself",
+        kind="single",
+        sees="alone",
+    ),
+    Method(
+        "early",
+        _early,
+        candidates=costs,
+        label="early fusion",
+        summary="one machine on the features of all modalities",
+        words="early fusion (a support vector machine with an RBF kernel on the features of all "
+        "modalities, each modality scaled to the same total variance)",
+        simple=True,
+        sees="modalities",
+        needs=_needs_features,
+    ),
+    Method(
+        "late_mean",
+        partial(_late, combine="mean"),
+        candidates=costs,
+        label="late fusion, mean",
+        summary="mean of the predictions of one machine for each modality",
+        words="late fusion by the mean of the modalities' predictions",
+        simple=True,
+        sees="rows",
+    ),
+    Method(
+        "late_stack",
+        partial(_late, combine="stack"),
+        candidates=costs,
+        label="late fusion, stacked",
+        summary="a model of these predictions, learned on held-out ones",
+        words="late fusion by stacking",
+        reference="Wolpert. Stacked generalization. Neural Networks 5 (1992) 241–259.",
+        sees="rows",
+    ),
+    Method(
+        "interaction",
+        _interaction,
+        label="interaction regression",
+        summary="ridge regression on features and their products between modalities",
+        words="ridge regression on main effects and products between modalities",
+        sees="modalities",
+        needs=_needs_dense_features,
+    ),
+    Method(
+        "cca",
+        _cca,
+        candidates=_cca_candidates,
+        label="CCA fusion",
+        summary="one machine on what modalities share (canonical correlation)",
+        words="a support vector machine on shared and private canonical components",
+        reference="Carroll. Generalization of canonical correlation analysis to three or more sets "
+        "of variables. Proceedings of the 76th Annual Convention of the APA (1968) 227–228.",
+        sees="modalities",
+        needs=_needs_dense_features,
+    ),
+    Method(
+        "uniform",
+        _combined,
+        candidates=costs,
+        label="uniform kernel sum",
+        summary="sum of the kernels; also tells which modality carries it",
+        words="the unweighted sum of the kernels",
+        simple=True,
+        sees="kernels",
+        question="contributions",
+    ),
+    Method(
+        "alignment",
+        _combined,
+        candidates=_alignment_candidates,
+        label="alignment weights",
+        summary="kernels weighted by how alike they and the target are",
+        words="kernels weighted by centred alignment with the target",
+        reference="Cortes, Mohri and Rostamizadeh. Algorithms for learning kernels based on "
+        "centered alignment. Journal of Machine Learning Research 13 (2012) 795–828.",
+        sees="kernels",
+    ),
+    Method(
+        "l1_mkl",
+        _mkl,
+        candidates=_l1_candidates,
+        label="L1 MKL",
+        summary="multiple kernel learning that leaves kernels out",
+        words="multiple kernel learning with an L1 norm",
+        reference=_KLOFT,
+        sees="kernels",
+    ),
+    Method(
+        "lp_mkl",
+        _mkl,
+        candidates=_lp_candidates,
+        label="Lp MKL",
+        summary="multiple kernel learning that weighs all kernels",
+        words="multiple kernel learning with a tuned Lp norm",
+        reference=_KLOFT,
+        sees="kernels",
+    ),
+    Method(
+        "products",
+        _products,
+        candidates=_product_candidates,
+        label="kernel sum and products",
+        summary="kernels and products of two; also tells whether modalities interact",
+        words="a weighted sum of the kernels and their pairwise products",
+        reference="Zadeh, Chen, Poria, Cambria and Morency. Tensor fusion network for multimodal "
+        "sentiment analysis. Proceedings of EMNLP (2017) 1103–1114.",
+        # A modality that a sample lacks counts as zero, which depends on no other modality.
+        sees="alone",
+        question="interactions",
+    ),
+    Method(
+        "localized_mkl",
+        _localized,
+        candidates=costs,
+        label="localized MKL",
+        summary="kernel weights that depend on the sample",
+        words="localized multiple kernel learning",
+        reference="Gönen and Alpaydın. Localized multiple kernel learning. Proceedings of the 25th "
+        "International Conference on Machine Learning (2008) 352–359.",
+        sees="kernels",
+        needs=_needs_classes,
+    ),
+)
+# By their names in `methods`; those that are no fusion are always there.
+METHODS = {method.key: method for method in _REGISTERED}

@@ -1,38 +1,84 @@
-"""The comparison: every method on the same folds."""
+"""The comparison: every method on the same folds, and how far it is."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+import textwrap
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
 from joblib import effective_n_jobs
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress as RichProgress,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from mkfusion.compare._alike import align
-from mkfusion.compare._comparison import FusionComparison
-from mkfusion.compare._evaluate import FoldScore, Job, run_fold
-from mkfusion.compare._features import describe_modalities
-from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
-from mkfusion.compare._inputs import (
+from mkfusion.compare._data import (
+    Samples,
+    Setting,
     as_modalities,
+    as_samples,
     as_target,
     check_settings,
+    describe_modalities,
     is_classification,
     key_of,
     make_scorers,
-    wanted_methods,
 )
-from mkfusion.compare._methods import Setting, make_methods
-from mkfusion.compare._records import Conditions
+from mkfusion.compare._evaluate import Job, run_alignment, run_fold
+from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
+from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
+from mkfusion.compare._result import FusionComparison
+from mkfusion.report import Conditions, FoldScore
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+def _with_methods(function: _Function) -> _Function:
+    """Write the methods of the registry into a docstring."""
+    if function.__doc__ is not None:  # there are none with python -OO
+        fusions = [method for method in METHODS.values() if method.kind == "fusion"]
+        lists = {
+            "names of methods": ", ".join(f'"{method.key}"' for method in fusions),
+            "methods": "\n".join(f'- "{method.key}": {method.words}.' for method in fusions),
+            "simple": ", ".join(method.label for method in METHODS.values() if method.simple),
+        }
+        for name, listed in lists.items():
+            mark = re.compile(f"^( *)(.*)<{name}>(.*)$", flags=re.MULTILINE)
+            place = mark.search(function.__doc__)
+            assert place is not None
+            indent, before, after = place.groups()
+            text = _wrapped(indent, before + listed + after)
+            function.__doc__ = function.__doc__.replace(place[0], text)
+    return function
+
+
+def _wrapped(indent: str, text: str) -> str:
+    """Break lines as they are in docstrings, those of lists with their later lines indented."""
+    return "\n".join(
+        textwrap.fill(
+            line,
+            100,
+            initial_indent=indent,
+            subsequent_indent=indent + "  " * line.startswith("- "),
+        )
+        for line in text.splitlines()
+    )
+
+
+@_with_methods
 def compare_fusion(
     X: Any,
     y: Any,
@@ -43,7 +89,7 @@ def compare_fusion(
     cv: Any = None,
     inner_cv: Any = None,
     groups: Any = None,
-    methods: str | Sequence[str] = "all",
+    methods: str | Sequence[str | Method] = "all",
     test: str = "corrected_t",
     alpha: float = 0.05,
     fast: bool = False,
@@ -88,11 +134,11 @@ def compare_fusion(
     groups : array-like of shape (n_samples,), default=None
         Subjects, sessions or the like: samples of one never train and test a model, outside and
         inside alike.
-    methods : "all" or list of str, default="all"
-        Of "early", "late_mean", "late_stack", "interaction", "cca", "uniform", "alignment",
-        "l1_mkl", "lp_mkl", "products" and "localized_mkl". The majority class or the mean ("dummy")
-        and every modality alone ("single") are always there. Which modality carries it is told
-        with "uniform", and whether modalities interact with "products".
+    methods : "all" or list of str and Method, default="all"
+        Of <names of methods>;
+        "all" of them; and a :class:`Method` for each of your own. The majority class or the mean
+        ("dummy") and every modality alone ("single") are always there. Which modality carries it is
+        told with "uniform", and whether modalities interact with "products".
     test : {"corrected_t", "wilcoxon"}, default="corrected_t"
         The corrected resampled t-test, or Wilcoxon's signed-rank test, which does not know that
         the folds share training samples, and finds nothing in less than six of them.
@@ -119,12 +165,15 @@ def compare_fusion(
     ------
     ValueError, TypeError
         If a parameter is not one of those above, modalities or columns are not there, folds cannot
-        be made, or no modality can be learned from on its own.
+        be made, or no modality can be learned from on its own. Other errors of a method of yours,
+        or of a metric, are raised as they are, with a note on where: they are faults, and no word
+        on the data.
 
     Warns
     -----
     UserWarning
-        If a method refused the data of a fold. It is listed as not applicable, with the reason.
+        If a method refused the data of a fold: its fit, or a metric, raised ValueError (one of
+        yours: or TypeError). It is listed as not applicable, with the reason.
 
     See Also
     --------
@@ -136,25 +185,28 @@ def compare_fusion(
     -----
     **Methods.** Each modality gets one kernel, the one that "auto" in :class:`ColumnKernelizer`
     chooses by the dtypes and gaps of all samples (targets are not looked at). A modality alone is a
-    support vector machine on its kernel. Uniform sum, alignment weights, L1 and Lp MKL and
-    localized MKL weigh the same kernels, and late fusion combines machines on them. Early fusion,
-    CCA fusion and interaction regression see numbers: columns as they are, categories one-hot,
-    texts by tf-idf (early fusion only), signals by mean, standard deviation, minimum, maximum and
-    mean absolute step of each channel. Interaction regression takes a modality of more than 10 by
-    their first 10 principal components. Kernel sum and products is a machine on the mean of the
-    kernels and the mean of the products of two of them, weighted alike or (not if `fast`) on the
-    products alone; a modality that a sample lacks counts as zero. C is tuned for all machines, p
-    for Lp MKL. Regression targets are standardised within the training samples. Stacking, and the
-    calibration of late fusion's probabilities, split the training samples once more, as `inner_cv`
-    does; stacking classes takes three such splits or more.
+    support vector machine on its kernel. Ways of fusing are
+
+    <methods>
+
+    Late fusion combines machines on the kernels. Early fusion, CCA fusion and interaction
+    regression see numbers: columns as they are, categories one-hot, texts by tf-idf (early fusion
+    only), signals by mean, standard deviation, minimum, maximum and mean absolute step of each
+    channel. Interaction regression takes a modality of more than 10 by their first 10 principal
+    components. Kernel sum and products is a machine on the mean of the kernels and the mean of the
+    products of two of them, weighted alike or (not if `fast`) on the products alone; a modality
+    that a sample lacks counts as zero. C is tuned for all machines, p for Lp MKL. Regression
+    targets are standardised within the training samples, for all but methods of yours. Stacking,
+    and the calibration of late fusion's probabilities, split the training samples once more, as
+    `inner_cv` does; stacking classes takes three such splits or more.
 
     **References that no test fold has chosen.** The modality that scored best on the test folds
     scored best partly by luck. So the *best single modality* is chosen anew in each fold, by the
     score within the training samples; what is compared is its score on the test samples. The *best
-    simple baseline* (of majority class or mean, early fusion, mean of late fusion, uniform kernel
-    sum) is chosen likewise, and so is the *best fusion method* of the verdict. The verdict is thus
-    on one comparison that was planned beforehand: the best fusion method, so chosen, with the best
-    single modality.
+    simple baseline* is chosen likewise of
+    <simple>;
+    and so is the *best fusion method* of the verdict. The verdict is thus on one comparison that
+    was planned beforehand: the best fusion method, so chosen, with the best single modality.
 
     **Tests.** Each fusion method is also compared with the best single modality, and all that are
     no simple baselines with the best of these. Each of the two families of tests has Holm's
@@ -204,31 +256,29 @@ def compare_fusion(
     >>> comparison.verdict_.verdict
     'no evidence that it does'
     """
-    samples, names = as_modalities(X, modalities)
+    X = as_samples(X)
+    parts, names = as_modalities(X, modalities)
     y = column_or_1d(y, warn=True)
-    check_consistent_length(samples, y)
+    check_consistent_length(parts, y)
     y = as_target(y)
     classes = is_classification(y, task)
     if not classes:
         y = y.astype(np.float64)
     seed = check_settings(random_state, test, alpha)
     setting = Setting(
-        describe_modalities(samples, names), classes, len(np.unique(y)) * classes, fast, seed
+        describe_modalities(parts, names), classes, len(np.unique(y)) * classes, fast, seed
     )
     scorers = make_scorers(scoring, setting)
     outer = outer_splitter(cv, y, groups, classes, seed, fast)
     folds = outer.split()
     inner = inner_splitter(inner_cv, outer, folds, seed, fast)
-    listed = make_methods(wanted_methods(methods), setting)
+    planned = plan_methods(wanted_methods(methods), setting)
+    samples = Samples(X, parts, y, setting, inner, scorers)
     job = Job(
         samples,
-        y,
-        [method for method in listed if not method.reason],
-        setting,
-        inner,
-        scorers,
+        [method for method in planned if not method.reason],
         _as_memory(memory),
-        key_of(samples, y, setting, scorers, inner.describe()) if memory is not None else "",
+        key_of(samples) if memory is not None else "",
     )
     scores = _run(job, folds, n_jobs, verbose)
     conditions = Conditions(
@@ -240,13 +290,13 @@ def compare_fusion(
         outer=outer.describe(),
         inner=inner.describe(),
         metrics=list(scorers),
-        methods=listed,
+        methods=planned,
         test=test,
         alpha=float(alpha),
         fast=fast,
         seed=seed,
     )
-    return FusionComparison(scores, conditions, align(job))
+    return FusionComparison(scores, conditions, run_alignment(job))
 
 
 def _as_memory(memory: Any) -> joblib.Memory:
@@ -259,10 +309,8 @@ def _as_memory(memory: Any) -> joblib.Memory:
 def _run(job: Job, folds: list[Fold], n_jobs: int | None, verbose: bool | None) -> list[FoldScore]:
     """Run all folds, and show how far it is."""
     shown = sys.stderr.isatty() if verbose is None else verbose
-    progress: Any = None
+    progress: Progress | None = None
     if shown:
-        from mkfusion.compare._progress import Progress
-
         progress = Progress()
     steps = len(folds) * len(job.methods)
     # A process of its own cannot show progress: then it is shown fold by fold.
@@ -302,3 +350,77 @@ def _run_apart(
     with warnings.catch_warnings(record=True) as caught:
         results = run_fold(job, index, fold, done)
     return results, list({(one.category, str(one.message)): one for one in caught}.values())
+
+
+class Progress:
+    """Show how far a long computation is.
+
+    Parameters
+    ----------
+    console : rich.console.Console or None, default=None
+        Where to show it; None is standard error.
+
+    Examples
+    --------
+    >>> import io
+    >>> from rich.console import Console
+    >>> shown = io.StringIO()
+    >>> progress = Progress(Console(file=shown))
+    >>> with progress.running(2):
+    ...     progress.begin("first half")
+    ...     progress.advance()
+    >>> print(shown.getvalue().strip())
+    [0/2] first half
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(file=sys.stderr)
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._done = 0
+        self._total = 0
+
+    @contextmanager
+    def running(self, total: int) -> Iterator[None]:
+        """Show progress towards `total` steps while the block runs.
+
+        Parameters
+        ----------
+        total : int
+            Number of steps.
+
+        Yields
+        ------
+        None
+        """
+        self._done, self._total = 0, total
+        with self._bar:
+            self._task = self._bar.add_task("", total=total)
+            yield
+
+    def begin(self, label: str) -> None:
+        """Name what is being done now.
+
+        Parameters
+        ----------
+        label : str
+            What is being done.
+        """
+        if self._console.is_terminal:
+            self._bar.update(self._task, description=label)
+        else:
+            self._console.print(
+                f"[{self._done}/{self._total}] {label}", markup=False, highlight=False
+            )
+
+    def advance(self) -> None:
+        """One more step is done."""
+        self._done += 1
+        self._bar.advance(self._task)

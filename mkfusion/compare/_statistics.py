@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
+from mkfusion._types import Floats, Indices
 from mkfusion.inspection import corrected_interval
+from mkfusion.report import FUSION_VERDICTS, PairedTest
 
-HELPS, UNDECIDED, HURTS = "fusion helps", "no evidence that it does", "hurts"
-_WORDS = (HELPS, UNDECIDED, HURTS)
 # Scores that count, as accuracy does, differ alike on two folds of a null method one time in ten.
 _ENOUGH_TIES = 5
 _ROUNDING = 1e-9  # of differences, as 0.9 - 0.85 is not quite 0.85 - 0.8
 
 
-class PairedTest(NamedTuple):
-    """What the differences of two methods' scores, fold by fold, say.
-
-    Attributes
-    ----------
-    difference : float
-        Effect size in units of the metric: the mean difference, or with signed ranks the
-        Hodges-Lehmann estimate, the median of all means of two differences.
-    low, high : float
-        Confidence interval of the difference; infinite where there are too few folds for any.
-    standardised : float
-        Effect size without units: the mean difference divided by the standard deviation of the
-        differences, or the matched-pairs rank-biserial correlation. NaN where all differences
-        are the same.
-    statistic : float
-        t, or the smaller sum of ranks.
-    p_value : float
-        Two-sided.
-    """
-
-    difference: float
-    low: float
-    high: float
-    standardised: float
-    statistic: float
-    p_value: float
-
-
-def _standard_error(values: NDArray[np.float64], test_to_train: float) -> float:
+def _standard_error(values: Floats, test_to_train: float) -> float:
     """Nadeau and Bengio's standard error of a mean over folds that share training samples."""
     return float(np.sqrt((1.0 / len(values) + test_to_train) * np.var(values, ddof=1)))
 
@@ -181,7 +152,7 @@ def signed_rank_test(differences: ArrayLike, confidence: float = 0.95) -> Paired
     )
 
 
-def _rank_sums(ranks: NDArray[np.intp]) -> NDArray[np.float64]:
+def _rank_sums(ranks: Indices) -> Floats:
     """In how many of the 2^k ways of signing k ranks the positive ones sum to 0, 1, 2, ..."""
     counts = np.zeros(int(ranks.sum()) + 1)
     counts[0] = 1.0
@@ -241,7 +212,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(
-    difference: float, p_value: float, alpha: float, words: tuple[str, str, str] = _WORDS
+    difference: float, p_value: float, alpha: float, words: tuple[str, str, str] = FUSION_VERDICTS
 ) -> str:
     """Say it in words.
 

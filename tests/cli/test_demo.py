@@ -1,7 +1,6 @@
 """``mkfusion demo`` prints what it promises, draws it, and refuses bad options in one line."""
 
 import importlib.util
-import io
 import os
 import re
 import struct
@@ -11,26 +10,35 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 
-from mkfusion import cli
-from mkfusion.compare._demo import COSTS, INNER_FOLDS, demo_methods, run_demo
-from mkfusion.compare._demo_report import comparison, print_report, report_console
-from mkfusion.compare._progress import Progress
-from mkfusion.compare._studies import SOURCES, load_study
+from mkfusion import Modalities, cli
+from mkfusion.cli._console import Report
+from mkfusion.cli._demo import (
+    COSTS,
+    DEFAULT_SAMPLES,
+    INNER_FOLDS,
+    compare,
+    demo_methods,
+    learned_weights,
+    load_study,
+    print_demo,
+)
 
 DEMO = (sys.executable, "-m", "mkfusion.cli", "demo")
 ROWS = (
+    "no modality (majority class)",
     "accelerometer alone",
     "gyroscope alone",
-    "all columns, one SVC",
+    "early fusion",
     "uniform kernel sum",
     "L1-MKL",
     "L2-MKL",
 )
+CHOSEN = ("best single modality", "best simple baseline", "best fusion method")
 SCORE_ROW = re.compile(
-    r"(?P<method>.+?) +(\d+|1 of 4) +10{0,2}(\.\.10{0,2})? +(?P<mean>[01]\.\d{3}) +(?P<sd>0\.\d{3})"
-    r" +(?P<gap>-|\d\.\de-\d\d) +(?P<seconds>[\d.]+)"
+    r"(?P<method>\S.*?) +(?P<mean>[01]\.\d{3}) +(?P<low>-?[\d.]+) to (?P<high>[\d.]+)"
+    r" +(?P<seconds>-|[\d.]+)"
 )
 WEIGHT_ROW = re.compile(r"(\S+)\s+(0|[01]\.\d{4} \(\d\.\d{4}\))\s+(0|[01]\.\d{4} \(\d\.\d{4}\))")
 
@@ -49,40 +57,35 @@ def run(tmp_path_factory):
     return done, picture
 
 
-def test_table_has_every_method_with_score_gap_and_time(run):
+def _score_rows(output):
+    table = output.split("\nScores\n")[1].split("\n\n")[0]
+    rows = filter(None, map(SCORE_ROW.fullmatch, map(str.rstrip, table.splitlines())))
+    return {row["method"]: row.groupdict() for row in rows}
+
+
+def test_table_has_every_method_with_score_and_time(run):
     rows = _score_rows(run[0].stdout)
-    assert tuple(rows) == ROWS
+    assert tuple(rows) == ROWS + CHOSEN
     for name, row in rows.items():
-        assert 0.5 < float(row["mean"]) <= 1
-        assert float(row["seconds"]) > 0
-        if name == "all columns, one SVC":
-            assert row["gap"] == "-"
-        else:
-            assert float(row["gap"]) <= 1e-3
+        assert (0.5 if name != ROWS[0] else 0.2) < float(row["mean"]) <= 1
+        assert row["seconds"] == "-" if name in CHOSEN else float(row["seconds"]) >= 0
+
+
+def test_gaps_are_told_and_within_the_tolerance(run):
+    gaps = re.findall(r"^(L[12]-MKL): .*largest duality gap\s+(\S+)$", run[0].stdout, flags=re.M)
+    assert [method for method, _ in gaps] == ["L1-MKL", "L2-MKL"]
+    assert all(float(gap) <= 1e-3 for _, gap in gaps)
 
 
 def test_scores_are_those_of_nested_cross_validation_on_the_same_folds(run):
     study, _ = load_study("basic_motions", 40, 0)
     folds = StratifiedKFold(n_splits=3, shuffle=True, random_state=0)
+    inner = StratifiedKFold(n_splits=INNER_FOLDS, shuffle=True, random_state=0)
     shown = _score_rows(run[0].stdout)
-    for name, method in demo_methods(study, seed=0).items():
-        scores = cross_val_score(method, study.X, study.y, cv=folds)
-        assert shown[name]["mean"] == f"{scores.mean():.3f}"
-        assert shown[name]["sd"] == f"{scores.std(ddof=1):.3f}"
-
-
-def test_every_method_chooses_among_the_same_costs_on_the_same_inner_folds():
-    study, _ = load_study("mfeat", None, 0)
-    for method in demo_methods(study, seed=5).values():
-        assert (method.cv.n_splits, method.cv.random_state) == (INNER_FOLDS, 5)
-        grids = method.param_grid if isinstance(method.param_grid, list) else [method.param_grid]
-        for grid in grids:
-            assert [grid[name] for name in grid if name.endswith("__C")] == [COSTS]
-
-
-def _score_rows(output):
-    rows = filter(None, map(SCORE_ROW.fullmatch, output.splitlines()))
-    return {row["method"]: row.groupdict() for row in rows}
+    for method in demo_methods(study):
+        search = GridSearchCV(method.estimator, {"mklclassifier__C": COSTS}, cv=inner)
+        scores = cross_val_score(search, study.X, study.y, cv=folds)
+        assert shown[method.label]["mean"] == f"{scores.mean():.3f}"
 
 
 def test_every_kernel_has_its_weight(run):
@@ -108,9 +111,9 @@ def test_picture_is_a_png_of_readable_size(run):
 def test_piped_output_is_plain_and_progress_goes_elsewhere(run):
     assert "\x1b" not in run[0].stdout + run[0].stderr
     assert run[0].stdout.isascii()
-    steps = re.findall(r"^\[(\d+)/18\] (.+)$", run[0].stderr, flags=re.M)
-    assert [label for _, label in steps][1:] == list(ROWS)
-    assert [int(done) for done, _ in steps] == [0, 0, 3, 6, 9, 12, 15]
+    steps = re.findall(r"^\[(\d+)/21\] (.+)$", run[0].stderr, flags=re.M)
+    assert [label for _, label in steps][1:] == [f"{method}: done" for method in ROWS] * 3
+    assert [int(done) for done, _ in steps] == list(range(22))
 
 
 def test_no_line_is_wider_than_80_columns(run):
@@ -120,7 +123,10 @@ def test_no_line_is_wider_than_80_columns(run):
 
 @pytest.fixture(scope="module")
 def mfeat():
-    return run_demo("mfeat", cv=2, seed=0, samples=60, progress=Progress())
+    study, n_all = load_study("mfeat", 60, 0)
+    methods = demo_methods(study)
+    found = compare(study, methods, cv=2, seed=0)
+    return found, study, n_all, [learned_weights(found, study, method) for method in methods]
 
 
 def test_drawn_samples_are_said_and_a_seed_gives_the_same_scores(mfeat, capsys):
@@ -129,56 +135,68 @@ def test_drawn_samples_are_said_and_a_seed_gives_the_same_scores(mfeat, capsys):
     assert code == 0
     assert "60 samples of 2000" in shown
     rows = _score_rows(shown)
-    assert list(rows) == [outcome.method for outcome in mfeat.outcomes]
-    for outcome in mfeat.outcomes:
-        assert rows[outcome.method]["mean"] == f"{outcome.scores.mean():.3f}"
+    assert list(rows) == [one.method for one in mfeat[0].summary_]
+    for one in mfeat[0].summary_:
+        assert rows[one.method]["mean"] == f"{one.means['accuracy']:.3f}"
 
 
 def test_another_seed_gives_other_scores(mfeat):
-    other = run_demo("mfeat", cv=2, seed=1, samples=60, progress=Progress())
+    study, _ = load_study("mfeat", 60, 1)
+    other = compare(study, demo_methods(study), cv=2, seed=1)
     assert any(
-        (a.scores != b.scores).any() for a, b in zip(mfeat.outcomes, other.outcomes, strict=True)
+        (mfeat[0].scores(one.method) != other.scores(one.method)).any() for one in other.summary_
     )
 
 
+def test_weights_are_those_of_the_models_that_were_scored(mfeat):
+    found, study, _, learned = mfeat
+    for method, one in zip(demo_methods(study), learned, strict=True):
+        for score in (score for score in found.results_ if score.method == method.label):
+            train, test = found.conditions_.folds[score.fold - 1]
+            model = method.estimator.set_params(**score.params).fit(study.X[train], study.y[train])
+            assert model.score(study.X[test], study.y[test]) == score.scores["accuracy"]
+            np.testing.assert_array_equal(model[-1].weights_, one.weights[score.fold - 1])
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_terminal_shows_whole_tables(mfeat, width, monkeypatch):
+def test_terminal_shows_whole_tables(mfeat, width, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", str(width))
-    shown = io.StringIO()
-    console = report_console()
-    console.file = shown
-    print_report(mfeat, console)
-    assert "\N{HORIZONTAL ELLIPSIS}" not in shown.getvalue()
-    rows = _score_rows(shown.getvalue())
-    assert len(rows) == 10
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    print_demo(*mfeat, Report())
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    for summary in mfeat[0].summary_:
+        assert f" {summary.means['accuracy']:.3f} " in shown
+    assert all(f"{np.mean(w):.4f}" in shown for w in mfeat[3][1].weights.T)
 
 
-def test_gain_is_the_mean_of_paired_differences(mfeat):
-    scores = {outcome.method: outcome.scores for outcome in mfeat.outcomes}
-    best = max((f"{name} alone" for name in mfeat.study.modalities), key=lambda m: scores[m].mean())
-    head, *gains = comparison(mfeat)
-    assert best in head
-    for method, line in zip(("L1-MKL", "L2-MKL"), gains, strict=True):
-        gain = scores[method] - scores[best]
-        assert line.strip() == f"{method}: {gain.mean():+.3f} ({gain.std(ddof=1):.3f})"
+def test_difference_is_the_mean_of_paired_differences(mfeat, capsys):
+    found = mfeat[0]
+    print_demo(*mfeat, Report())
+    table = capsys.readouterr().out.split("Against the best single modality\n")[1].split("\n\n")[0]
+    for method in ("early fusion", "uniform kernel sum", "L1-MKL", "L2-MKL"):
+        difference = (found.scores(method) - found.scores("best single modality")).mean()
+        (row,) = re.findall(rf"^{method} +([+-]?\d\.\d{{3}}) ", table, flags=re.M)
+        assert float(row) == pytest.approx(difference, abs=5.1e-4)
 
 
-def test_nothing_is_claimed_where_one_modality_makes_no_error(mfeat):
-    outcomes = [
-        outcome._replace(scores=np.ones(2)) if outcome.method == "zer alone" else outcome
-        for outcome in mfeat.outcomes
-    ]
-    said = " ".join(comparison(mfeat._replace(outcomes=outcomes)))
-    assert said.startswith("Zer alone makes no error")
-    assert "cannot show" in said
+def test_nothing_is_claimed_where_one_modality_makes_no_error(mfeat, capsys):
+    _, study, *rest = mfeat
+    # As many ones as there are folds of no error: the first modality is the label.
+    X = Modalities({"label": np.eye(10)[study.y.astype(int)], "zer": study.X["zer"]})
+    found = compare(study._replace(X=X), [], cv=2, seed=0)
+    print_demo(found, study, *rest, Report())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No evidence that fusion helps." in said
+    assert "makes no error on any fold: these data cannot show whether fusion helps" in said
 
 
 def test_gap_above_the_tolerance_is_marked(mfeat, capsys):
-    outcomes = [outcome._replace(tol=outcome.gap and outcome.gap / 2) for outcome in mfeat.outcomes]
-    print_report(mfeat._replace(outcomes=outcomes), report_console())
+    *rest, learned = mfeat
+    print_demo(*rest, [one._replace(tol=one.gap / 2) for one in learned], Report())
     shown = capsys.readouterr().out
-    assert "! above the tolerance: fou alone" in shown
-    assert shown.count(" !") >= 9
+    assert shown.count("! above the tolerance: L") == 2
 
 
 def test_samples_keep_the_classes_in_proportion():
@@ -191,8 +209,8 @@ def test_choices_of_data_are_the_studies(capsys):
     with pytest.raises(SystemExit):
         cli.main(["demo", "--data", "iris"])
     shown = capsys.readouterr().err
-    assert all(repr(name) in shown or name in shown for name in SOURCES)
-    for name in SOURCES:
+    assert all(repr(name) in shown or name in shown for name in DEFAULT_SAMPLES)
+    for name in DEFAULT_SAMPLES:
         with pytest.raises(SystemExit, match="2"):
             cli.main(["demo", "--data", name, "--cv", "1"])
         assert "--cv" in capsys.readouterr().err
@@ -274,7 +292,7 @@ def test_help_loads_nothing_heavy():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", SOURCES)
+@pytest.mark.parametrize("data", DEFAULT_SAMPLES)
 def test_runs_from_a_cold_numba_cache(data, tmp_path):
     subprocess.run(
         [*DEMO, "--data", data],

@@ -11,11 +11,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
 from mkfusion import ColumnKernelizer, Modalities
-from mkfusion.compare import compare_fusion
-from mkfusion.compare._answer_tables import answer_sentences
-from mkfusion.compare._contributions import MOST_EXACT
-from mkfusion.compare._tables import tables
+from mkfusion.compare import _questions, compare_fusion
+from mkfusion.compare._questions import MOST_EXACT, conclude_interactions
 from mkfusion.inspection import kernel_alignment
+from mkfusion.report import Conditions, tables
+from mkfusion.report._text import answer_sentences
 
 ANSWERS = {"fast": True, "cv": 3, "methods": ["uniform", "products"]}
 
@@ -160,12 +160,10 @@ def test_of_nothing_there_are_no_shares():
 
 @pytest.mark.parametrize("n", [MOST_EXACT, MOST_EXACT + 2])
 def test_many_modalities_are_shared_out_at_a_bounded_cost(n, monkeypatch):
-    from mkfusion.compare import _contributions
-
     fits = []
-    score = _contributions._Worth._score
+    score = _questions._SubsetScore._score
     monkeypatch.setattr(
-        _contributions._Worth,
+        _questions._SubsetScore,
         "_score",
         lambda self, subset: fits.append(subset) or score(self, subset),
     )
@@ -277,14 +275,11 @@ def test_no_difference_at_all_is_not_taken_for_certainty():
 
 
 def test_interactions_can_hurt():
-    from mkfusion.compare._interactions import gap_of
-    from mkfusion.compare._records import Conditions
-
     conditions = Conditions(
         *[None] * 3, [([0] * 9, [1])] * 5, *[None] * 5, "corrected_t", 0.05, 0, 0
     )
     found = [{"model": 0.5, "projection": 0.7 + 0.01 * k} for k in range(5)]
-    told = gap_of(found, conditions)
+    told = conclude_interactions(found, conditions)
     assert told.verdict == "interactions hurt"
     assert told.test.difference == pytest.approx(-0.22)
 
@@ -361,9 +356,7 @@ def test_alignment_is_that_of_all_samples(additive):
 
 
 def test_alignment_of_many_samples_is_left_out(additive, monkeypatch):
-    from mkfusion.compare import _alike
-
-    monkeypatch.setattr(_alike, "MOST_ALIGNED", 50)
+    monkeypatch.setattr(_questions, "MOST_ALIGNED", 50)
     X, y, _ = additive
     found = compare_fusion(X, y, fast=True, cv=2, methods=["uniform"])
     assert found.alignment_ is None

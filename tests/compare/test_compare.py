@@ -7,12 +7,12 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, TimeSeriesSpl
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
+import mkfusion
 from mkfusion import ColumnKernelizer, KernelCombiner, Modalities
 from mkfusion.compare import FusionComparison, compare_fusion
-from mkfusion.compare._evaluate import FoldScore
 from mkfusion.compare._folds import Fold
-from mkfusion.compare._methods import FAST_COSTS, METHODS, Method
-from mkfusion.compare._records import Conditions
+from mkfusion.compare._methods import FAST_COSTS, METHODS, PlannedMethod
+from mkfusion.report import Conditions, FoldScore
 
 FUSIONS = {
     "early fusion",
@@ -165,7 +165,7 @@ def made_up(scores, inner, test="corrected_t"):
     """A comparison of given test and inner scores (n_folds,) by label and kind."""
     folds = [Fold(np.arange(90), np.arange(90, 100))] * 10
     keys = {"baseline": "dummy", "single": "single", "fusion": "l1_mkl"}
-    methods = [Method(keys[kind], label, kind, "nothing", None, [{}]) for label, kind in scores]
+    methods = [PlannedMethod(METHODS[keys[kind]], label, [{}]) for label, kind in scores]
     results = [
         FoldScore(label, fold + 1, {"accuracy": value}, inner[label, kind][fold], {}, 0.0)
         for (label, kind), values in scores.items()
@@ -274,13 +274,11 @@ def test_what_is_not_applicable_is_listed_with_the_reason():
 
 
 def test_a_method_that_refuses_a_fold_is_listed_and_warned_of(monkeypatch):
-    from mkfusion.compare import _methods
-
-    class Refusing(_methods.MKLClassifier):
+    class Refusing(mkfusion.MKLClassifier):
         def fit(self, X, y, sample_weight=None):
             raise ValueError("not <these>\ndata")
 
-    monkeypatch.setattr(_methods, "MKLClassifier", Refusing)
+    monkeypatch.setattr(mkfusion, "MKLClassifier", Refusing)
     X, y = one_suffices()
     with pytest.warns(UserWarning, match="L1 MKL is listed as not applicable"):
         found = compare_fusion(X, y, fast=True, methods=["uniform", "l1_mkl"])
@@ -381,7 +379,3 @@ def test_one_modality_is_nothing_to_fuse():
     X, y = one_suffices()
     with pytest.raises(ValueError, match="there is one modality only"):
         compare_fusion(X, y, [("useful", "useful")], fast=True)
-
-
-def test_all_methods_have_names():
-    assert len(METHODS) == len(set(METHODS)) == 13

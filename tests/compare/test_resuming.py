@@ -13,7 +13,7 @@ import pytest
 
 from mkfusion import Modalities
 from mkfusion.compare import _evaluate as evaluate, compare_fusion
-from mkfusion.compare._evaluate import fingerprint
+from mkfusion.compare._data import fingerprint
 
 
 def one_suffices(n=60, seed=0):

@@ -5,24 +5,31 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mkfusion.compare._contributions import Contributions, sum_up
-from mkfusion.compare._evaluate import FoldScore
-from mkfusion.compare._interactions import Interactions, gap_of
-from mkfusion.compare._records import Comparison, Conditions, Summary
+from mkfusion._types import Floats
+from mkfusion.compare._methods import METHODS, PlannedMethod
+from mkfusion.compare._questions import QUESTIONS
 from mkfusion.compare._statistics import holm, mean_interval, paired_test, verdict
 from mkfusion.inspection import KernelAlignment
-
-BEST_SINGLE = "best single modality"
-BEST_SIMPLE = "best simple baseline"
-BEST_FUSION = "best fusion method"
-CARRIES = "Which modality carries it"
-INTERACT = "Do modalities interact?"
-ALIKE = "How alike the modalities are"
+from mkfusion.report import (
+    ALIKE,
+    BEST_FUSION,
+    BEST_SIMPLE,
+    BEST_SINGLE,
+    Comparison,
+    Conditions,
+    Contributions,
+    FoldScore,
+    Interactions,
+    Summary,
+    as_html,
+    as_markdown,
+    draw_scores,
+    verdict_sentences,
+)
 
 
 class FusionComparison:
@@ -100,7 +107,8 @@ class FusionComparison:
         alignment: KernelAlignment | str = "not measured",
     ) -> None:
         self.conditions_ = conditions
-        self.not_applicable_ = {m.label: m.reason for m in conditions.methods if m.reason}
+        planned = cast("Sequence[PlannedMethod]", conditions.methods)
+        self.not_applicable_ = {m.label: m.reason for m in planned if m.reason}
         for score in scores:
             if score.refusal and score.method not in self.not_applicable_:
                 self.not_applicable_[score.method] = f"fold {score.fold}: {score.refusal}"
@@ -110,7 +118,7 @@ class FusionComparison:
                     UserWarning,
                     stacklevel=3,
                 )
-        self._methods = [m for m in conditions.methods if m.label not in self.not_applicable_]
+        self._methods = [m for m in planned if m.label not in self.not_applicable_]
         self.results_ = [s for s in scores if s.method not in self.not_applicable_]
         self._by_method: dict[str, list[FoldScore]] = {m.label: [] for m in self._methods}
         for score in self.results_:
@@ -126,7 +134,7 @@ class FusionComparison:
         """Find the best of each kind by the scores within the training samples."""
         kinds = {
             BEST_SINGLE: [m.label for m in self._methods if m.kind == "single"],
-            BEST_SIMPLE: [m.label for m in self._methods if m.simple],
+            BEST_SIMPLE: [m.label for m in self._methods if m.method.simple],
             BEST_FUSION: [m.label for m in self._methods if m.kind == "fusion"],
         }
         self.chosen_: dict[str, list[str]] = {}
@@ -139,7 +147,7 @@ class FusionComparison:
             self.chosen_[kind] = [labels[index] for index in best]
             self._by_method[kind] = [self._by_method[labels[j]][f] for f, j in enumerate(best)]
 
-    def scores(self, method: str, metric: str | None = None) -> NDArray[np.float64]:
+    def scores(self, method: str, metric: str | None = None) -> Floats:
         """Return the scores of one method.
 
         Parameters
@@ -193,7 +201,7 @@ class FusionComparison:
 
     def _test(self) -> None:
         fusions = [m for m in self._methods if m.kind == "fusion"]
-        learned = [m.label for m in fusions if not m.simple]
+        learned = [m.label for m in fusions if not m.method.simple]
         self.comparisons_ = [
             *self._family([m.label for m in fusions], BEST_SINGLE),
             *self._family(learned, BEST_SIMPLE),
@@ -225,40 +233,41 @@ class FusionComparison:
     def _answer(self, alignment: KernelAlignment | str) -> None:
         """Say which modality carries it, whether they interact, and how alike they are."""
         self.not_answered_: dict[str, str] = {}
-        self.contributions_: Contributions | None = None
-        self.interactions_: Interactions | None = None
+        self.contributions_: Contributions | None = self._conclude("contributions")
+        self.interactions_: Interactions | None = self._conclude("interactions")
         self.alignment_: KernelAlignment | None = None
-        carried = self._told("uniform", CARRIES)
-        if carried is not None:
-            self.contributions_ = sum_up(carried, self.conditions_)
-        parted = self._told("products", INTERACT)
-        if parted is not None:
-            self.interactions_ = gap_of(parted, self.conditions_)
         if isinstance(alignment, str):
             self.not_answered_[ALIKE] = alignment
         else:
             self.alignment_ = alignment
 
-    def _told(self, key: str, question: str) -> list[dict[str, Any]] | None:
-        """Return what a method tells about each fold, unless there is a reason why it cannot."""
-        for method in self.conditions_.methods:
-            if method.key == key:
-                break
-        else:
-            self.not_answered_[question] = f'"{key}" is not among the methods that were asked for'
+    def _conclude(self, key: str) -> Any:
+        """Return what a method tells about a question, unless there is a reason why it cannot."""
+        question = QUESTIONS[key]
+        found, reason = self._answers_by_fold(key)
+        if reason:
+            self.not_answered_[question.title] = reason
             return None
-        if method.label in self.not_applicable_:
-            self.not_answered_[question] = f"{method.label} is not applicable"
-            return None
-        found = [score.answers for score in self._by_method[method.label]]
+        return question.conclude(found, self.conditions_)
+
+    def _answers_by_fold(self, key: str) -> tuple[list[dict[str, Any]], str]:
+        """Return what a method tells about each fold, or why it cannot."""
+        name = next(method.key for method in METHODS.values() if method.question == key)
+        planned = cast("Sequence[PlannedMethod]", self.conditions_.methods)
+        asked = [method for method in planned if method.method.question == key]
+        if not asked:
+            return [], f'"{name}" is not among the methods that were asked for'
+        label = asked[0].label
+        if label in self.not_applicable_:
+            return [], f"{label} is not applicable"
+        found = [score.answers for score in self._by_method[label]]
         for fold, answers in enumerate(found):
             reason = answers.get("reason", "")
             if not reason and not all(np.isfinite(value).all() for value in answers.values()):
                 reason = "a score is not a number"
             if reason:
-                self.not_answered_[question] = f"fold {fold + 1}: {reason}"
-                return None
-        return found
+                return [], f"fold {fold + 1}: {reason}"
+        return found, ""
 
     def to_frame(self, table: str = "summary") -> Any:
         """Return a table as a pandas DataFrame.
@@ -282,9 +291,7 @@ class FusionComparison:
         ImportError
             If pandas is not installed, which the package does not need otherwise.
         """
-        from mkfusion.compare._frame import records
-
-        rows = records(self, table)
+        rows = _records(self, table)
         try:
             from pandas import DataFrame
         except ImportError as error:
@@ -305,8 +312,6 @@ class FusionComparison:
         -------
         matplotlib Axes
         """
-        from mkfusion.compare._figure import draw_scores
-
         return draw_scores(self, ax, metric)
 
     def to_markdown(self) -> str:
@@ -316,8 +321,6 @@ class FusionComparison:
         -------
         str
         """
-        from mkfusion.compare._markdown import as_markdown
-
         return as_markdown(self)
 
     def to_html(self, path: str | Path, *, title: str = "Does fusing help?") -> Path:
@@ -335,13 +338,114 @@ class FusionComparison:
         Path
             The file.
         """
-        from mkfusion.compare._html import as_html
-
         path = Path(path)
         path.write_text(as_html(self, title), encoding="utf-8")
         return path
 
     def __repr__(self) -> str:
-        from mkfusion.compare._tables import verdict_sentences
-
         return "\n".join(verdict_sentences(self))
+
+
+def _records(result: FusionComparison, table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table.
+
+    Parameters
+    ----------
+    result : FusionComparison
+    table : {"summary", "folds", "comparisons", "contributions", "interactions"}
+
+    Returns
+    -------
+    list of dict
+
+    Raises
+    ------
+    ValueError
+        If there is no such table.
+    """
+    makers = {
+        "summary": _summary_records,
+        "folds": _folds_records,
+        "comparisons": _comparisons_records,
+        "contributions": _contributions_records,
+        "interactions": _interactions_records,
+    }
+    if table not in makers:
+        raise ValueError(f"table is {table!r}; expected one of {list(makers)}.")
+    return makers[table](result)
+
+
+def _summary_records(result: FusionComparison) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for one in result.summary_:
+        row: dict[str, Any] = {"method": one.method, "kind": one.kind}
+        for metric, mean in one.means.items():
+            low, high = one.lows[metric], one.highs[metric]
+            row |= {metric: mean, f"{metric}_low": low, f"{metric}_high": high}
+        row |= {"seconds": one.seconds, "n_unconverged": one.n_unconverged, "reason": ""}
+        rows.append(row)
+    reasons = result.not_applicable_.items()
+    return rows + [{"method": m, "kind": "not applicable", "reason": why} for m, why in reasons]
+
+
+def _folds_records(result: FusionComparison) -> list[dict[str, Any]]:
+    sizes = [(len(train), len(test)) for train, test in result.conditions_.folds]
+    return [
+        {
+            "method": score.method,
+            "fold": score.fold,
+            **score.scores,
+            "inner_score": score.inner_score,
+            "params": score.params,
+            "seconds": score.seconds,
+            "n_unconverged": score.n_unconverged,
+            "n_train": sizes[score.fold - 1][0],
+            "n_test": sizes[score.fold - 1][1],
+        }
+        for score in result.results_
+    ]
+
+
+def _comparisons_records(result: FusionComparison) -> list[dict[str, Any]]:
+    found = [result.verdict_, *result.comparisons_]
+    return [
+        {
+            "method": one.method,
+            "reference": one.reference,
+            **one.test._asdict(),
+            "p_adjusted": one.p_adjusted,
+            "verdict": one.verdict,
+        }
+        for one in found
+    ]
+
+
+def _contributions_records(result: FusionComparison) -> list[dict[str, Any]]:
+    found = result.contributions_
+    if found is None:
+        return []
+    return [
+        {
+            "modality": one.modality,
+            "contribution": one.mean,
+            "low": one.low,
+            "high": one.high,
+            "alone": one.alone,
+            "last": one.last,
+        }
+        for one in found.modalities
+    ]
+
+
+def _interactions_records(result: FusionComparison) -> list[dict[str, Any]]:
+    found = result.interactions_
+    if found is None:
+        return []
+    return [
+        {
+            "model": found.model.mean(),
+            "projection": found.projection.mean(),
+            **found.test._asdict(),
+            "verdict": found.verdict,
+        }
+    ]

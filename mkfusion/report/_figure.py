@@ -1,24 +1,22 @@
-"""The picture of a comparison, with matplotlib."""
+"""The picture of a result, with matplotlib."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from mkfusion.compare._comparison import FusionComparison
-
+from mkfusion.report._result import BEST_SINGLE, Result
 
 _COLOURS = {"baseline": "0.45", "single": "C1", "fusion": "C0", "chosen": "C4"}
 
 
-def draw_scores(comparison: FusionComparison, ax: Any, metric: str | None) -> Any:
+def draw_scores(result: Result, ax: Any, metric: str | None) -> Any:
     """Draw points for folds, means and their intervals; one row for each method.
 
     Parameters
     ----------
-    comparison : FusionComparison
+    result : Result
     ax : matplotlib Axes or None
     metric : str or None
 
@@ -26,14 +24,14 @@ def draw_scores(comparison: FusionComparison, ax: Any, metric: str | None) -> An
     -------
     matplotlib Axes
     """
-    metric = comparison.conditions_.metrics[0] if metric is None else metric
-    summary = comparison.summary_
+    metric = result.conditions_.metrics[0] if metric is None else metric
+    summary = result.summary_
     if ax is None:
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(figsize=(7, 1.2 + 0.32 * len(summary)), layout="constrained")
     for row, one in enumerate(summary):
-        scores = comparison.scores(one.method, metric)
+        scores = result.scores(one.method, metric)
         colour = _COLOURS[one.kind]
         below = np.full(len(scores), row + 0.25)
         ax.plot(scores, below, "o", color=colour, alpha=0.4, markersize=3.5)
@@ -43,7 +41,7 @@ def draw_scores(comparison: FusionComparison, ax: Any, metric: str | None) -> An
     # Users' names are no mathematics.
     ax.set_yticks(range(len(summary)), [one.method.replace("$", r"\$") for one in summary])
     ax.set_ylim(len(summary) - 0.5, -0.5)
-    best = comparison.scores("best single modality", metric).mean()
+    best = result.scores(BEST_SINGLE, metric).mean()
     ax.axvline(best, color=_COLOURS["single"], linestyle="--", linewidth=1)
     ax.set_xlabel(f"{metric} (held out)".replace("$", r"\$"))
     ax.spines[["top", "right"]].set_visible(False)

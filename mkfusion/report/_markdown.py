@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from mkfusion.compare._paragraph import paragraph
-from mkfusion.compare._tables import tables, verdict_sentences
-from mkfusion.compare._words import Table
-
-if TYPE_CHECKING:
-    from mkfusion.compare._comparison import FusionComparison
+from mkfusion.report._paragraph import paragraph
+from mkfusion.report._result import Result
+from mkfusion.report._tables import Table, tables
+from mkfusion.report._text import verdict_sentences
 
 
-def as_markdown(comparison: FusionComparison) -> str:
+def as_markdown(result: Result) -> str:
     """Return the report.
 
     Parameters
     ----------
-    comparison : FusionComparison
+    result : Result
 
     Returns
     -------
     str
         GitHub's flavour.
     """
-    first, *rest = verdict_sentences(comparison)
-    text, references = paragraph(comparison)
+    first, *rest = verdict_sentences(result)
+    text, references = paragraph(result)
     blocks = ["# Does fusing help?", f"**{_escaped(first)}** {_escaped(' '.join(rest))}"]
-    blocks += [_table(table) for table in tables(comparison) if not table.long]
+    blocks += [_table(table) for table in tables(result) if not table.long]
     blocks += ["## Methods", _escaped(text), "## References"]
     blocks.append("\n".join(f"{i + 1}. {_escaped(one)}" for i, one in enumerate(references)))
     return "\n\n".join(blocks) + "\n"

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mkfusion.compare._words import number
-
-if TYPE_CHECKING:
-    from mkfusion.compare._comparison import FusionComparison
-    from mkfusion.compare._contributions import Contributions
-
+from mkfusion._types import Floats
+from mkfusion.report._result import BEST_SINGLE, Contributions, Result
+from mkfusion.report._words import format_number
 
 # Units are pixels at the width of a phone; a wider page scales them up.
 _WIDTH = 340
@@ -30,12 +26,12 @@ class _Row(NamedTuple):
     mean: float
     low: float
     high: float
-    points: NDArray[np.float64]
+    points: Floats
 
 
-def scores_svg(comparison: FusionComparison) -> str:
+def scores_svg(result: Result) -> str:
     """Return a picture of every method's scores by the first metric."""
-    metric = comparison.conditions_.metrics[0]
+    metric = result.conditions_.metrics[0]
     rows = [
         _Row(
             one.method,
@@ -43,47 +39,47 @@ def scores_svg(comparison: FusionComparison) -> str:
             one.means[metric],
             one.lows[metric],
             one.highs[metric],
-            comparison.scores(one.method),
+            result.scores(one.method),
         )
-        for one in comparison.summary_
+        for one in result.summary_
     ]
-    reference = comparison.scores("best single modality").mean()
-    said = "; ".join(f"{row.label}: {number(row.mean)}" for row in rows)
+    reference = result.scores(BEST_SINGLE).mean()
+    listed = "; ".join(f"{row.label}: {format_number(row.mean)}" for row in rows)
     return _drawn(
         "scores",
         rows,
         float(reference),
         f"{metric} of each method on the held-out samples",
-        f"Points are folds, bars intervals of the mean. Means: {said}. The dashed line is the best "
-        f"single modality, {number(float(reference))}.",
+        f"Points are folds, bars intervals of the mean. Means: {listed}. The dashed line is the "
+        f"best single modality, {format_number(float(reference))}.",
         signed=False,
     )
 
 
-def differences_svg(comparison: FusionComparison) -> str:
+def differences_svg(result: Result) -> str:
     """Return a picture of every fusion method's difference to the best single modality."""
-    found = [comparison.verdict_, *comparison.comparisons_]
-    single = comparison.scores("best single modality")
+    found = [result.verdict_, *result.comparisons_]
+    single = result.scores(BEST_SINGLE)
     rows = [
         _Row(
             one.method,
-            "chosen" if one is comparison.verdict_ else "fusion",
+            "chosen" if one is result.verdict_ else "fusion",
             one.test.difference,
             one.test.low,
             one.test.high,
-            comparison.scores(one.method) - single,
+            result.scores(one.method) - single,
         )
         for one in found
-        if one.reference == comparison.verdict_.reference
+        if one.reference == result.verdict_.reference
     ]
-    said = "; ".join(f"{row.label}: {number(row.mean, sign=True)}" for row in rows)
-    metric = comparison.conditions_.metrics[0]
+    listed = "; ".join(f"{row.label}: {format_number(row.mean, sign=True)}" for row in rows)
+    metric = result.conditions_.metrics[0]
     return _drawn(
         "differences",
         rows,
         0.0,
         f"Difference of {metric} to the best single modality",
-        f"Points are folds, bars intervals. Differences: {said}. Right of the dashed line fusion "
+        f"Points are folds, bars intervals. Differences: {listed}. Right of the dashed line fusion "
         "is better.",
         signed=True,
     )
@@ -95,14 +91,14 @@ def contributions_svg(found: Contributions, metric: str) -> str:
         _Row(one.modality, "single", one.mean, one.low, one.high, one.by_fold)
         for one in found.modalities
     ]
-    said = "; ".join(f"{row.label}: {number(row.mean, sign=True)}" for row in rows)
+    listed = "; ".join(f"{row.label}: {format_number(row.mean, sign=True)}" for row in rows)
     return _drawn(
         "contributions",
         rows,
         0.0,
         f"Contribution of each modality to {metric}",
-        f"Points are folds, bars intervals. Shapley values: {said}. Together they have "
-        f"{number(found.total)} above knowing nothing. The dashed line is nothing.",
+        f"Points are folds, bars intervals. Shapley values: {listed}. Together they have "
+        f"{format_number(found.total)} above knowing nothing. The dashed line is nothing.",
         signed=True,
     )
 
@@ -146,7 +142,7 @@ def _drawn(
         parts += [
             f'<text class="label" x="{_LEFT + 5}" y="{top + 15}">{escape(label)}</text>',
             f'<text class="value" x="{_WIDTH - _RIGHT}" y="{top + 15}">'
-            f"{number(row.mean, sign=signed)}</text>",
+            f"{format_number(row.mean, sign=signed)}</text>",
             *(f'<circle class="point" cx="{at(v)}" cy="{y + 7}" r="2"/>' for v in row.points),
             f'<line class="bar {kind}" x1="{at(row.low)}" x2="{at(row.high)}" y1="{y}" y2="{y}"/>',
             f'<rect class="mean {kind}" x="{float(at(row.mean)) - 3.5:.1f}" y="{y - 3.5}" '

@@ -16,9 +16,9 @@ import pytest
 
 from mkfusion import Modalities
 from mkfusion.compare import compare_fusion
-from mkfusion.compare._svg import _tick, _ticks
-from mkfusion.compare._tables import tables
-from mkfusion.compare._words import number, p_text
+from mkfusion.report import format_number, tables
+from mkfusion.report._svg import _tick, _ticks
+from mkfusion.report._words import format_p_value
 
 EVIL = '<script>alert("1")</script> & | *b* {x} $y$'
 VOID = {"meta", "line", "circle", "rect", "br"}
@@ -223,10 +223,10 @@ def test_tables_are_of_one_width(found):
 
 
 def test_numbers():
-    shown = [number(v) for v in (0.12345, -0.5, -0.0001, 1234.5678, np.nan, -np.inf)]
+    shown = [format_number(v) for v in (0.12345, -0.5, -0.0001, 1234.5678, np.nan, -np.inf)]
     assert shown == ["0.123", "−0.500", "0.000", "1235", "–", "−∞"]
-    assert [number(v, sign=True) for v in (0.5, 0.0, -1.0)] == ["+0.500", "0.000", "−1.000"]
-    assert [p_text(p) for p in (0.0004, 0.05)] == ["< 0.001", "0.050"]
+    assert [format_number(v, sign=True) for v in (0.5, 0.0, -1.0)] == ["+0.500", "0.000", "−1.000"]
+    assert [format_p_value(p) for p in (0.0004, 0.05)] == ["< 0.001", "0.050"]
 
 
 @pytest.mark.parametrize("low, high", [(0.5, 0.97), (-0.013, 0.002), (0, 0), (-81.2, -40), (1, 1)])

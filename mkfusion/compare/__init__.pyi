@@ -1,0 +1,17 @@
+# What users import, and what the command line needs to ask for it in the same way.
+
+from ._data import MOST_CLASSES as MOST_CLASSES
+from ._folds import (
+    FAST_FOLDS as FAST_FOLDS,
+    FOLDS as FOLDS,
+    outer_splitter as outer_splitter,
+)
+from ._methods import (
+    COSTS as COSTS,
+    METHODS as METHODS,
+    Method as Method,
+)
+from ._result import FusionComparison as FusionComparison
+from ._run import compare_fusion as compare_fusion
+
+__all__ = ["FusionComparison", "Method", "compare_fusion"]

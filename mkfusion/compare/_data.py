@@ -1,0 +1,622 @@
+"""The samples of a comparison: what users give, what each modality is, and how folds are seen."""
+
+# `mkfusion.X` loads X when it is first asked for: the help of the command line lists the methods,
+# and is not to wait for compiled code.
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import blake2b
+from numbers import Integral
+from pickle import PicklingError
+from typing import Any, NamedTuple, Self
+
+import joblib
+import numpy as np
+import scipy
+import sklearn
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.metrics import get_scorer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+import mkfusion
+from mkfusion._compat import safe_indexing
+from mkfusion._types import Floats, Mask
+from mkfusion.compare._folds import Fold, Splitter
+from mkfusion.data import Modalities, resolve_views, take_views
+
+MOST_CLASSES = 20  # whole numbers beyond may be either classes or a quantity: users must say
+_LARGEST_SEED = 2**32 - 1
+
+
+# ---------------------------------------------------------------------------- what users give
+
+
+def as_samples(X: Any) -> Any:
+    """Return what a user gave as something of which rows and columns can be taken."""
+    if isinstance(X, Modalities) or hasattr(X, "columns") or hasattr(X, "tocsr"):
+        return X
+    return np.asarray(X)
+
+
+def as_modalities(X: Any, modalities: Any) -> tuple[Modalities, list[str]]:
+    """Return the samples under names that parameters can have, and the user's names."""
+    views = resolve_views(X, modalities)
+    data = {f"m{k}": _in_columns(part) for k, part in enumerate(take_views(X, views))}
+    return Modalities(data), [view.name for view in views]
+
+
+def _in_columns(data: Any) -> Any:
+    """Return a single column that was asked for by its name in two dimensions."""
+    if hasattr(data, "to_frame"):
+        return data.to_frame()
+    return data.reshape(-1, 1) if isinstance(data, np.ndarray) and data.ndim == 1 else data
+
+
+def as_target(y: NDArray[Any]) -> NDArray[Any]:
+    """Return labels or numbers, none of them missing."""
+    if y.dtype == object:
+        kinds = {type(value) for value in y.tolist()}
+        if len(kinds) > 1 or not kinds <= {str, bool, int, float}:
+            shown = sorted(kind.__name__ for kind in kinds)
+            raise ValueError(
+                f"y holds {', '.join(shown)}; expected strings, booleans or numbers, and none of "
+                "them missing."
+            )
+        y = np.array(y.tolist())
+    if y.dtype.kind in "iuf" and not np.isfinite(y).all():
+        raise ValueError("y holds NaN or infinity; expected finite numbers, or class labels.")
+    return y
+
+
+def is_classification(y: NDArray[Any], task: str) -> bool:
+    if task not in ("auto", "classification", "regression"):
+        raise ValueError(f'task is {task!r}; expected "auto", "classification" or "regression".')
+    numbers = y.dtype.kind in "iuf"
+    if task == "regression" and not numbers:
+        raise ValueError(f"y is of {y.dtype} and task is 'regression'; expected numbers.")
+    n_values = len(np.unique(y))
+    if n_values < 2:
+        raise ValueError(f"y is {y[0]!r} for every sample; expected a target that varies.")
+    if task != "auto":
+        return task == "classification"
+    if numbers and (y != np.floor(y)).any():
+        return False
+    if numbers and n_values > MOST_CLASSES:
+        raise ValueError(
+            f'y holds {n_values} different whole numbers; expected task="classification" or '
+            'task="regression", which says what they are.'
+        )
+    return True
+
+
+def check_settings(random_state: Any, test: str, alpha: float) -> int:
+    """Return the seed, after a look at the other small parameters."""
+    whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
+    if not whole or not 0 <= random_state <= _LARGEST_SEED:
+        raise ValueError(
+            f"random_state is {random_state!r}; expected an integer between 0 and 2**32 - 1."
+        )
+    if test not in ("corrected_t", "wilcoxon"):
+        raise ValueError(f'test is {test!r}; expected "corrected_t" or "wilcoxon".')
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is {alpha!r}; expected a number between 0 and 1.")
+    return int(random_state)
+
+
+def make_scorers(scoring: Any, setting: Setting) -> dict[str, Any]:
+    """Return scorers by the names of their metrics."""
+    if scoring is None:
+        regression = ["r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"]
+        scoring = ["accuracy", "balanced_accuracy", "f1_macro"] if setting.classes else regression
+        if setting.n_classes == 2:
+            scoring.append("roc_auc")
+    if isinstance(scoring, Mapping):
+        named = dict(scoring)
+    else:
+        given = [scoring] if isinstance(scoring, str) or callable(scoring) else list(scoring)
+        named = {getattr(one, "__name__", "score") if callable(one) else one: one for one in given}
+    if not named:
+        raise ValueError("scoring is empty; expected at least one metric.")
+    return {str(name): get_scorer(one) for name, one in named.items()}
+
+
+def fingerprint(data: Any) -> str:
+    """Return a name for data that is the same in every process.
+
+    Parameters
+    ----------
+    data : Modalities, array, sparse matrix, DataFrame, Series, list or anything that pickles
+
+    Returns
+    -------
+    str
+    """
+    digest = blake2b(digest_size=16)
+    _digest(data, digest.update)
+    return digest.hexdigest()
+
+
+def _digest(data: Any, update: Callable[[bytes], None]) -> None:
+    update(type(data).__name__.encode())
+    if isinstance(data, Modalities):
+        for name in data.names:
+            update(name.encode())
+            _digest(data[name], update)
+    elif hasattr(data, "columns"):
+        for column in data.columns:
+            update(repr(column).encode())
+            # Strings may be the same ones in memory or not: only their values count.
+            _digest(np.asarray(data[column]), update)
+    elif hasattr(data, "tocsr"):
+        matrix = data.tocsr()
+        update(repr(matrix.shape).encode())
+        for part in (matrix.indptr, matrix.indices, matrix.data):
+            _digest(part, update)
+    elif isinstance(data, np.ndarray) and data.dtype != object:
+        update(f"{data.shape} {data.dtype.str}".encode())
+        update(np.ascontiguousarray(data).tobytes())
+    elif isinstance(data, list | tuple | np.ndarray):
+        update(repr(np.shape(data) if isinstance(data, np.ndarray) else len(data)).encode())
+        for item in np.ravel(data) if isinstance(data, np.ndarray) else data:
+            _digest(item, update)
+    elif hasattr(data, "to_numpy"):
+        _digest(np.asarray(data), update)
+    else:
+        update(repr(data).encode())
+
+
+def key_of(samples: Samples) -> str:
+    """Return a name for everything that scores depend on beside method and fold."""
+    try:
+        metrics = joblib.hash(samples.scorers)
+    except (PicklingError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"scoring cannot be pickled, which memory needs: {error} Expected names of metrics, or "
+            "functions of a module."
+        ) from error
+    setting = samples.setting
+    kernels = [repr(modality.kernel) for modality in setting.modalities]
+    versions = [module.__version__ for module in (mkfusion, sklearn, np, scipy)]
+    inner = samples.inner.describe()
+    rest = [setting.classes, setting.fast, setting.seed, inner, kernels, versions, metrics]
+    return f"{fingerprint(samples.modalities)} {fingerprint(samples.y)} {rest!r}"
+
+
+# ---------------------------------------------------------------------------- what each modality is
+
+
+class Described(NamedTuple):
+    """A modality under a name that parameters can have, and what is done with it.
+
+    Attributes
+    ----------
+    name : str
+        The user's.
+    key : str
+        Ours.
+    shape : str
+        Of its data, in words.
+    kernel : kernel or Pipeline
+        What "auto" chose by looking at all samples, not fitted.
+    features : transformer or None
+        From samples to numbers, not fitted; None where there is no such thing.
+    dense : bool
+        Whether these features are a few numbers that can be multiplied and correlated.
+    reason : str
+        Why there are no (dense) features.
+    n_missing : int
+        Samples that lack it.
+    width : int
+        Number of dense features; 0 where there are none, or samples lack the modality.
+    """
+
+    name: str
+    key: str
+    shape: str
+    kernel: Any
+    features: Any
+    dense: bool
+    reason: str
+    n_missing: int
+    width: int
+
+
+def describe_modalities(X: Modalities, names: list[str]) -> list[Described]:
+    """Find out what each modality is, from dtypes and gaps alone.
+
+    Parameters
+    ----------
+    X : Modalities
+        All samples, under our names.
+    names : list of n_modalities str
+        The user's names.
+
+    Returns
+    -------
+    list of Described
+    """
+    n_missing = (~X.present()).sum(axis=0)
+    missing = "marginalise" if n_missing.any() else "error"
+    entries = [(key, "auto", key) for key in X.names]
+    try:
+        chosen = mkfusion.ColumnKernelizer(entries, missing=missing).fit(X).auto_kernels_
+    except ValueError as error:
+        message = str(error)
+        for name, key in zip(names, X.names, strict=True):
+            message = message.replace(repr(key), repr(name))
+        raise ValueError(message) from error
+    described = []
+    for name, key, lacking in zip(names, X.names, n_missing, strict=True):
+        data, kernel = X[key], chosen[key]
+        features, dense, reason = _features(data, kernel)
+        width = clone(features).fit_transform(data).shape[1] if dense and not lacking else 0
+        described.append(
+            Described(name, key, _shape(data), kernel, features, dense, reason, int(lacking), width)
+        )
+    return described
+
+
+def _shape(data: Any) -> str:
+    if not hasattr(data, "shape"):
+        return f"{len(data)} items"
+    if len(data.shape) == 3:
+        return f"signals: {data.shape[1]} channels of {data.shape[2]} time steps"
+    n_columns = data.shape[1] if len(data.shape) == 2 else 1
+    return f"{n_columns} column{'s' if n_columns != 1 else ''}"
+
+
+def _features(data: Any, kernel: Any) -> tuple[Any, bool, str]:
+    """Return the transformer, whether its features are dense, and why not."""
+    if isinstance(kernel, mkfusion.GlobalAlignmentKernel):
+        summary = FunctionTransformer(channel_summaries)
+        return make_pipeline(summary, StandardScaler()), True, ""
+    if isinstance(kernel, Pipeline):
+        before = clone(kernel[:-1])
+        if "tfidfvectorizer" in kernel.named_steps:
+            return before, False, "texts"
+        return before, True, ""
+    if hasattr(data, "tocsr"):
+        return "passthrough", False, "a sparse matrix"
+    table = data.to_frame() if hasattr(data, "to_frame") else data
+    if not hasattr(table, "columns"):
+        if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub":
+            return make_pipeline(SimpleImputer(), StandardScaler()), True, ""
+        return None, False, "categories in an array; give them as a DataFrame"
+    kinds = [getattr(table[column].dtype, "kind", "O") for column in table.columns]
+    if any(kind in "mM" for kind in kinds):
+        return None, False, "dates or durations"
+    numeric = [c for c, kind in zip(table.columns, kinds, strict=True) if kind in "fiub"]
+    nominal = [c for c in table.columns if c not in numeric]
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    encoder = make_column_transformer(
+        (make_pipeline(SimpleImputer(), StandardScaler()), numeric), (one_hot, nominal)
+    )
+    return encoder, True, ""
+
+
+class Setting(NamedTuple):
+    """What the methods must know.
+
+    Attributes
+    ----------
+    modalities : list of Described
+    classes : bool
+        Whether the task is classification.
+    n_classes : int
+    fast : bool
+    seed : int
+    """
+
+    modalities: list[Described]
+    classes: bool
+    n_classes: int
+    fast: bool
+    seed: int
+
+    @property
+    def missing(self) -> str:
+        """How the kernelizer treats samples that lack a modality."""
+        lacking = any(modality.n_missing for modality in self.modalities)
+        return "marginalise" if lacking else "error"
+
+    def kernelizer(self) -> mkfusion.ColumnKernelizer:
+        """Return one kernel of each modality, not fitted."""
+        return mkfusion.ColumnKernelizer(
+            [(m.key, clone(m.kernel), m.key) for m in self.modalities], missing=self.missing
+        )
+
+
+def channel_summaries(signals: Any) -> Floats:
+    """Return five numbers for each channel of each signal.
+
+    Parameters
+    ----------
+    signals : array of shape (n_samples, n_channels, n_timesteps), or list of arrays
+
+    Returns
+    -------
+    ndarray of shape (n_samples, 5 * n_channels)
+        Mean, standard deviation, minimum, maximum and mean absolute step.
+    """
+    rows = []
+    for signal in signals:
+        values = np.asarray(signal, dtype=np.float64)
+        steps = np.abs(np.diff(values, axis=1)) if values.shape[1] > 1 else np.zeros_like(values)
+        summaries = [values.mean(1), values.std(1), values.min(1), values.max(1), steps.mean(1)]
+        rows.append(np.concatenate(summaries))
+    return np.array(rows)
+
+
+class Lookup:
+    """A kernel for scikit-learn's machines whose samples are positions in a matrix.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (n_samples, n_train)
+        Of training samples and then others, with the training samples.
+    """
+
+    def __init__(self, gram: Floats) -> None:
+        self.gram = gram
+
+    def __call__(self, rows: NDArray[Any], columns: NDArray[Any]) -> Floats:
+        """Return the values between positions (n_rows, 1) and positions (n_columns, 1)."""
+        return self.gram[np.ix_(rows[:, 0].astype(np.intp), columns[:, 0].astype(np.intp))]
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # copies of machines share the matrix
+
+
+class FeatureModalities(TransformerMixin, BaseEstimator):
+    """Replace each modality by its features.
+
+    Parameters
+    ----------
+    transformers : list of (name, transformer) pairs
+    most : int or None, default=None
+        Features of each modality at most: beyond it, their first principal components.
+
+    Attributes
+    ----------
+    transformers_ : list of transformers
+        Fitted.
+    """
+
+    def __init__(self, transformers: list[tuple[str, Any]], most: int | None = None) -> None:
+        self.transformers = transformers
+        self.most = most
+
+    def fit(self, X: Modalities, y: Any = None) -> Self:
+        """Fit the transformers.
+
+        Parameters
+        ----------
+        X : Modalities
+            Training samples.
+        y : array-like of shape (n_samples,), default=None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+        """
+        self.transformers_ = []
+        for name, transformer in self.transformers:
+            fitted = clone(transformer)
+            features = fitted.fit_transform(X[name])
+            if self.most is not None and features.shape[1] > self.most:
+                # As many as there are samples for; the solver is exact and draws nothing.
+                count = min(self.most, features.shape[0])
+                fitted = make_pipeline(fitted, PCA(count, svd_solver="full").fit(features))
+            self.transformers_.append(fitted)
+        return self
+
+    def transform(self, X: Modalities) -> Modalities:
+        """Return the features.
+
+        Parameters
+        ----------
+        X : Modalities
+            Samples.
+
+        Returns
+        -------
+        Modalities
+        """
+        pairs = zip(self.transformers, self.transformers_, strict=True)
+        return Modalities({name: fitted.transform(X[name]) for (name, _), fitted in pairs})
+
+
+# ---------------------------------------------------------------------------- folds
+
+
+class RefusalError(Exception):
+    """Data, or a fold of them, that a method or a metric is not for; the message says why.
+
+    Raised where an estimator or a metric that was given something of the user's has refused it, and
+    nowhere else: any other error is a fault of the program, and goes all the way up.
+    """
+
+
+@contextmanager
+def refusals(*kinds: type[Exception]) -> Iterator[None]:
+    """Take errors of these kinds for refusals: to be put around calls of estimators only."""
+    try:
+        yield
+    except kinds as error:
+        raise RefusalError(" ".join(str(error).split()) or repr(error)) from error
+
+
+class Samples(NamedTuple):
+    """What all folds of a comparison have in common.
+
+    Attributes
+    ----------
+    X : Modalities, ndarray, sparse matrix or DataFrame
+        As the user gave it.
+    modalities : Modalities
+        Those that are compared, under our names.
+    y : ndarray of shape (n_samples,)
+    setting : Setting
+    inner : Splitter
+    scorers : dict of str to scorer
+        The first is what values are chosen by.
+    """
+
+    X: Any
+    modalities: Modalities
+    y: NDArray[Any]
+    setting: Setting
+    inner: Splitter
+    scorers: dict[str, Any]
+
+
+class Part(NamedTuple):
+    """Training and test samples, as a method sees them."""
+
+    train: Any
+    y_train: NDArray[Any]
+    test: Any
+    y_test: NDArray[Any]
+
+
+class FoldData:
+    """Samples to learn from, and samples to score on; kernels are made when asked for.
+
+    Parameters
+    ----------
+    samples : Samples
+    rows : Fold
+        Which of them.
+    """
+
+    def __init__(self, samples: Samples, rows: Fold) -> None:
+        self.samples = samples
+        self.setting = samples.setting
+        self.rows = rows
+        self._kernels: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
+        self._alone: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
+
+    def part(self, sees: str) -> Part:
+        """Return the samples as a method sees them."""
+        train, test = self.rows
+        n, total = len(train), len(train) + len(test)
+        y = self.samples.y
+        data: tuple[Any, Any]
+        if sees == "X":
+            data = safe_indexing(self.samples.X, train), safe_indexing(self.samples.X, test)
+        elif sees == "modalities":
+            data = self.samples.modalities[train], self.samples.modalities[test]
+        elif sees == "rows":
+            positions = np.arange(total, dtype=np.float64).reshape(-1, 1)
+            names = self.samples.modalities.names
+            first = Modalities(dict.fromkeys(names, positions[:n]))
+            data = first, Modalities(dict.fromkeys(names, positions[n:]))
+        elif sees == "nothing":
+            data = np.zeros((n, 1)), np.zeros((total - n, 1))
+        else:
+            data = self.alone if sees == "alone" else self.kernels
+        return Part(data[0], y[train], data[1], y[test])
+
+    def folds(self) -> list[Fold]:
+        """Split the samples to learn from once more."""
+        with refusals(ValueError):
+            return self.samples.inner.split(self.rows.train)
+
+    def grams(self) -> list[Floats]:
+        """Return each modality's kernel: all samples by those to learn from."""
+        first, second = self.alone
+        return [np.vstack([first.gram(k), second.gram(k)]) for k in range(first.shape[2])]
+
+    def present(self) -> tuple[Mask, Mask]:
+        """Return which training samples, and which test samples, have which modalities."""
+        there = self.samples.modalities.present()
+        return there[self.rows.train], there[self.rows.test]
+
+    def score(
+        self,
+        model: Any,
+        X: Any,
+        y: NDArray[Any],
+        metric: str | None = None,
+        kinds: tuple[type[Exception], ...] = (Exception,),
+    ) -> float:
+        """Score a model, or what stands in for one.
+
+        Parameters
+        ----------
+        model : fitted estimator
+        X, y : samples
+        metric : str, default=None
+            None is the first.
+        kinds : tuple of exceptions, default=(Exception,)
+            What the metric may raise to say that it is not for these: metrics are anyone's code,
+            and what stands in for a model is not all that a model is.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        RefusalError
+            With the name of the metric.
+        """
+        name = next(iter(self.samples.scorers)) if metric is None else metric
+        try:
+            return float(self.samples.scorers[name](model, X, y))
+        except kinds as error:
+            message = f"{type(error).__name__}: {error} (from the metric {name!r})"
+            raise RefusalError(" ".join(message.split())) from error
+        except Exception as error:
+            error.add_note(f"raised by the metric {name!r}")
+            raise
+
+    @property
+    def kernels(self) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
+        """Kernels in memory: all kernel methods of the fold share them."""
+        if self._kernels is None:
+            train, test = (self.samples.modalities[rows] for rows in self.rows)
+            kernelizer = self.setting.kernelizer()
+            with refusals(ValueError):
+                lazy = kernelizer.fit_transform(train), kernelizer.transform(test)
+                self._kernels = materialised(lazy[0]), materialised(lazy[1])
+        return self._kernels
+
+    @property
+    def alone(self) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
+        """The kernels without the scaling of samples that lack another modality."""
+        if self.setting.missing == "error":
+            return self.kernels
+        if self._alone is None:
+            train, test = (np.sqrt(have.mean(axis=1)) for have in self.present())
+            first, second = self.kernels
+            self._alone = materialised(first, train, train), materialised(second, test, train)
+        return self._alone
+
+
+def materialised(
+    stack: mkfusion.KernelStack, rows: Any = None, columns: Any = None
+) -> mkfusion.KernelStack:
+    """Return a stack in memory, its rows and columns multiplied by factors if there are any.
+
+    Parameters
+    ----------
+    stack : KernelStack of shape (n_rows, n_columns, n_kernels)
+    rows, columns : ndarray of shape (n_rows,) and (n_columns,), default=None
+
+    Returns
+    -------
+    KernelStack
+    """
+    grams = [stack.gram(k) for k in range(stack.shape[2])]
+    if rows is not None:
+        grams = [gram * rows[:, np.newaxis] * columns for gram in grams]
+    return mkfusion.KernelStack(grams, names=stack.names)

@@ -1,0 +1,288 @@
+"""The tables of a report, whatever it is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from platform import python_version
+from typing import NamedTuple
+
+import numpy as np
+
+from mkfusion.report._result import (
+    ALIKE,
+    BEST_SIMPLE,
+    BEST_SINGLE,
+    CARRIES,
+    INTERACT,
+    Alignment,
+    Contributions,
+    Interactions,
+    Result,
+)
+from mkfusion.report._words import format_interval, format_number, format_p_value
+
+_VERSIONS = ("mkfusion", "scikit-learn", "numpy", "scipy", "numba")
+
+
+class Table(NamedTuple):
+    """A table of texts.
+
+    Attributes
+    ----------
+    title : str
+    caption : str
+    header : list of str
+    rows : list of list of str
+        The first of each says what the row is of.
+    long : bool
+        Whether it is for those who look closely.
+    """
+
+    title: str
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    long: bool = False
+
+
+def tables(result: Result) -> list[Table]:
+    """Return all tables of the report, in its order."""
+    made = [_scores(result), *_tests(result), *_answers(result)]
+    made.append(_chosen(result))
+    if result.not_applicable_:
+        made.append(
+            Table(
+                "Not applicable",
+                "Methods that these data are not for.",
+                ["method", "reason"],
+                [[method, reason] for method, reason in result.not_applicable_.items()],
+            )
+        )
+    if result.not_answered_:
+        made.append(
+            Table(
+                "Not answered",
+                "Questions that there is no answer to, and why.",
+                ["question", "reason"],
+                [[question, reason] for question, reason in result.not_answered_.items()],
+            )
+        )
+    return [*made, _data(result), _settings(result), _by_fold(result)]
+
+
+def _scores(result: Result) -> Table:
+    conditions = result.conditions_
+    level = f"{1 - conditions.alpha:.0%} interval"
+    first = conditions.metrics[0]
+    header = ["method", first, level, *conditions.metrics[1:], "seconds"]
+    late = any(one.n_unconverged for one in result.summary_)
+    rows = []
+    for one in result.summary_:
+        row = [
+            one.method,
+            format_number(one.means[first]),
+            format_interval(one.lows[first], one.highs[first]),
+        ]
+        row += [format_number(one.means[metric]) for metric in conditions.metrics[1:]]
+        row.append("–" if one.kind == "chosen" else f"{one.seconds:.1f}")
+        rows.append(row + ([str(one.n_unconverged)] if late else []))
+    caption = (
+        f"Mean scores on the held-out samples of {len(conditions.folds)} folds, the higher the "
+        f"better. Methods are tuned by {first} within the training samples; the last rows are "
+        "chosen by it there as well, anew in each fold."
+    )
+    if late:
+        header.append("unconverged")
+        caption += " Unconverged: how many fits stopped before their tolerance."
+    return Table("Scores", caption, header, rows)
+
+
+def _tests(result: Result) -> list[Table]:
+    conditions = result.conditions_
+    level = f"{1 - conditions.alpha:.0%} interval"
+    header = ["method", "difference", level, "standardised", "p", "p, Holm", "verdict"]
+    made = []
+    for reference in (BEST_SINGLE, BEST_SIMPLE):
+        rows = [
+            [
+                one.method,
+                format_number(one.test.difference, sign=True),
+                format_interval(one.test.low, one.test.high, sign=True),
+                format_number(one.test.standardised),
+                format_p_value(one.test.p_value),
+                format_p_value(one.p_adjusted),
+                one.verdict,
+            ]
+            for one in result.comparisons_
+            if one.reference == reference
+        ]
+        if not rows:
+            continue
+        caption = (
+            f"Differences of {conditions.metrics[0]} to the {reference}, chosen within the "
+            "training samples of each fold. Verdicts go by p after Holm's correction for the "
+            f"{len(rows)} rows; intervals are of each row on its own."
+        )
+        made.append(Table(f"Against the {reference}", caption, header, rows))
+    return made
+
+
+def _chosen(result: Result) -> Table:
+    kinds = list(result.chosen_)
+    rows = [
+        [str(fold + 1), *(result.chosen_[kind][fold] for kind in kinds)]
+        for fold in range(len(result.conditions_.folds))
+    ]
+    caption = "Which methods were best within the training samples, by fold."
+    return Table("What was chosen", caption, ["fold", *kinds], rows, long=True)
+
+
+def _data(result: Result) -> Table:
+    rows = [
+        [m.name, m.shape, " ".join(repr(m.kernel).split()), str(m.n_missing)]
+        for m in result.conditions_.modalities
+    ]
+    caption = f"{len(result.conditions_.y)} samples of {len(rows)} modalities. {_target(result)}"
+    header = ["modality", "data", "kernel", "samples without it"]
+    return Table("Data", caption, header, rows)
+
+
+def _target(result: Result) -> str:
+    conditions = result.conditions_
+    if conditions.task == "regression":
+        y = conditions.y
+        return f"The target has mean {y.mean():.4g} and standard deviation {y.std(ddof=1):.4g}."
+    labels, counts = np.unique(conditions.y, return_counts=True)
+    shown = [f"{label}: {count}" for label, count in zip(labels[:20], counts[:20], strict=True)]
+    return f"{len(labels)} classes: {', '.join(shown)}{', …' if len(labels) > 20 else ''}."
+
+
+def _settings(result: Result) -> Table:
+    conditions = result.conditions_
+    train, test = (_range([len(part[i]) for part in conditions.folds]) for i in range(2))
+    rows = [
+        ["task", conditions.task],
+        ["outer folds", f"{len(conditions.folds)}, {conditions.outer}"],
+        ["training samples of a fold", train],
+        ["test samples of a fold", test],
+        ["inner folds", conditions.inner],
+        ["groups", "none" if conditions.n_groups is None else str(conditions.n_groups)],
+        ["random_state", str(conditions.seed)],
+        ["fast", "yes" if conditions.fast else "no"],
+        *([name, version(name)] for name in _VERSIONS),
+        ["Python", python_version()],
+    ]
+    return Table("Settings", "What is needed to run it again.", ["setting", "value"], rows)
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _by_fold(result: Result) -> Table:
+    conditions = result.conditions_
+    header = ["method", "fold", *conditions.metrics, "within training", "tuned"]
+    rows = [
+        [
+            score.method,
+            str(score.fold),
+            *(format_number(score.scores[metric]) for metric in conditions.metrics),
+            format_number(score.inner_score),
+            ", ".join(
+                f"{name} = {value:.3g}" if isinstance(value, float) else f"{name} = {value}"
+                for name, value in score.params.items()
+            ),
+        ]
+        for score in result.results_
+    ]
+    caption = (
+        "Scores of every method on every fold; within training is the mean "
+        f"{conditions.metrics[0]} of the inner folds."
+    )
+    return Table("Every fold", caption, header, rows, long=True)
+
+
+def _answers(result: Result) -> list[Table]:
+    """Return the tables of what there is an answer to."""
+    made = []
+    if result.contributions_ is not None:
+        made.append(_contributions(result, result.contributions_))
+    if result.interactions_ is not None:
+        made.append(_interactions(result, result.interactions_))
+    if result.alignment_ is not None:
+        made.append(_alignment(result.alignment_))
+    return made
+
+
+def _contributions(result: Result, found: Contributions) -> Table:
+    conditions = result.conditions_
+    header = ["modality", "contribution", f"{1 - conditions.alpha:.0%} interval"]
+    header += ["share", "alone", "added last"]
+    # A share of what may be nothing is no number.
+    shared = found.low > 0
+    rows = [
+        [
+            one.modality,
+            format_number(one.mean, sign=True),
+            format_interval(one.low, one.high, sign=True),
+            f"{one.mean / found.total:.0%}".replace("-", "−") if shared else "–",
+            format_number(one.alone, sign=True),
+            format_number(one.last, sign=True),
+        ]
+        for one in found.modalities
+    ]
+    total = format_interval(found.low, found.high, sign=True)
+    rows.append(["together", format_number(found.total, sign=True), total, "", "", ""])
+    how = (
+        "of each of their subsets"
+        if found.exact
+        else "of more and more of them, in random orders that are drawn anew in each fold"
+    )
+    caption = (
+        f"Shapley values: {conditions.metrics[0]} on held-out samples above knowing nothing "
+        f"({format_number(found.nothing)}), shared among the modalities by what each adds to the "
+        f"others, from a machine on the uniform kernel sum {how}. Alone: what it adds to none of "
+        "the others; added last: to all of them. Little added last by a modality that has much "
+        "alone means that others say the same."
+    )
+    return Table(CARRIES, caption, header, rows)
+
+
+def _interactions(result: Result, found: Interactions) -> Table:
+    test, conditions = found.test, result.conditions_
+    header = ["method", conditions.metrics[0], "without interactions", "difference"]
+    header += [f"{1 - conditions.alpha:.0%} interval", "standardised", "p", "verdict"]
+    row = [
+        "kernel sum and products",
+        format_number(found.model.mean()),
+        format_number(found.projection.mean()),
+        format_number(test.difference, sign=True),
+        format_interval(test.low, test.high, sign=True),
+        format_number(test.standardised),
+        format_p_value(test.p_value),
+        found.verdict,
+    ]
+    caption = (
+        "Scores on held-out samples of a machine that may use products of the modalities' kernels, "
+        "and of the sum of functions of one modality each that is closest to it (its "
+        "multimodally-additive projection). One test, planned beforehand. It tells what this "
+        "machine owes to interactions, not whether another one could do without."
+    )
+    return Table(INTERACT, caption, header, [row])
+
+
+def _alignment(found: Alignment) -> Table:
+    assert found.target is not None  # it is asked for with one
+    columns = np.column_stack([found.alignment, found.target])
+    rows = [
+        [name, *(format_number(value) for value in values)]
+        for name, values in zip(found.names, columns, strict=True)
+    ]
+    caption = (
+        "Centred alignment of the modalities' kernels with each other and with the target, from 0 "
+        "(nothing in common) to 1 (the same). A description of all samples, none held out: it "
+        "says nothing about new ones."
+    )
+    return Table(ALIKE, caption, ["modality", *found.names, "target"], rows)

@@ -1,0 +1,46 @@
+"""Numbers as they are written in sentences and tables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mkfusion.report._result import PairedTest
+
+
+def format_number(value: float, *, sign: bool = False) -> str:
+    """Return a score, or a difference of scores, in few digits."""
+    if np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.4g}"
+    # A zero has no sign, and a minus is no hyphen.
+    text = text.lstrip("-") if float(text) == 0 else text
+    return ("+" if sign and float(text) > 0 else "") + text.replace("-", "−")
+
+
+def format_p_value(p: float) -> str:
+    """Return a p value, such as ``0.034`` or ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def format_interval(low: float, high: float, *, sign: bool = False) -> str:
+    """Return the ends of an interval."""
+    return f"{format_number(low, sign=sign)} to {format_number(high, sign=sign)}"
+
+
+def format_p_relation(p: float) -> str:
+    """Return a p value with its relation, such as ``= 0.034`` or ``< 0.001``."""
+    text = format_p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def format_effect(test: PairedTest, alpha: float) -> str:
+    """Return the size of a difference, with its interval."""
+    size = (
+        "" if np.isnan(test.standardised) else f", standardised {format_number(test.standardised)}"
+    )
+    return (
+        f"{format_number(test.difference, sign=True)} ({1 - alpha:.0%} interval "
+        f"{format_interval(test.low, test.high, sign=True)}{size})"
+    )
