@@ -58,10 +58,6 @@ HEAVY = ("numba", "matplotlib", "pandas", "rich", "cvxpy")
 LATE = {"matplotlib", "pandas", "skops"}
 # Where a command begins: each command loads what it needs.
 ENTRANCES = {"mkfusion.cli"}
-# Parts that are still to be moved into the house
-TO_COME = ()
-# Parts that are still to be freed of private attributes of others, and of scikit-learn
-PARTS_TO_COME = {"mkl", "cca", "compare", "cli", "kernels"}
 # What named tuples offer to everybody, whatever it is called
 OF_NAMED_TUPLES = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}
 MOST_LINES_OF_CODE, MOST_LINES_OF_A_FUNCTION = 500, 100
@@ -116,8 +112,6 @@ def test_imports_follow_the_data_flow(module):
 
 @each_module
 def test_other_parts_are_seen_by_their_face(module):
-    if module.startswith(TO_COME):
-        return
     part = part_of(MODULES[module])
     for name in imported(module):
         inner = name.split(".")
@@ -162,7 +156,7 @@ def _private_attributes_of_others(module: str) -> Iterator[str]:
 
 @each_module
 def test_private_attributes_are_used_by_their_own_part(module):
-    if part_of(MODULES[module]) not in PARTS_TO_COME | {"_compat"}:
+    if module != f"{TOP}._compat":
         assert list(_private_attributes_of_others(module)) == []
 
 
@@ -182,7 +176,7 @@ def _circles(arrows: dict[str, set[str]]) -> list[str]:
 
 
 def test_no_circle_of_modules():
-    arrows = {m: set(imported(m)) & MODULES.keys() for m in MODULES if not m.startswith(TO_COME)}
+    arrows = {m: set(imported(m)) & MODULES.keys() for m in MODULES}
     assert _circles(arrows) == []
 
 
@@ -218,7 +212,7 @@ def test_private_names_of_scikit_learn_stand_in_one_file(module):
 
 @each_module
 def test_imports_stand_at_the_top(module):
-    if module in ENTRANCES or module.startswith(TO_COME):
+    if module in ENTRANCES:
         return
     for function in ast.walk(TREES[module]):
         if isinstance(function, ast.FunctionDef):

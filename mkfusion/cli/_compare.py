@@ -24,6 +24,7 @@ from mkfusion.cli._errors import (
     notes_for_warnings,
 )
 from mkfusion.cli._samples import Samples, load_samples
+from mkfusion.cli._tables import written_beside
 from mkfusion.compare import FAST_FOLDS, FOLDS, METHODS, outer_splitter
 
 
@@ -131,8 +132,6 @@ def _metrics(asked: Sequence[str] | None, classes: bool, y: Any) -> list[str] | 
 
 
 def _write(comparison: Any, path: Path) -> None:
-    from mkfusion.cli._tables import written_beside
-
     with written_beside(path) as file:
         if path.suffix.lower() == ".md":
             file.write_text(comparison.to_markdown(), encoding="utf-8")

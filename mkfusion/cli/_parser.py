@@ -273,7 +273,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_folds(parser: argparse.ArgumentParser, default: str) -> argparse._ArgumentGroup:
+def _add_folds(parser: argparse.ArgumentParser, default: str) -> Any:
     folds = parser.add_argument_group("validation")
     folds.add_argument(
         "--cv", type=_integer(2), metavar="FOLDS", help=f"number of folds (default: {default})"

@@ -293,7 +293,7 @@ class PlannedMethod(NamedTuple):
             If its estimator cannot be pickled.
         """
         own: list[Any] = [self.label, self.method.key, self.candidates]
-        if self.method.is_given:
+        if self.method.key not in METHODS:
             try:
                 own.append(joblib.hash(self.method.estimator))
             except Exception as error:  # whatever anyone's code raises when it is pickled

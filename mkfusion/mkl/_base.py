@@ -54,6 +54,10 @@ class BaseMKL(BaseEstimator, ABC):
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
         """Check the training samples, and leave the estimator as it is."""
 
+    def _check_parameters(self) -> None:
+        """Refuse parameters that are out of their range."""
+        self._validate_params()
+
     def _price(self) -> float:
         """Return the price of every sample's loss, before its weight."""
         return float(getattr(self, "C", 1.0))
@@ -63,7 +67,7 @@ class BaseMKL(BaseEstimator, ABC):
         return getattr(self, "lam", None) or 0.0
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
-        self._validate_params()
+        self._check_parameters()
         training = self._prepare(X, y, sample_weight)
         results = self._solve(training)
         with rollback(self):

@@ -76,7 +76,7 @@ def mkl_path(
         )
     models = [clone(template).set_params(**{name: value}) for value in values]
     for model in models:
-        model._validate_params()
+        model._check_parameters()
 
     training = models[0]._prepare(X, y, sample_weight)
     paths = []

@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 import mkfusion
 from mkfusion import KernelCombiner, Method, Modalities, compare_fusion
 from mkfusion.compare import METHODS
-from mkfusion.compare._methods import FAST_COSTS
+from mkfusion.compare._methods import FAST_COSTS, PlannedMethod
 from mkfusion.report import FoldScore
 
 QUICK = {"fast": True, "cv": 3}
@@ -269,3 +269,26 @@ def test_own_methods_in_other_processes_and_from_memory(tmp_path):
     with pytest.raises(ValueError, match="method 'odd' cannot be pickled"):
         odd = Method("odd", make_pipeline(FunctionTransformer(lambda X: X), SVC()))
         compare_fusion(X, y, MODALITIES, methods=["uniform", odd], memory=tmp_path, **QUICK)
+
+
+def one_machine(params, data):
+    return SVC()
+
+
+def another_machine(params, data):
+    return SVC(C=2.0)
+
+
+def test_pieces_of_own_methods_are_named_by_all_that_they_depend_on():
+    X, _ = table()
+
+    def name(method, X=X):
+        return PlannedMethod(method, "the same", [{}]).hash(X)
+
+    methods = [Method("a", one_machine), Method("a", another_machine), Method("a", SVC(C=2.0))]
+    methods.append(Method("a", SVC(C=2.0), sees="kernels"))
+    assert len({name(method) for method in methods}) == 4
+    assert name(methods[0]) == name(Method("a", one_machine))
+    assert name(methods[0]) != name(methods[0], X + 1)
+    # Those of the package see what all see, which is named once.
+    assert name(METHODS["early"]) == name(METHODS["early"], X + 1)
