@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mkfusion import __version__, compare
 from mkfusion.cli._errors import BAD_INPUT, one_line

@@ -217,7 +217,7 @@ class Kernel(BaseEstimator, GPKernel):
         self : object
             Fitted kernel.
         """
-        vars(self).pop("_fresh", None)
+        self.__dict__.pop("_fresh", None)
         self._fit_or_restore(X, y)
         return self
 
@@ -254,7 +254,7 @@ class Kernel(BaseEstimator, GPKernel):
         # A Gaussian process clones its kernel and calls the clone with the training samples first.
         # Later it asks for k(test, train), k(train, test) or the diagonal at test samples, which do
         # not tell what to learn from: such a clone stays fitted. No other machine begins like this.
-        keep = vars(self).pop("_fresh", False) and Y is None
+        keep = self.__dict__.pop("_fresh", False) and Y is None
         if is_fitted(self):
             kernel, prepare = self, self._prepare
         else:
@@ -268,7 +268,7 @@ class Kernel(BaseEstimator, GPKernel):
 
     def __sklearn_clone__(self) -> Self:
         copy: Self = clone_parametrized(self)
-        vars(copy)["_fresh"] = True
+        copy.__dict__["_fresh"] = True
         return copy
 
     def diag(self, X: Any) -> Floats:

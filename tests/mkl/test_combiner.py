@@ -32,7 +32,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import mkfusion.kernels.kernelizer._evaluation
-import mkfusion.mkl._alignment
+import mkfusion.mkl._combiner
 import mkfusion.solvers._hard_margin
 from mkfusion import (
     ColumnKernelizer,
@@ -187,7 +187,7 @@ def test_blocks_of_rows_and_kernels(weighting: str, monkeypatch: pytest.MonkeyPa
     whole = weights(kernels, y, weighting)
     for size in (1, 20_000):
         monkeypatch.setattr(mkfusion.stack._views, "BLOCK_BYTES", size)
-        monkeypatch.setattr(mkfusion.mkl._alignment, "BLOCK_BYTES", size)
+        monkeypatch.setattr(mkfusion.mkl._combiner, "BLOCK_BYTES", size)
         np.testing.assert_allclose(weights(kernels, y, weighting), whole, rtol=1e-12)
 
 

@@ -27,7 +27,7 @@ from mkfusion import (
     RBFKernel,
 )
 from mkfusion.datasets import load_basic_motions, load_sonar
-from mkfusion.mkl._gating import learn_features
+from mkfusion.mkl._localized import learn_features
 from oracles.samples import FOLDS, Floats, N, grams, raw
 
 GATINGS = ["sigmoid", "softmax"]
