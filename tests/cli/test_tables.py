@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -81,14 +82,16 @@ def test_cells_are_taken_with_their_kind(cells):
 # -------------------------------------------------------------------------------------- writing
 
 
-@pytest.fixture
-def limited():
-    """A disk that is full after 1000 bytes."""
+@contextmanager
+def full_disk():
+    """No file grows beyond 1000 bytes: inside only, as reports of tests may be written to files."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write(path, content):
@@ -97,11 +100,12 @@ def write(path, content):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_write_that_fails_half_way_changes_nothing(tmp_path, limited, there):
+def test_a_write_that_fails_half_way_changes_nothing(tmp_path, there):
     path = tmp_path / "model.skops"
     if there:
         path.write_bytes(b"good")
-    with pytest.raises(UsageError, match=r"model.skops' cannot be written: .*too large"):
+    refused = pytest.raises(UsageError, match=r"model.skops' cannot be written: .*too large")
+    with refused, full_disk():
         write(path, bytes(5000))
     assert os.listdir(tmp_path) == (["model.skops"] if there else [])
     assert not there or path.read_bytes() == b"good"
