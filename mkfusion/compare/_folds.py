@@ -8,15 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    TimeSeriesSplit,
-)
+from sklearn.model_selection import TimeSeriesSplit
 
+from mkfusion._messages import shown
 from mkfusion._types import Indices
+from mkfusion.data import find_splitter, read_groups, read_splits
 
 # How many there are if nobody says: all, and for a quick look.
 FOLDS, FAST_FOLDS = 10, 5
@@ -80,13 +76,9 @@ class Splitter(NamedTuple):
         if groups is not None and rows is not None:
             groups = groups[rows]
         try:
-            if hasattr(self.how, "split"):
-                pairs = list(self.how.split(np.zeros((len(y), 1)), y, groups))
-            else:
-                pairs = self.how
+            folds = [Fold(*pair) for pair in read_splits(self.how, len(y), y, groups=groups)]
         except ValueError as error:
             raise ValueError(f"{self.argument} cannot split {len(y)} samples: {error}") from error
-        folds = [Fold(_as_rows(train, len(y)), _as_rows(test, len(y))) for train, test in pairs]
         if len(folds) < 2:
             raise ValueError(f"{self.argument} gives {len(folds)} fold; expected at least 2.")
         for i, (train, test) in enumerate(folds):
@@ -103,8 +95,8 @@ class Splitter(NamedTuple):
                 )
             if self.classes and len(np.unique(y[train])) < 2:
                 raise ValueError(
-                    f"{where} trains on samples of one class, {y[train][0]!r}; expected two or "
-                    "more. Take fewer folds, or other ones."
+                    f"{where} trains on samples of one class, {shown(y[train][0])}; expected two "
+                    "or more. Take fewer folds, or other ones."
                 )
         return folds
 
@@ -137,12 +129,7 @@ def outer_splitter(
     ValueError, TypeError
         If `cv` or `groups` is not one of these.
     """
-    if groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != (len(y),):
-            raise ValueError(
-                f"groups has shape {groups.shape}; expected ({len(y)},), one for each sample."
-            )
+    groups = read_groups(groups, len(y))
     if cv is None:
         cv = _as_many_as_fit(FAST_FOLDS if fast else FOLDS, y, groups, classes)
     return Splitter(_resolve(cv, "cv", groups, classes, seed), y, groups, classes, "cv")
@@ -199,17 +186,14 @@ def _resolve(cv: Any, argument: str, groups: Any, classes: bool, seed: int) -> A
     """Return a splitter, or a list of pairs."""
     if isinstance(cv, numbers.Integral):
         if cv < 2:
-            raise ValueError(f"{argument} is {cv}; expected at least 2 folds.")
-        given: dict[str, Any] = {"n_splits": int(cv), "shuffle": True, "random_state": seed}
-        if groups is None:
-            return StratifiedKFold(**given) if classes else KFold(**given)
-        return StratifiedGroupKFold(**given) if classes else GroupKFold(**given)
+            raise ValueError(f"{argument} is {shown(cv)}; expected at least 2 folds.")
+        return find_splitter(cv, classes=classes, groups=groups, seed=seed)
     if hasattr(cv, "split") and not isinstance(cv, str):
         return cv
     if isinstance(cv, Iterable) and not isinstance(cv, str | bytes):
         return [(train, test) for train, test in cv]
     raise TypeError(
-        f"{argument} is {cv!r}; expected a number of folds, a splitter such as "
+        f"{argument} is {shown(cv)}; expected a number of folds, a splitter such as "
         "TimeSeriesSplit(5), or pairs (train, test) of indices."
     )
 
@@ -222,8 +206,3 @@ def _as_many_as_fit(wanted: int, y: NDArray[Any], groups: Any, classes: bool) ->
     elif classes:
         most = int(np.unique(y, return_counts=True)[1].min())
     return max(2, min(wanted, most))
-
-
-def _as_rows(rows: Any, n_samples: int) -> Indices:
-    rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp)

@@ -39,6 +39,7 @@ from mkfusion.data._targets import (
     read_groups,
     read_labels,
     read_numbers,
+    read_target,
     read_weights,
     seems_classes,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "read_numbers",
     "read_samples",
     "read_splits",
+    "read_target",
     "read_weights",
     "remember_features",
     "resolve_columns",

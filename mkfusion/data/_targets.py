@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils.validation import assert_all_finite, column_or_1d
 
-from mkfusion._compat import check_sample_weight
+from mkfusion._compat import check_sample_weight, num_samples
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 
@@ -44,6 +44,32 @@ class Labels(NamedTuple):
         return np.where(self.codes == positive[:, np.newaxis], 1.0, -1.0)
 
 
+def read_target(X: Any, y: Any, expected: str = "class labels or numbers") -> NDArray[Any]:
+    """Return what is known of the samples, class labels or numbers, as it is.
+
+    Parameters
+    ----------
+    X : samples
+        Of which there must be as many.
+    y : array-like of shape (n_samples,)
+    expected : str, default="class labels or numbers"
+        What to say is expected where there is nothing.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If there is none, not as many as samples, or some are missing or infinite.
+    """
+    y = _in_one_dimension(y, expected)
+    assert_all_finite(y, input_name="y")
+    _check_length(X, y)
+    return y
+
+
 def read_labels(X: Any, y: Any, wanted: str = "at least two classes") -> Labels:
     """Return class labels of the samples, of two classes at least.
 
@@ -64,9 +90,7 @@ def read_labels(X: Any, y: Any, wanted: str = "at least two classes") -> Labels:
     ValueError
         If there are no labels, not as many as samples, or of one class.
     """
-    y = _in_one_dimension(y, "class labels")
-    assert_all_finite(y, input_name="y")
-    check_consistent_length(X, y)
+    y = read_target(X, y, "class labels")
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -97,7 +121,7 @@ def read_numbers(X: Any, y: Any) -> Floats:
         y = y.astype(object)  # texts that cannot be converted are then shown as they are
     # As numbers first: missing ones may hide among objects.
     values: Floats = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    check_consistent_length(X, values)
+    _check_length(X, values)
     return values
 
 
@@ -108,6 +132,12 @@ def _in_one_dimension(y: Any, expected: str) -> NDArray[Any]:
         )
     given: NDArray[Any] = column_or_1d(y, warn=True)
     return given
+
+
+def _check_length(X: Any, y: NDArray[Any]) -> None:
+    expected = num_samples(X)
+    if len(y) != expected:
+        raise ValueError(f"y has {len(y)} samples; expected {expected}, as X has.")
 
 
 def seems_classes(y: NDArray[Any]) -> bool | None:

@@ -8,26 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    check_cv,
-)
+from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import column_or_1d
 
 from mkfusion._compat import num_samples
+from mkfusion._messages import shown
 from mkfusion._types import Indices
-
-# How folds are made of an int where groups stay together
-_WITH_GROUPS = {KFold: GroupKFold, StratifiedKFold: StratifiedGroupKFold}
-
-
-def plain(value: Any) -> Any:
-    """Return a NumPy scalar as Python's, for messages; other values as they are."""
-    return value.item() if isinstance(value, np.generic) else value
+from mkfusion.data import read_groups, read_splits
 
 
 def check_count(name: str, value: Any, least: int, most: int | None = None) -> None:
@@ -36,7 +23,7 @@ def check_count(name: str, value: Any, least: int, most: int | None = None) -> N
     if not whole or value < least or (most is not None and value > most):
         limit = "" if most is None else f" and at most {most}"
         raise ValueError(
-            f"{name} is {plain(value)!r}; expected a whole number, at least {least}{limit}."
+            f"{name} is {shown(value)}; expected a whole number, at least {least}{limit}."
         )
 
 
@@ -48,14 +35,14 @@ def check_level(confidence_level: Any) -> None:
     """Refuse what is no confidence level."""
     if not _is_number(confidence_level) or not 0.0 < confidence_level < 1.0:
         raise ValueError(
-            f"confidence_level is {plain(confidence_level)!r}; expected a number in (0, 1)."
+            f"confidence_level is {shown(confidence_level)}; expected a number in (0, 1)."
         )
 
 
 def check_margin(margin: Any) -> None:
     """Refuse what is no loss that may be neglected."""
     if not _is_number(margin) or not margin >= 0.0:
-        raise ValueError(f"margin is {plain(margin)!r}; expected a number that is not negative.")
+        raise ValueError(f"margin is {shown(margin)}; expected a number that is not negative.")
 
 
 def check_jobs(n_jobs: Any) -> None:
@@ -63,7 +50,7 @@ def check_jobs(n_jobs: Any) -> None:
     whole = isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool)
     if n_jobs is not None and (not whole or n_jobs == 0):
         raise ValueError(
-            f"n_jobs is {plain(n_jobs)!r}; expected None, or a whole number other than 0: -1 is "
+            f"n_jobs is {shown(n_jobs)}; expected None, or a whole number other than 0: -1 is "
             "all processors."
         )
 
@@ -79,30 +66,33 @@ def count_samples(name: str, data: Any, least: int) -> int:
     return n
 
 
-def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
-    """Return the number of each sample's group, None without groups."""
-    if groups is None:
+def group_codes(groups: Any, n_samples: int) -> Indices | None:
+    """Return the number of each sample's group, None without groups.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+    n_samples : int
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+
+    Raises
+    ------
+    ValueError
+        If there is not one label for each sample, or there is one group only.
+    """
+    labels = read_groups(groups, n_samples)
+    if labels is None:
         return None
-    labels = np.asarray(groups)
-    if labels.shape != (n_samples,):
-        raise ValueError(f"groups has shape {labels.shape}; expected ({n_samples},).")
     unique, codes = np.unique(labels, return_inverse=True)
     if len(unique) == 1:
         raise ValueError(
-            f"groups is {plain(labels[0])!r} for every sample; expected two groups or more, or "
+            f"groups is {shown(labels[0])} for every sample; expected two groups or more, or "
             "None: draws and folds take whole groups."
         )
     return codes.astype(np.intp)
-
-
-def check_target(y: Any, n_samples: int) -> NDArray[Any]:
-    """Return the target in one dimension, as long as the samples."""
-    if y is None:
-        raise ValueError("y is None; expected the target.")
-    y = column_or_1d(y)
-    if num_samples(y) != n_samples:
-        raise ValueError(f"y has {num_samples(y)} samples; expected {n_samples}, as X has.")
-    return np.asarray(y)
 
 
 def splits_of(
@@ -129,17 +119,11 @@ def splits_of(
     -------
     list of (train, test) pairs of ndarray
     """
-    classes = is_classifier(estimator)
+    seed = None
     if isinstance(cv, Integral):
         check_count("cv", cv, 2)
         # One number for all: the splitter may be asked more than once.
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-        kind: Any = type(check_cv(int(cv), y, classifier=classes))
-        kind = kind if groups is None else _WITH_GROUPS[kind]
-        # GroupKFold shuffles in recent versions of scikit-learn only.
-        cv = kind(int(cv)) if kind is GroupKFold else kind(int(cv), shuffle=True, random_state=seed)
-    splitter = check_cv(cv, y, classifier=classes)
-    return [
-        (np.asarray(train), np.asarray(test))
-        for train, test in splitter.split(np.zeros((n_samples, 1)), y, groups)
-    ]
+        if groups is not None and not is_classifier(estimator):
+            cv = GroupKFold(int(cv))  # shuffled it would draw other folds than it always has
+    return read_splits(cv, n_samples, y, classes=is_classifier(estimator), groups=groups, seed=seed)

@@ -11,13 +11,13 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
 from mkfusion._types import Floats
+from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
     check_count,
-    check_groups,
     check_jobs,
     check_level,
     check_margin,
-    check_target,
+    group_codes,
 )
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
 from mkfusion.inspection._importance import permute_modalities
@@ -219,8 +219,8 @@ def unimodal_bias(
     check_margin(margin)
     check_jobs(n_jobs)
     parts = ModalitySamples(X, modalities)
-    target = check_target(y, len(parts))
-    codes = check_groups(groups, len(parts))
+    target = read_target(parts.X, y)
+    codes = group_codes(groups, len(parts))
     rng = check_random_state(random_state)
     found = permute_modalities(
         estimator, parts, target, scoring, codes, n_repeats, n_bootstraps, n_jobs, rng

@@ -13,12 +13,12 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import Floats, Indices
+from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
     check_count,
-    check_groups,
     check_jobs,
     check_level,
-    check_target,
+    group_codes,
 )
 from mkfusion.inspection._closed_form import kernel_model, projection_and_effects
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome
@@ -321,8 +321,8 @@ def emap(
         check_count("n_references", n_references, 1, n)
     name = response_name(estimator, response_method)
     scorer = as_scorer(estimator, scoring)
-    target = None if y is None else check_target(y, n)
-    codes = check_groups(groups, n)
+    target = None if y is None else read_target(parts.X, y)
+    codes = group_codes(groups, n)
 
     responses = respond_in_batches(estimator, parts.X, name, batch_size)
     chosen = np.sort(rng.choice(n, n if n_references is None else n_references, replace=False))

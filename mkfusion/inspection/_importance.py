@@ -19,13 +19,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Indices
-from mkfusion.data import Modalities, resolve_columns
+from mkfusion.data import Modalities, read_target, resolve_columns
 from mkfusion.inspection._arguments import (
     check_count,
-    check_groups,
     check_jobs,
     check_level,
-    check_target,
+    group_codes,
     splits_of,
 )
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
@@ -382,8 +381,8 @@ def modality_importance(
     check_level(confidence_level)
     check_jobs(n_jobs)
     parts = ModalitySamples(X, modalities)
-    target = check_target(y, len(parts))
-    codes = check_groups(groups, len(parts))
+    target = read_target(parts.X, y)
+    codes = group_codes(groups, len(parts))
     scorer = as_scorer(estimator, scoring)
     rng = check_random_state(random_state)
     n_modalities = len(parts.names)
@@ -665,8 +664,8 @@ def shapley_values(
             f"modalities are {n}; expected at most {MAX_MODALITIES}, of which all subsets can be "
             "fitted. modality_importance fits one model for each."
         )
-    target = check_target(y, len(parts))
-    codes = check_groups(groups, len(parts))
+    target = read_target(parts.X, y)
+    codes = group_codes(groups, len(parts))
     scorer = as_scorer(estimator, scoring)
     splits = splits_of(estimator, cv, len(parts), target, codes, check_random_state(random_state))
     subsets = [frozenset(some) for size in range(n + 1) for some in combinations(range(n), size)]

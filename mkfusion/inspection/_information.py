@@ -18,7 +18,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import column_or_1d
 
 from mkfusion._types import Floats, Indices
-from mkfusion.inspection._arguments import check_count, check_groups, count_samples, splits_of
+from mkfusion.inspection._arguments import check_count, count_samples, group_codes, splits_of
 from mkfusion.inspection._broja import GAP, couple, mutual_information
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome
 
@@ -408,7 +408,7 @@ def partial_information(
     if not is_classifier(estimator):
         raise TypeError(f"estimator is a {type(estimator).__name__}; expected a classifier.")
     a, b, both = classifier_states(
-        estimator, A, B, target, names, bins or 8, cv, check_groups(groups, n), rng
+        estimator, A, B, target, names, bins or 8, cv, group_codes(groups, n), rng
     )
     found = decompose(joint_of(a, b, target), measure=measure, names=names)
     total = float(mutual_information(_counts(both, target)) / np.log(2.0))

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import type_of_target
 
+from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.inspection._arguments import check_target, plain
+from mkfusion.data import read_target
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome
 from mkfusion.stack import KernelStack, centred_products
 
@@ -133,7 +134,7 @@ def kernel_alignment(
         raise ValueError(f"stack has shape {stack.shape}; expected square kernels.")
     if names is not None and len(names) != m:
         raise ValueError(f"names has {len(names)} names; expected {m}, one for each kernel.")
-    targets = None if y is None else _columns(check_target(y, n), target_type)
+    targets = None if y is None else _columns(read_target(stack, y), target_type)
     fit, products = centred_products(
         stack, np.empty((n, 0)) if targets is None else targets, pairs=True
     )
@@ -151,7 +152,7 @@ def _columns(y: NDArray[Any], target_type: str) -> Floats:
     """Return centred columns Y, whose kernel is Y Y'."""
     if target_type not in ("auto", "classes", "continuous"):
         raise ValueError(
-            f'target_type is {target_type!r}; expected "auto", "classes" or "continuous".'
+            f'target_type is {shown(target_type)}; expected "auto", "classes" or "continuous".'
         )
     if target_type == "continuous" or (target_type == "auto" and type_of_target(y) == "continuous"):
         columns = y.astype(np.float64)[:, np.newaxis]
@@ -159,7 +160,7 @@ def _columns(y: NDArray[Any], target_type: str) -> Floats:
         columns = (y[:, np.newaxis] == np.unique(y)).astype(np.float64)
     columns -= columns.mean(axis=0)
     if not np.abs(columns).max() > 0.0:
-        raise ValueError(f"y is {plain(y[0])!r} for every sample; expected one that varies.")
+        raise ValueError(f"y is {shown(y[0])} for every sample; expected one that varies.")
     return columns
 
 

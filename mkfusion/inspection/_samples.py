@@ -10,7 +10,7 @@ from scipy.sparse import csc_array, hstack, issparse
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import Indices
-from mkfusion.data import Modalities, as_table, resolve_views
+from mkfusion.data import Modalities, read_samples
 from mkfusion.inspection._arguments import count_samples
 
 
@@ -26,13 +26,12 @@ class ModalitySamples:
 
     def __init__(self, X: Any, modalities: Any) -> None:
         count_samples("X", X, 2)
-        self.X = X if isinstance(X, Modalities) else as_table(X)
-        views = resolve_views(self.X, modalities)
-        self.names = [view.name for view in views]
+        samples = read_samples(X, modalities)
+        self.X, self.names = samples.X, samples.names
+        places = [view.where for view in samples.views]
         # Names of modalities, or positions of columns.
         self.places: list[list[Any]] = [
-            [view.columns] if isinstance(view.columns, str) else as_list(view.columns.positions)
-            for view in views
+            place if isinstance(place, list) else [place] for place in places
         ]
         if len(self.names) < 2:
             raise ValueError(
@@ -101,8 +100,3 @@ class ModalitySamples:
         named = {place for places in self.places for place in places}
         whole = self.X.names if isinstance(self.X, Modalities) else range(self.X.shape[1])
         return [place for place in whole if place not in named]
-
-
-def as_list(positions: list[int] | int) -> list[int]:
-    """Return the positions of columns, or of the only one."""
-    return [positions] if isinstance(positions, int) else list(positions)

@@ -14,13 +14,13 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Indices
+from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
     check_count,
-    check_groups,
     check_jobs,
     check_level,
-    check_target,
     count_samples,
+    group_codes,
 )
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
 from mkfusion.inspection._intervals import bootstrap_rows, percentiles
@@ -189,8 +189,8 @@ def weight_stability(
     if pairwise and isinstance(X, list | tuple):
         X = KernelStack(X)
     n = count_samples("X", X, 2)
-    target = check_target(y, n)
-    codes = check_groups(groups, n)
+    target = read_target(X, y)
+    codes = group_codes(groups, n)
     names, weights = _fitted_weights(estimator, X, target, None, pairwise)
     rows = _draws(n, n_bootstraps, codes, target, is_classifier(estimator), random_state)
     found = Parallel(n_jobs=n_jobs)(

@@ -489,7 +489,7 @@ def test_bad_data_are_refused_and_leave_nothing_behind() -> None:
     model = LocalizedMKLClassifier(n_init=1)
     bad: list[tuple[Any, Any, str]] = [
         (kernels, np.full(N, "rest"), "one class"),
-        (kernels, y[:-1], "inconsistent"),
+        (kernels, y[:-1], "y has .* samples; expected"),
         ([kernels[0], kernels[1][:-1]], y, "shape"),
         ([kernels[0], -kernels[1]], y, "semi-definite"),
         ([kernels[0], np.full((N, N), np.nan)], y, "(?i)nan"),

@@ -191,7 +191,7 @@ def test_in_a_grid_search_it_beats_the_mean() -> None:
         ({"loss": "huber"}, Y[:20], "'loss'"),
         ({"p": 0.5}, Y[:20], "'p'"),
         ({}, np.append(Y[:19], np.nan), "NaN"),
-        ({}, Y[:19], "inconsistent numbers of samples"),
+        ({}, Y[:19], "y has 19 samples; expected 20, as X has"),
         ({}, np.array(["a"] * 20, dtype=object), "could not convert"),
         ({}, None, "y"),
     ],
