@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 
 def shown(value: Any) -> str:
     """Return the representation of a value, NumPy's scalars as the numbers and texts that they are.
@@ -24,8 +22,10 @@ def shown(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
+    # NumPy's scalars are known by what they have: the help of the command line shows values too,
+    # and is not to wait for NumPy.
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return str(value) if value.dtype.kind in "mM" else value.item()
     if type(value) in (list, tuple):
         return type(value)(map(_plain, value))
     return value

@@ -22,9 +22,9 @@ from mkfusion.cli._errors import (
     close_names,
     note,
     notes_for_warnings,
+    output,
 )
 from mkfusion.cli._samples import Samples, load_samples
-from mkfusion.cli._tables import written_beside
 from mkfusion.compare import FAST_FOLDS, FOLDS, METHODS, outer_splitter
 
 
@@ -44,20 +44,22 @@ def compare(options: argparse.Namespace) -> None:
     samples = load_samples(options, least=2)
     metrics = _metrics(options.metric, samples.classes, samples.y)
     cv = _folds(options, samples)
-    with notes_for_warnings(), as_usage_errors():
-        comparison = mkfusion.compare.compare_fusion(
-            samples.X,
-            samples.y,
-            task="classification" if samples.classes else "regression",
-            scoring=metrics,
-            cv=cv,
-            groups=samples.groups,
-            methods=methods,
-            fast=options.fast,
-            random_state=options.seed,
-            n_jobs=options.jobs,
-            memory=options.resume,
-        )
+    with notes_for_warnings():
+        with as_usage_errors(TypeError, ValueError):
+            plan = mkfusion.compare.plan_comparison(
+                samples.X,
+                samples.y,
+                task="classification" if samples.classes else "regression",
+                scoring=metrics,
+                cv=cv,
+                groups=samples.groups,
+                methods=methods,
+                fast=options.fast,
+                random_state=options.seed,
+                memory=options.resume,
+            )
+        with as_usage_errors(mkfusion.compare.NothingToCompareError):
+            comparison = mkfusion.compare.run_comparison(plan, options.jobs)
     for method, reason in comparison.not_applicable_.items():
         if not reason.startswith("fold "):  # these have warned
             note(f"{method} is not applicable: {reason}")
@@ -132,7 +134,7 @@ def _metrics(asked: Sequence[str] | None, classes: bool, y: Any) -> list[str] | 
 
 
 def _write(comparison: Any, path: Path) -> None:
-    with written_beside(path) as file:
+    with output(path) as file:
         if path.suffix.lower() == ".md":
             file.write_text(comparison.to_markdown(), encoding="utf-8")
         else:

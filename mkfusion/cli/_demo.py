@@ -28,7 +28,7 @@ from mkfusion import (
     RBFKernel,
 )
 from mkfusion.cli._console import Report, print_comparison
-from mkfusion.cli._errors import UsageError
+from mkfusion.cli._errors import UsageError, output
 from mkfusion.datasets import load_basic_motions, load_mfeat
 
 # What follows was fixed before any score was seen; nothing in it is tuned to the data.
@@ -323,4 +323,5 @@ def draw_weights(found: Any, study: Study, learned: Sequence[LearnedWeights], pa
     )
     n_folds = len(found.conditions_.folds)
     figure.suptitle(f"{study.title}\nkernel weights over {n_folds} folds: bars are means, lines sd")
-    figure.savefig(path, dpi=150, format="png")
+    with output(path) as file:
+        figure.savefig(file, dpi=150, format="png")

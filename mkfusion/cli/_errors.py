@@ -11,7 +11,10 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+
+from mkfusion._files import written_beside
+from mkfusion._messages import shown
 
 BAD_INPUT = 2
 _MAX_SHOWN = 3
@@ -51,12 +54,41 @@ def notes_for_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def as_usage_errors() -> Iterator[None]:
-    """Take errors about values for errors of what users gave."""
+def as_usage_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Take errors of these kinds for errors of what users gave.
+
+    To be put around what reads it only: any other error is a fault of the program, and goes all the
+    way up.
+    """
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except kinds as error:
         raise UsageError(str(error) or repr(error)) from error
+
+
+@contextmanager
+def output(path: Path) -> Iterator[Path]:
+    """Give the name of a file to write, which takes its place when it is complete.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file, or of a device or a pipe.
+
+    Yields
+    ------
+    Path
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
+    try:
+        with written_beside(path) as file:
+            yield file
+    except OSError as error:
+        raise UsageError(f"{str(path)!r} cannot be written: {error}") from error
 
 
 def need(command: str, *packages: str) -> None:
@@ -76,12 +108,7 @@ def close_names(name: str, names: Iterable[str]) -> str:
     return f"there are {listed(names, _MAX_NAMES)}"
 
 
-def written(value: Any) -> str:
-    """Return a value as Python writes it: 0.5 also for ``np.float64(0.5)``."""
-    return repr(value.item() if hasattr(value, "item") else value)
-
-
 def listed(values: Sequence[object], most: int = _MAX_SHOWN) -> str:
     """Return the first of some values, and how many there are if these are not all."""
-    shown = ", ".join(map(written, values[:most]))
-    return shown if len(values) <= most else f"{shown}, ... ({len(values)} in all)"
+    first = ", ".join(map(shown, values[:most]))
+    return first if len(values) <= most else f"{first}, ... ({len(values)} in all)"

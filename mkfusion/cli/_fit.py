@@ -53,8 +53,9 @@ def fit(options: argparse.Namespace) -> None:
     """
     samples = load_samples(options, least=1)
     keeps = options.missing == "keep"
-    with notes_for_warnings(), as_usage_errors():
-        kernels = _kernels(samples.X, keeps)
+    with notes_for_warnings():
+        with as_usage_errors(TypeError, ValueError):
+            kernels = _kernels(samples.X, keeps)
         machine = MKLClassifier if samples.classes else MKLRegressor
         model: Any = machine(C=options.C or 1.0, p=options.p)
         if not samples.classes:
@@ -69,7 +70,8 @@ def fit(options: argparse.Namespace) -> None:
         if options.C is None:
             pipeline, choice = _choose(pipeline, samples, options)
         else:
-            pipeline.fit(samples.X, samples.y)
+            with as_usage_errors(ValueError):
+                pipeline.fit(samples.X, samples.y)
     takes_gaps = {name: not isinstance(kernel, Pipeline) for name, kernel in kernels.items()}
     kinds = {
         # Kernels that take gaps compare words as categories; the others, as texts.
@@ -106,9 +108,10 @@ def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tu
     cv: Any = options.cv
     if options.time_ordered:
         cv = TimeSeriesSplit(options.cv or FAST_FOLDS)
-    folds = outer_splitter(
-        cv, samples.y, samples.groups, samples.classes, options.seed, fast=True
-    ).split()
+    with as_usage_errors(ValueError):
+        folds = outer_splitter(
+            cv, samples.y, samples.groups, samples.classes, options.seed, fast=True
+        ).split()
     name = "mkl__C" if samples.classes else "mkl__regressor__C"
     metric = "accuracy" if samples.classes else "r2"
     search = GridSearchCV(
@@ -118,7 +121,8 @@ def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tu
         scoring=metric,
         error_score="raise",
     )
-    search.fit(samples.X, samples.y)
+    with as_usage_errors(ValueError):  # the data of a fold, that an estimator refuses
+        search.fit(samples.X, samples.y)
     choice = _Choice(COSTS, len(folds), metric, float(search.best_score_))
     return search.best_estimator_, choice
 

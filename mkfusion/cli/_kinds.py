@@ -8,15 +8,18 @@ cannot read become empty). It takes 0.55 s to import and brings requests, pydot 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from mkfusion.cli._errors import UsageError, listed, note, written
+from mkfusion._messages import shown
+from mkfusion.cli._errors import UsageError, listed, note
+from mkfusion.data import read_column
 
+# What the door calls some of them
+_NAMES = {"numeric": "number", "time": "time"}
 KINDS = frozenset({"number", "truth", "text", "levels", "time"})
 _TEXT_LIKE_NUMBERS = 0.5  # of a text column's values, from which on a slip is likelier than words
 _LARGEST = 1e100  # its square, and sums of many of these, are numbers as well
@@ -63,28 +66,24 @@ def read_kind(column: pd.Series, where: str) -> Kind:
     UsageError
         If it holds anything else.
     """
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        levels = tuple(dtype.categories.tolist())
+    try:
+        found = read_column(column, str(column.name))
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
+    if found.levels is not None:
+        levels = tuple(column.cat.categories.tolist())
         plain = all(isinstance(level, str | int | float) for level in levels)
-        if dtype.ordered and plain and not any(isinstance(level, bool) for level in levels):
+        if found.kind == "ordinal" and plain and not any(isinstance(one, bool) for one in levels):
             return Kind("levels", levels)
         return Kind("text")
-    if types.is_bool_dtype(dtype):
-        return Kind("truth")
-    if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
-        return Kind("number")
-    if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
-        return Kind("time")
-    present = column[~gaps(column)]
-    found = {type(value) for value in present}
-    if found <= {str}:
+    if found.kind in _NAMES:
+        return Kind(_NAMES[found.kind])
+    cells = {type(value) for value in found.present}
+    if cells <= {str}:
         return Kind("text")
-    if found <= {bool, np.bool_}:
+    if cells <= {bool, np.bool_}:
         return Kind("truth")
-    if found <= {int, float, Decimal, np.int64, np.float64}:
-        return Kind("number")
-    names = ", ".join(sorted(kind.__name__ for kind in found))
+    names = ", ".join(sorted(kind.__name__ for kind in cells))
     raise UsageError(
         f"{where} holds {names}; expected numbers, texts, true and false, dates or categories"
     )
@@ -213,7 +212,7 @@ def _as_levels(column: pd.Series, kind: Kind, where: str) -> pd.Series:
     unknown = column[~gaps(column) & ~column.isin(list(kind.levels)).to_numpy(bool)]
     if len(unknown):
         raise UsageError(
-            f"{where} holds {written(unknown.tolist()[0])} in row {unknown.index[0] + 1}; expected "
+            f"{where} holds {shown(unknown.tolist()[0])} in row {unknown.index[0] + 1}; expected "
             f"one of [{listed(kind.levels, len(kind.levels))}]"
         )
     levels = pd.Categorical(column.astype(object), categories=list(kind.levels), ordered=True)
@@ -226,6 +225,6 @@ def _other_kind(column: pd.Series, where: str, found: str, expected: str) -> Usa
         words = present[pd.to_numeric(present.astype(object), errors="coerce").isna()]
         present = words if len(words) else present
     return UsageError(
-        f"{where} holds {written(present.tolist()[0])} in row {present.index[0] + 1}; expected "
+        f"{where} holds {shown(present.tolist()[0])} in row {present.index[0] + 1}; expected "
         f"{expected}"
     )

@@ -21,9 +21,8 @@ from sklearn.pipeline import Pipeline
 import mkfusion
 from mkfusion import ColumnKernelizer, MKLClassifier, MKLRegressor
 from mkfusion.cli import model_parts
-from mkfusion.cli._errors import UsageError, listed, note
+from mkfusion.cli._errors import UsageError, listed, note, output
 from mkfusion.cli._kinds import KINDS, Kind
-from mkfusion.cli._tables import written_beside
 
 # 1 named classes by the modules where they were defined in mkfusion 0.1.0; 2 by names that stay.
 _FORMAT = 2
@@ -142,7 +141,7 @@ def save_model(model: Model, path: Path) -> None:
     data = _renamed(skops.io.dumps(held), _NAMES)
     if _size(data) > _most(data):
         data = _renamed(data, {}, zipfile.ZIP_STORED)
-    with written_beside(path) as file:
+    with output(path) as file:
         file.write_bytes(data)
 
 

@@ -20,6 +20,7 @@ from mkfusion.cli._errors import (
     listed,
     note,
     notes_for_warnings,
+    output,
 )
 from mkfusion.cli._kinds import as_kind
 from mkfusion.cli._model import Model, load_model
@@ -30,7 +31,6 @@ from mkfusion.cli._tables import (
     read_table,
     stem,
     take,
-    written_beside,
 )
 
 
@@ -52,32 +52,40 @@ def predict(options: argparse.Namespace) -> None:
     model = load_model(options.model)
     X, names = _load_samples(model, options.data)
     _check_present(model, X, names)
-    with notes_for_warnings(), as_usage_errors():
-        try:
-            table = _predictions(model, X, names)
-        except (ArithmeticError, AttributeError, LookupError, RuntimeError) as error:
-            raise UsageError(
-                f"{options.model!r} is no sound model that mkfusion fit has written: "
-                f"{type(error).__name__}, {error}"
-            ) from error
+    with notes_for_warnings():
+        predicted, decisions = _predict(model, X, options.model)
+    table = _as_table(model, names, predicted, decisions)
     if options.output is None:
         table.to_csv(sys.stdout, index=False)
         return
-    with written_beside(options.output) as file:
+    with output(options.output) as file:
         table.to_csv(file, index=False)
     print(f"{len(table)} predictions written to {options.output}")
 
 
-def _predictions(model: Model, X: Modalities, names: Sequence[Any]) -> pd.DataFrame:
-    """Return names, predictions and decision values."""
+def _predict(model: Model, X: Modalities, path: str) -> tuple[Any, Any]:
+    """Return predictions and decision values: errors are here about the data or the model."""
     pipeline = model.pipeline
-    columns: dict[str, Any] = {model.id or "row": names, "prediction": pipeline.predict(X)}
-    if hasattr(pipeline, "classes_"):
-        decisions = pipeline.decision_function(X)
+    try:
+        with as_usage_errors(TypeError, ValueError):
+            decisions = pipeline.decision_function(X) if hasattr(pipeline, "classes_") else None
+            return pipeline.predict(X), decisions
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError) as error:
+        raise UsageError(
+            f"{path!r} is no sound model that mkfusion fit has written: "
+            f"{type(error).__name__}, {error}"
+        ) from error
+
+
+def _as_table(model: Model, names: Sequence[Any], predicted: Any, decisions: Any) -> pd.DataFrame:
+    """Return names, predictions and decision values."""
+    columns: dict[str, Any] = {model.id or "row": names, "prediction": predicted}
+    if decisions is not None:
+        classes = model.pipeline.classes_
         if decisions.ndim == 1:
-            columns[f"decision_{pipeline.classes_[1]}"] = decisions
+            columns[f"decision_{classes[1]}"] = decisions
         else:
-            for label, values in zip(pipeline.classes_, decisions.T, strict=True):
+            for label, values in zip(classes, decisions.T, strict=True):
                 columns[f"decision_{label}"] = values
     return pd.DataFrame(columns)
 

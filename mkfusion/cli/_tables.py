@@ -1,4 +1,4 @@
-"""Files that users name: tables that are read, joined by their ids and written.
+"""Files that users name: tables that are read, and joined by their ids.
 
 Joins are those of pandas (``merge(validate=...)``, which refuses an id that a file has twice, and
 ``reindex``); what stands here is how ids are written and what is said of those that are lost.
@@ -7,14 +7,10 @@ Joins are those of pandas (``merge(validate=...)``, which refuses an id that a f
 from __future__ import annotations
 
 import gzip
-import os
-import secrets
-import shutil
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -445,47 +441,3 @@ def _match(
 def _no_column(name: str, paths: Sequence[str], frames: Sequence[pd.DataFrame]) -> str:
     columns = [column for frame in frames for column in frame.columns]
     return f"{listed(paths)}; {close_names(name, dict.fromkeys(columns))}"
-
-
-# -------------------------------------------------------------------------------------- writing
-
-
-@contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
-    """Give the name of a file to write, and put it in the place of another when it is complete.
-
-    What stood there before stays if the disk is full, or the work ends on the way.
-
-    Parameters
-    ----------
-    path : Path
-        Of a file, or of a device or a pipe, which is written to as it is.
-
-    Yields
-    ------
-    Path
-        That ends as `path` does.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be written.
-    """
-    target = Path(os.path.realpath(path))  # a link stays a link
-    # Beside it: a file is moved at once only within a file system.
-    temporary = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
-    try:
-        if target.exists() and not target.is_file():
-            yield target
-            return
-        try:
-            yield temporary
-            with open(temporary, "rb+") as file:
-                os.fsync(file.fileno())
-            if target.exists():
-                shutil.copymode(target, temporary)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be written: {error}") from error

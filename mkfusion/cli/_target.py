@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mkfusion._messages import shown
 from mkfusion.cli._errors import UsageError
 from mkfusion.cli._kinds import as_kind, gaps, read_kind
-from mkfusion.compare import MOST_CLASSES
+from mkfusion.data import MOST_CLASSES, has_fractions, seems_classes
 
 _LARGEST_WHOLE = 2**53  # whole numbers up to it are exact
 
@@ -102,17 +103,21 @@ def is_classification(y: NDArray[Any], task: str, target: str) -> bool:
     numbers = y.dtype.kind in "iuf"
     n_values = len(np.unique(y))
     if n_values < 2:
-        raise UsageError(f"{where} is {y[0].item()!r} for every sample; expected two or more")
+        raise UsageError(f"{where} is {shown(y[0])} for every sample; expected two or more")
     if task == "regression" and not numbers:
-        raise UsageError(f"{where} holds {y[0].item()!r}; --task regression expects numbers")
+        raise UsageError(f"{where} holds {shown(y[0])}; --task regression expects numbers")
     if task == "classification" and y.dtype.kind == "f":
+        # Whole numbers that are too large to be exact would be told apart wrongly.
+        odd = y[y != np.floor(y)] if has_fractions(y) else y[np.abs(y) >= _LARGEST_WHOLE]
+        what = "fractions" if has_fractions(y) else "numbers from 2**53 on"
         raise UsageError(
-            f"{where} holds fractions such as {y[y != np.floor(y)][0].item()!r}; --task "
-            "classification expects texts or whole numbers"
+            f"{where} holds {what} such as {shown(odd[0])}; --task classification expects texts "
+            "or whole numbers"
         )
     if task != "auto":
         return task == "classification"
-    if numbers and y.dtype.kind != "f" and n_values > MOST_CLASSES:
+    found = y.dtype.kind != "f" and seems_classes(y)
+    if found is None:
         raise UsageError(
             f"{where} holds {n_values} different whole numbers: say --task classification or "
             "--task regression"
@@ -120,9 +125,9 @@ def is_classification(y: NDArray[Any], task: str, target: str) -> bool:
     if not numbers and n_values > max(MOST_CLASSES, len(y) // 2):
         raise UsageError(
             f"{where} holds {n_values} different texts in {len(y)} samples, such as "
-            f"{y[0].item()!r}; expected classes with several samples each"
+            f"{shown(y[0])}; expected classes with several samples each"
         )
-    return not (numbers and y.dtype.kind == "f")
+    return found
 
 
 def check_folds(
@@ -165,8 +170,8 @@ def check_folds(
             raise UsageError(f"there are {len(y)} samples; expected at least {least}")
         return
     labels, counts = np.unique(y, return_counts=True)
-    label, count = labels[counts.argmin()].item(), int(counts.min())
-    where = f"class {label!r} of --target {target!r}"
+    label, count = labels[counts.argmin()], int(counts.min())
+    where = f"class {shown(label)} of --target {target!r}"
     if ordered or groups is not None:
         if groups is not None and (n := len(np.unique(groups[y == label]))) < 2:
             raise UsageError(

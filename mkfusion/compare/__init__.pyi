@@ -1,6 +1,6 @@
 # What users import, and what the command line needs to ask for it in the same way.
 
-from ._data import MOST_CLASSES as MOST_CLASSES
+from ._data import NothingToCompareError as NothingToCompareError
 from ._folds import (
     FAST_FOLDS as FAST_FOLDS,
     FOLDS as FOLDS,
@@ -12,6 +12,10 @@ from ._methods import (
     Method as Method,
 )
 from ._result import FusionComparison as FusionComparison
-from ._run import compare_fusion as compare_fusion
+from ._run import (
+    compare_fusion as compare_fusion,
+    plan_comparison as plan_comparison,
+    run_comparison as run_comparison,
+)
 
 __all__ = ["FusionComparison", "Method", "compare_fusion"]

@@ -27,36 +27,20 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 import mkfusion
 from mkfusion._compat import safe_indexing
+from mkfusion._messages import shown
 from mkfusion._types import Floats, Mask
 from mkfusion.compare._folds import Fold, Splitter
-from mkfusion.data import Modalities, resolve_views, take_views
+from mkfusion.data import Modalities, Samples as ReadSamples, in_two_dimensions, seems_classes
 
-MOST_CLASSES = 20  # whole numbers beyond may be either classes or a quantity: users must say
 _LARGEST_SEED = 2**32 - 1
 
 
 # ---------------------------------------------------------------------------- what users give
 
 
-def as_samples(X: Any) -> Any:
-    """Return what a user gave as something of which rows and columns can be taken."""
-    if isinstance(X, Modalities) or hasattr(X, "columns") or hasattr(X, "tocsr"):
-        return X
-    return np.asarray(X)
-
-
-def as_modalities(X: Any, modalities: Any) -> tuple[Modalities, list[str]]:
-    """Return the samples under names that parameters can have, and the user's names."""
-    views = resolve_views(X, modalities)
-    data = {f"m{k}": _in_columns(part) for k, part in enumerate(take_views(X, views))}
-    return Modalities(data), [view.name for view in views]
-
-
-def _in_columns(data: Any) -> Any:
-    """Return a single column that was asked for by its name in two dimensions."""
-    if hasattr(data, "to_frame"):
-        return data.to_frame()
-    return data.reshape(-1, 1) if isinstance(data, np.ndarray) and data.ndim == 1 else data
+def as_modalities(samples: ReadSamples) -> Modalities:
+    """Return the samples under names that parameters can have."""
+    return Modalities({f"m{k}": in_two_dimensions(part) for k, part in enumerate(samples.parts)})
 
 
 def as_target(y: NDArray[Any]) -> NDArray[Any]:
@@ -64,10 +48,9 @@ def as_target(y: NDArray[Any]) -> NDArray[Any]:
     if y.dtype == object:
         kinds = {type(value) for value in y.tolist()}
         if len(kinds) > 1 or not kinds <= {str, bool, int, float}:
-            shown = sorted(kind.__name__ for kind in kinds)
+            names = ", ".join(sorted(kind.__name__ for kind in kinds))
             raise ValueError(
-                f"y holds {', '.join(shown)}; expected strings, booleans or numbers, and none of "
-                "them missing."
+                f"y holds {names}; expected strings, booleans or numbers, and none of them missing."
             )
         y = np.array(y.tolist())
     if y.dtype.kind in "iuf" and not np.isfinite(y).all():
@@ -77,23 +60,24 @@ def as_target(y: NDArray[Any]) -> NDArray[Any]:
 
 def is_classification(y: NDArray[Any], task: str) -> bool:
     if task not in ("auto", "classification", "regression"):
-        raise ValueError(f'task is {task!r}; expected "auto", "classification" or "regression".')
+        raise ValueError(
+            f'task is {shown(task)}; expected "auto", "classification" or "regression".'
+        )
     numbers = y.dtype.kind in "iuf"
     if task == "regression" and not numbers:
         raise ValueError(f"y is of {y.dtype} and task is 'regression'; expected numbers.")
     n_values = len(np.unique(y))
     if n_values < 2:
-        raise ValueError(f"y is {y[0]!r} for every sample; expected a target that varies.")
+        raise ValueError(f"y is {shown(y[0])} for every sample; expected a target that varies.")
     if task != "auto":
         return task == "classification"
-    if numbers and (y != np.floor(y)).any():
-        return False
-    if numbers and n_values > MOST_CLASSES:
+    found = seems_classes(y)
+    if found is None:
         raise ValueError(
             f'y holds {n_values} different whole numbers; expected task="classification" or '
             'task="regression", which says what they are.'
         )
-    return True
+    return found
 
 
 def check_settings(random_state: Any, test: str, alpha: float) -> int:
@@ -101,12 +85,12 @@ def check_settings(random_state: Any, test: str, alpha: float) -> int:
     whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
     if not whole or not 0 <= random_state <= _LARGEST_SEED:
         raise ValueError(
-            f"random_state is {random_state!r}; expected an integer between 0 and 2**32 - 1."
+            f"random_state is {shown(random_state)}; expected an integer between 0 and 2**32 - 1."
         )
     if test not in ("corrected_t", "wilcoxon"):
-        raise ValueError(f'test is {test!r}; expected "corrected_t" or "wilcoxon".')
+        raise ValueError(f'test is {shown(test)}; expected "corrected_t" or "wilcoxon".')
     if not 0 < alpha < 1:
-        raise ValueError(f"alpha is {alpha!r}; expected a number between 0 and 1.")
+        raise ValueError(f"alpha is {shown(alpha)}; expected a number between 0 and 1.")
     return int(random_state)
 
 
@@ -443,6 +427,10 @@ class RefusalError(Exception):
     Raised where an estimator or a metric that was given something of the user's has refused it, and
     nowhere else: any other error is a fault of the program, and goes all the way up.
     """
+
+
+class NothingToCompareError(ValueError):
+    """Methods that fuse, or modalities on their own, of which none could be run."""
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from mkfusion._files import written_beside
 from mkfusion._types import Floats
+from mkfusion.compare._data import NothingToCompareError
 from mkfusion.compare._methods import METHODS, PlannedMethod
 from mkfusion.compare._questions import QUESTIONS
 from mkfusion.compare._statistics import holm, mean_interval, paired_test, verdict
@@ -124,7 +126,7 @@ class FusionComparison:
         for score in self.results_:
             self._by_method[score.method].append(score)
         if not any(method.kind == "single" for method in self._methods):
-            raise ValueError(f"no modality can be learned from: {self.not_applicable_}.")
+            raise NothingToCompareError(f"no modality can be learned from: {self.not_applicable_}.")
         self._choose()
         self._summarise()
         self._test()
@@ -207,7 +209,7 @@ class FusionComparison:
             *self._family(learned, BEST_SIMPLE),
         ]
         if not fusions:
-            raise ValueError(
+            raise NothingToCompareError(
                 "methods leaves nothing that fuses: "
                 f"{self.not_applicable_ or 'none was asked for'}."
             )
@@ -339,7 +341,8 @@ class FusionComparison:
             The file.
         """
         path = Path(path)
-        path.write_text(as_html(self, title), encoding="utf-8")
+        with written_beside(path) as file:
+            file.write_text(as_html(self, title), encoding="utf-8")
         return path
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import joblib
 import numpy as np
@@ -23,13 +23,11 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from mkfusion.compare._data import (
     Samples,
     Setting,
     as_modalities,
-    as_samples,
     as_target,
     check_settings,
     describe_modalities,
@@ -41,6 +39,7 @@ from mkfusion.compare._evaluate import Job, run_alignment, run_fold
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
 from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
+from mkfusion.data import read_samples, read_target
 from mkfusion.report import Conditions, FoldScore
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -256,31 +255,96 @@ def compare_fusion(
     >>> comparison.verdict_.verdict
     'no evidence that it does'
     """
-    X = as_samples(X)
-    parts, names = as_modalities(X, modalities)
-    y = column_or_1d(y, warn=True)
-    check_consistent_length(parts, y)
-    y = as_target(y)
+    plan = plan_comparison(
+        X,
+        y,
+        modalities,
+        task=task,
+        scoring=scoring,
+        cv=cv,
+        inner_cv=inner_cv,
+        groups=groups,
+        methods=methods,
+        test=test,
+        alpha=alpha,
+        fast=fast,
+        random_state=random_state,
+        memory=memory,
+    )
+    return run_comparison(plan, n_jobs, verbose)
+
+
+class Plan(NamedTuple):
+    """A comparison that is read and checked, and not yet run.
+
+    Attributes
+    ----------
+    job : Job
+    folds : list of Fold
+    conditions : Conditions
+    """
+
+    job: Job
+    folds: list[Fold]
+    conditions: Conditions
+
+
+def plan_comparison(
+    X: Any,
+    y: Any,
+    modalities: Sequence[tuple[str, Any]] | None = None,
+    *,
+    task: str = "auto",
+    scoring: Any = None,
+    cv: Any = None,
+    inner_cv: Any = None,
+    groups: Any = None,
+    methods: str | Sequence[str | Method] = "all",
+    test: str = "corrected_t",
+    alpha: float = 0.05,
+    fast: bool = False,
+    random_state: int = 0,
+    memory: Any = None,
+) -> Plan:
+    """Read what a comparison is of: errors about values are here about what users gave.
+
+    Parameters
+    ----------
+    X, y, modalities, task, scoring, cv, inner_cv, groups, methods, test, alpha, fast, \
+    random_state, memory
+        Of :func:`compare_fusion`.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not for a comparison.
+    """
+    given = read_samples(X, modalities)
+    parts = as_modalities(given)
+    y = as_target(read_target(parts, y))
     classes = is_classification(y, task)
     if not classes:
         y = y.astype(np.float64)
     seed = check_settings(random_state, test, alpha)
     setting = Setting(
-        describe_modalities(parts, names), classes, len(np.unique(y)) * classes, fast, seed
+        describe_modalities(parts, given.names), classes, len(np.unique(y)) * classes, fast, seed
     )
     scorers = make_scorers(scoring, setting)
     outer = outer_splitter(cv, y, groups, classes, seed, fast)
     folds = outer.split()
     inner = inner_splitter(inner_cv, outer, folds, seed, fast)
     planned = plan_methods(wanted_methods(methods), setting)
-    samples = Samples(X, parts, y, setting, inner, scorers)
+    samples = Samples(given.X, parts, y, setting, inner, scorers)
     job = Job(
         samples,
         [method for method in planned if not method.reason],
         _as_memory(memory),
         key_of(samples) if memory is not None else "",
     )
-    scores = _run(job, folds, n_jobs, verbose)
     conditions = Conditions(
         task="classification" if classes else "regression",
         y=y,
@@ -296,7 +360,31 @@ def compare_fusion(
         fast=fast,
         seed=seed,
     )
-    return FusionComparison(scores, conditions, run_alignment(job))
+    return Plan(job, folds, conditions)
+
+
+def run_comparison(
+    plan: Plan, n_jobs: int | None = None, verbose: bool | None = None
+) -> FusionComparison:
+    """Run all methods on all folds.
+
+    Parameters
+    ----------
+    plan : Plan
+    n_jobs, verbose
+        Of :func:`compare_fusion`.
+
+    Returns
+    -------
+    FusionComparison
+
+    Raises
+    ------
+    NothingToCompareError
+        If no modality can be learned from on its own.
+    """
+    scores = _run(plan.job, plan.folds, n_jobs, verbose)
+    return FusionComparison(scores, plan.conditions, run_alignment(plan.job))
 
 
 def _as_memory(memory: Any) -> joblib.Memory:

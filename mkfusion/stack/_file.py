@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
+from mkfusion._files import written_beside
 from mkfusion._types import FloatArray, Indices, Mask, Stack
 from mkfusion.stack._dense import check_finite, float_type, label_of, matrices_from
 from mkfusion.stack._views import View, row_batches
@@ -197,26 +197,15 @@ def write_stack(
     known_gram : ndarray of shape (m,), dtype=bool
         The kernels that are known to be Gram matrices.
     """
-    target = Path(path)
-    # Beside it: a file is moved at once only within a file system.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     record = {
         "format": _FORMAT,
         "version": _VERSION,
         "names": list(names),
         "sound": known_gram.tolist(),
     }
-    file = open(temporary, "xb")
-    try:
-        with file:
-            _write_kernels(file, stack, names)
-            npy.write_array(file, np.frombuffer(json.dumps(record).encode(), dtype=np.uint8))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink()
-        raise
+    with written_beside(Path(path)) as beside, open(beside, "wb") as file:
+        _write_kernels(file, stack, names)
+        npy.write_array(file, np.frombuffer(json.dumps(record).encode(), dtype=np.uint8))
 
 
 def _write_kernels(file: BinaryIO, stack: Stack, names: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sklearn.model_selection import RepeatedStratifiedKFold, TimeSeriesSplit
 
 import mkfusion.compare
-from mkfusion.compare import compare_fusion
+from mkfusion.compare import compare_fusion, plan_comparison, run_comparison
 
 MODALITIES = ("--modality", "accel=ax,ay", "--modality", "gyro=g*")
 QUICK = ("--fast", "--methods", "uniform", "--cv", 3)
@@ -21,15 +21,20 @@ SEVERAL = ("compare", "labels.csv", "accel.csv", "gyro.csv", "--id", "sample", "
 
 @pytest.fixture
 def seen(monkeypatch):
-    """What compare_fusion was given and found, call by call."""
+    """What a comparison was given and found, call by call."""
     calls = []
 
-    def spy(*given, **options):
-        found = compare_fusion(*given, **options)
-        calls.append((given, options, found))
+    def plan(*given, **options):
+        calls.append((given, options))
+        return plan_comparison(*given, **options)
+
+    def run(*given):
+        found = run_comparison(*given)
+        calls[-1] += (found,)
         return found
 
-    monkeypatch.setattr(mkfusion.compare, "compare_fusion", spy)
+    monkeypatch.setattr(mkfusion.compare, "plan_comparison", plan)
+    monkeypatch.setattr(mkfusion.compare, "run_comparison", run)
     return calls
 
 

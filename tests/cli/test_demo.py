@@ -302,3 +302,19 @@ def test_runs_from_a_cold_numba_cache(data, tmp_path):
         timeout=300,
     )
     assert (tmp_path / "mkfusion_weights.png").exists()
+
+
+def test_a_picture_that_fails_half_way_leaves_the_old_one(run, tmp_path, monkeypatch):
+    path = tmp_path / "weights.png"
+    path.write_bytes(b"good")
+
+    def half(figure, file, **settings):
+        file.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", half)
+    code, _, complaint = run("demo", "--samples", 120, "--cv", 2, "--output", path)
+    assert (code, complaint.count("\n")) == (2, 1)
+    assert "weights.png' cannot be written: no space left" in complaint
+    assert path.read_bytes() == b"good"
+    assert [one.name for one in tmp_path.iterdir()] == ["weights.png"]

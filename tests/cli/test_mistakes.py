@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mkfusion
+
 MODALITIES = ("--modality", "accel=ax,ay", "--modality", "gyro=g*")
 TARGET = ("--target", "label")
 FILES = ("labels.csv", "accel.csv", "gyro.csv", "--id", "sample")
@@ -308,8 +310,50 @@ def test_too_little_memory(folder, run, monkeypatch, error, said):
     def fail(*arguments, **settings):
         raise error
 
-    monkeypatch.setattr("mkfusion.compare.compare_fusion", fail)
+    monkeypatch.setattr("mkfusion.compare.run_comparison", fail)
     code, _, complaint = run("compare", *TABLE)
     assert code == 2
     assert complaint.count("\n") == 1
     assert said in complaint
+
+
+@pytest.mark.parametrize("kind", [TypeError, ValueError])
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        ("compare", "mkfusion.compare._run.run_fold"),
+        ("compare", "mkfusion.compare._statistics.holm"),
+        ("compare", "mkfusion.cli._compare.print_comparison"),
+        ("fit", "mkfusion.cli._fit._with_categories"),
+        ("fit", "mkfusion.cli._fit.clone"),
+        ("predict", "mkfusion.cli._predict._check_present"),
+        ("predict", "mkfusion.cli._predict._as_table"),
+    ],
+)
+def test_our_faults_are_not_blamed_on_users(folder, run, monkeypatch, command, place, kind):
+    arguments: tuple[object, ...] = (*TABLE, "--fast", "--methods", "uniform", "--cv", 3)
+    if command != "compare":
+        arguments = (*TABLE, "--C", 1, "-o", "model.skops")
+    if command == "predict":
+        assert run("fit", *arguments)[0] == 0
+        arguments = ("model.skops", "data.csv")
+
+    def fault(*given, **options):
+        raise kind("a fault")
+
+    monkeypatch.setattr(place, fault)
+    with pytest.raises(kind, match="a fault"):
+        run(command, *arguments)
+
+
+@pytest.mark.parametrize("command", ["compare", "fit"])
+def test_estimators_are_given_the_right_types(folder, run, monkeypatch, command):
+    def fault(*given, **options):
+        raise TypeError("a fault")
+
+    monkeypatch.setattr(mkfusion.MKLClassifier, "fit", fault)
+    arguments = ("--fast", "--methods", "l1_mkl", "--cv", 3)
+    if command == "fit":
+        arguments = ("-o", "model.skops")
+    with pytest.raises(TypeError, match="a fault"):
+        run(command, *TABLE, *arguments)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mkfusion.cli._errors import UsageError, listed
+from mkfusion.cli._errors import UsageError, listed, output
 from mkfusion.cli._kinds import Kind, as_kind
-from mkfusion.cli._tables import check_common, join, read_ids, take, written_beside
+from mkfusion.cli._tables import check_common, join, read_ids, take
 
 # -------------------------------------------------------------------------------------- joining
 
@@ -95,7 +95,7 @@ def full_disk():
 
 
 def write(path, content):
-    with written_beside(path) as file:
+    with output(path) as file:
         file.write_bytes(content)
 
 
@@ -115,7 +115,7 @@ def test_a_write_that_fails_half_way_changes_nothing(tmp_path, there):
 def test_work_that_ends_on_the_way_changes_nothing(tmp_path, error):
     path = tmp_path / "out.csv"
     path.write_bytes(b"good")
-    with pytest.raises(error), written_beside(path) as file:
+    with pytest.raises(error), output(path) as file:
         file.write_bytes(b"half")
         raise error
     assert os.listdir(tmp_path) == ["out.csv"]
@@ -127,7 +127,7 @@ def test_what_is_written_takes_the_place_and_rights_of_what_was_there(tmp_path):
     path.write_bytes(b"old")
     path.chmod(0o640)
     link.symlink_to(path)
-    with written_beside(link) as file:
+    with output(link) as file:
         assert file.parent == tmp_path and file.suffix == ".csv"
         file.write_bytes(b"new")
     assert link.is_symlink()

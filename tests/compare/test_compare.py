@@ -365,7 +365,7 @@ def _right(model, X, y):
         ({"y": ["a"] * 30 + [None] * 30}, "none of them missing"),
         ({"y": [np.nan] + [0.5] * 59}, "NaN"),
         ({"y": ["a", "b"] * 30, "task": "regression"}, "expected numbers"),
-        ({"y": [0, 1]}, "inconsistent numbers"),
+        ({"y": [0, 1]}, "y has 2 samples; expected"),
     ],
 )
 def test_bad_input_is_refused(given, message):
