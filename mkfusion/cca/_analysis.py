@@ -174,10 +174,10 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
             )
         k = most if self.n_components is None else self.n_components
         if not 1 <= k <= most:
-            shown = ", ".join(f"{name}: {r}" for name, r in zip(names, ranks, strict=True))
+            some = ", ".join(f"{name}: {r}" for name, r in zip(names, ranks, strict=True))
             raise ValueError(
                 f"n_components is {self.n_components}; expected at most {most}, the smallest "
-                f"number of independent columns of a modality ({shown})."
+                f"number of independent columns of a modality ({some})."
             )
         return k
 
@@ -243,7 +243,7 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         if name not in self.modality_names_:
-            raise ValueError(f"name is {name!r}; expected one of {self.modality_names_}.")
+            raise ValueError(f"name is {shown(name)}; expected one of {self.modality_names_}.")
         with about(name if self._views else ""):
             return self._project(data, self.modality_names_.index(name))
 

@@ -35,12 +35,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _complain(command: str, message: object) -> int:
+def _print_error(command: str, message: object) -> int:
     print(f"mkfusion {command}: error: {one_line(message)}", file=sys.stderr)
     return BAD_INPUT
 
 
-def _forget_output() -> None:
+def _discard_output() -> None:
     """Let Python not complain again of an output that is gone when it flushes at exit."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,19 +78,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except UsageError as error:
-        return _complain(options.command, error)
+        return _print_error(options.command, error)
     except MemoryError as error:
-        return _complain(options.command, f"there is not enough memory: {error}")
+        return _print_error(options.command, f"there is not enough memory: {error}")
     except BrokenExecutor:
-        return _complain(
+        return _print_error(
             options.command, "a process of --jobs was killed; --jobs 1 takes less memory"
         )
     except KeyboardInterrupt:
         print("mkfusion: interrupted", file=sys.stderr)
         return _INTERRUPTED
     except BrokenPipeError:
-        _forget_output()  # the reader (head, less) left
+        _discard_output()  # the reader (head, less) left
         return 1
     except OSError as error:
-        _forget_output()
-        return _complain(options.command, f"cannot write: {error}")
+        _discard_output()
+        return _print_error(options.command, f"cannot write: {error}")

@@ -43,7 +43,7 @@ DEFAULT_SAMPLES = {"basic_motions": None, "mfeat": 400}
 Columns = Callable[[np.ndarray], np.ndarray]
 
 
-class View(NamedTuple):
+class StudyModality(NamedTuple):
     """One description of one modality: a function from its samples to columns."""
 
     name: str
@@ -57,7 +57,7 @@ class Study(NamedTuple):
     title: str
     X: Modalities
     y: np.ndarray
-    views: tuple[View, ...]
+    views: tuple[StudyModality, ...]
 
 
 class LearnedWeights(NamedTuple):
@@ -120,12 +120,12 @@ def load_study(name: str, samples: int | None, seed: int) -> tuple[Study, int]:
     if name == "mfeat":
         X, y = load_mfeat(return_X_y=True)
         title = "Multiple Features (10 handwritten digits)"
-        views = [View(modality, modality, _as_is) for modality in X.names]
+        views = [StudyModality(modality, modality, _as_is) for modality in X.names]
     else:
         X, y = load_basic_motions(return_X_y=True)
         title = "BasicMotions (smart watch, 4 activities)"
         views = [
-            View(f"{modality}_{kind}", modality, columns)
+            StudyModality(f"{modality}_{kind}", modality, columns)
             for modality in X.names
             for kind, columns in (("statistics", _statistics), ("spectrum", _log_spectrum))
         ]

@@ -79,7 +79,7 @@ def run_fold(
         # Small matrices: threads of the linear algebra cost more than they bring.
         with threadpool_limits(limits=1, user_api="blas"):
             try:
-                with unreadable_is_made_again():
+                with quiet_cache_misses():
                     score = cached(f"{data.key} {own}", method, data)
             except RefusalError as error:
                 score = FoldScore("", 0, {}, np.nan, {}, 0.0, refusal=str(error))
@@ -105,7 +105,7 @@ def run_alignment(job: Job) -> KernelAlignment | str:
         Or why there is none.
     """
     try:
-        with unreadable_is_made_again():
+        with quiet_cache_misses():
             return job.memory.cache(_align, ignore=["samples"])(job.key, job.samples)
     except RefusalError as error:
         return str(error)
@@ -116,17 +116,17 @@ def _align(key: str, samples: Samples) -> KernelAlignment | str:
 
 
 @contextmanager
-def unreadable_is_made_again() -> Iterator[None]:
+def quiet_cache_misses() -> Iterator[None]:
     """Let joblib say nothing of pieces in memory that were cut short: nothing is lost."""
     logger = logging.getLogger("joblib")
-    logger.addFilter(_is_of_something_else)
+    logger.addFilter(_is_not_about_loading)
     try:
         yield
     finally:
-        logger.removeFilter(_is_of_something_else)
+        logger.removeFilter(_is_not_about_loading)
 
 
-def _is_of_something_else(record: logging.LogRecord) -> bool:
+def _is_not_about_loading(record: logging.LogRecord) -> bool:
     return "Exception while loading results" not in record.getMessage()
 
 

@@ -27,6 +27,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC, SVR
 
 import mkfusion
+from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.compare._data import FeatureModalities, FoldData, Lookup, Setting, fingerprint
 from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE
@@ -128,16 +129,18 @@ class Method:
         for name in ("key", "label", "summary", "words", "reference"):
             text = getattr(self, name)
             if not isinstance(text, str) or (name == "key" and not text):
-                raise TypeError(f"{name} of a method is {text!r}; expected a str.")
+                raise TypeError(f"{name} of a method is {shown(text)}; expected a str.")
         for name, allowed in (("sees", _SEEN), ("kind", _KINDS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(
-                    f"{name} of method {self.key!r} is {getattr(self, name)!r}; expected one of "
+                    f"{name} of method {self.key!r} is {shown(getattr(self, name))}; expected "
+                    "one of "
                     f"{list(allowed)}."
                 )
         if isinstance(self.estimator, type) or not (self.is_given or callable(self.estimator)):
             raise TypeError(
-                f"estimator of method {self.key!r} is {self.estimator!r}; expected an estimator "
+                f"estimator of method {self.key!r} is {shown(self.estimator)}; expected an "
+                "estimator "
                 "with fit and set_params, or a function that makes one."
             )
         if not self.label:
@@ -201,7 +204,7 @@ class Method:
                 found = [dict(one) for one in self.candidates]
         except (TypeError, ValueError) as error:
             raise type(error)(
-                f"{wanted} are {self.candidates!r}; expected lists of values by the names of "
+                f"{wanted} are {shown(self.candidates)}; expected lists of values by the names of "
                 f"parameters, or a list of dicts: {error}"
             ) from error
         if not found:
@@ -334,8 +337,8 @@ def wanted_methods(methods: Any) -> list[Method]:
     ]
     if unknown:
         raise ValueError(
-            f'methods has {unknown}; expected "all", or a list of some of {list(METHODS)} and of '
-            "Method(...)."
+            f'methods has {shown(unknown)}; expected "all", or a list of some of {list(METHODS)} '
+            "and of Method(...)."
         )
     names = {one for one in asked if isinstance(one, str)}
     own = [one for one in asked if isinstance(one, Method) and one not in METHODS.values()]
@@ -353,8 +356,9 @@ def wanted_methods(methods: Any) -> list[Method]:
     for method in own:
         if method.kind != "fusion" or method.question:
             raise ValueError(
-                f"method {method.key!r} is of kind {method.kind!r} with question "
-                f'{method.question!r}; expected kind "fusion" and no question: the others are of '
+                f"method {method.key!r} is of kind {shown(method.kind)} with question "
+                f'{shown(method.question)}; expected kind "fusion" and no question: the others '
+                "are of "
                 "methods of the package."
             )
     return ours + own
@@ -421,7 +425,7 @@ def kernel_machine(setting: Setting, C: float, kernel: Any = "precomputed") -> A
     return SVC(C=C, kernel=kernel) if setting.classes else SVR(C=C, kernel=kernel)
 
 
-def know_nothing(setting: Setting) -> Any:
+def constant_predictor(setting: Setting) -> Any:
     """Return what predicts without looking at any modality, not fitted."""
     return DummyClassifier() if setting.classes else DummyRegressor()
 
@@ -450,7 +454,7 @@ def _needs_classes(setting: Setting) -> str:
 
 
 def _dummy(params: Params, data: FoldData) -> Any:
-    return know_nothing(data.setting)
+    return constant_predictor(data.setting)
 
 
 def _single(params: Params, data: FoldData, index: int) -> Any:

@@ -13,7 +13,7 @@ from sklearn.base import clone, is_classifier
 from mkfusion import KernelStack
 from mkfusion._types import Floats, Mask
 from mkfusion.compare._data import FoldData, Samples, materialised, refusals
-from mkfusion.compare._methods import kernel_machine, know_nothing, scaled_target
+from mkfusion.compare._methods import constant_predictor, kernel_machine, scaled_target
 from mkfusion.compare._statistics import mean_interval, paired_test, verdict
 from mkfusion.inspection import (
     KernelAlignment,
@@ -301,7 +301,7 @@ def align(samples: Samples) -> KernelAlignment | str:
 def _ask_contributions(model: Any, params: dict[str, Any], data: FoldData) -> dict[str, Any]:
     setting = data.setting
     machine = scaled_target(setting, kernel_machine(setting, params["C"]))
-    return fold_shapley_values(machine, know_nothing(setting), data, setting.seed)
+    return fold_shapley_values(machine, constant_predictor(setting), data, setting.seed)
 
 
 def _ask_interactions(model: Any, params: dict[str, Any], data: FoldData) -> dict[str, Any]:

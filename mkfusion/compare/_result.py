@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from mkfusion._files import written_beside
+from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.compare._data import NothingToCompareError
 from mkfusion.compare._methods import METHODS, PlannedMethod
@@ -170,9 +171,11 @@ class FusionComparison:
         """
         metric = self.conditions_.metrics[0] if metric is None else metric
         if method not in self._by_method:
-            raise ValueError(f"method is {method!r}; expected one of {list(self._by_method)}.")
+            raise ValueError(f"method is {shown(method)}; expected one of {list(self._by_method)}.")
         if metric not in self.conditions_.metrics:
-            raise ValueError(f"metric is {metric!r}; expected one of {self.conditions_.metrics}.")
+            raise ValueError(
+                f"metric is {shown(metric)}; expected one of {self.conditions_.metrics}."
+            )
         return np.array([score.scores[metric] for score in self._by_method[method]])
 
     def _summarise(self) -> None:
@@ -374,7 +377,7 @@ def _records(result: FusionComparison, table: str) -> list[dict[str, Any]]:
         "interactions": _interactions_records,
     }
     if table not in makers:
-        raise ValueError(f"table is {table!r}; expected one of {list(makers)}.")
+        raise ValueError(f"table is {shown(table)}; expected one of {list(makers)}.")
     return makers[table](result)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._messages import shown
 from mkfusion._types import Mask
 from mkfusion.data._kinds import is_missing, missing_cells
 
@@ -134,7 +135,7 @@ class Modalities:
         """
         if isinstance(key, str):
             if key not in self._data:
-                raise KeyError(f"There is no modality {key!r}; there are {self.names}.")
+                raise KeyError(f"There is no modality {shown(key)}; there are {self.names}.")
             return self._data[key]
         if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
             key = key[0]  # how scikit-learn indexes what has a shape
@@ -166,7 +167,8 @@ class Modalities:
             return np.empty(0, dtype=np.intp)
         if rows.ndim != 1 or rows.dtype.kind not in "iub":
             raise IndexError(
-                f"Samples are indexed by {key!r}; expected a slice, or integers or booleans in one "
+                f"Samples are indexed by {shown(key)}; expected a slice, or integers or booleans "
+                "in one "
                 f"dimension (or the name of a modality: {self.names})."
             )
         if rows.dtype.kind == "b":

@@ -197,7 +197,7 @@ def resolve_views(X: Any, modalities: Any) -> list[View]:
     names = [name for name, _ in modalities]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f"modalities has the names {repeated} more than once.")
+        raise ValueError(f"modalities has the names {shown(repeated)} more than once.")
     return [View(name, resolve_columns(X, columns, name)) for name, columns in modalities]
 
 

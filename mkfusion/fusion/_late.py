@@ -156,11 +156,11 @@ class LateFusion(ExpertFusion):
         return ogr_weights(
             self._losses(said_in_training, codes),
             self._losses(held_out.responses, codes),
-            self._ignorant(codes, share),
+            self._constant_loss(codes, share),
             share,
         )
 
-    def _said(self, X: Any) -> Floats:
+    def _expert_responses(self, X: Any) -> Floats:
         """Return what experts say, of shape (n_samples, n_modalities, n_outputs)."""
         return self._responses(self._parts(X))
 
@@ -206,7 +206,7 @@ class LateFusion(ExpertFusion):
         """Return every expert's loss of every sample, of shape (n_samples, n_modalities)."""
 
     @abstractmethod
-    def _ignorant(self, codes: NDArray[Any], share: Floats) -> float:
+    def _constant_loss(self, codes: NDArray[Any], share: Floats) -> float:
         """Return the mean loss of the best constant response."""
 
 
@@ -378,7 +378,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        said = self._said(X)
+        said = self._expert_responses(X)
         if self.combine == "stack":
             return self.final_estimator_.predict_proba(meta_features(said))
         if self.combine == "product":
@@ -399,7 +399,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
             Class labels.
         """
         if self.combine == "stack":
-            features = meta_features(self._said(X))
+            features = meta_features(self._expert_responses(X))
             return np.asarray(self.final_estimator_.predict(features))
         chances = self._votes(X) if self.combine == "vote" else self.predict_proba(X)
         return labels_from_decisions(chances, self.classes_)
@@ -430,7 +430,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
     def _losses(self, responses: Floats, codes: NDArray[Any]) -> Floats:
         return -log_chances(responses[np.arange(len(codes)), :, codes])
 
-    def _ignorant(self, codes: NDArray[Any], share: Floats) -> float:
+    def _constant_loss(self, codes: NDArray[Any], share: Floats) -> float:
         frequencies: Floats = np.bincount(codes, weights=share).astype(np.float64)
         return -float(frequencies @ log_chances(frequencies))
 
@@ -551,7 +551,7 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
         -------
         ndarray of shape (n_samples,)
         """
-        said = self._said(X)
+        said = self._expert_responses(X)
         if self.combine == "stack":
             return np.asarray(self.final_estimator_.predict(meta_features(said)))
         return said[:, :, 0] @ self.weights_
@@ -568,5 +568,5 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
     def _losses(self, responses: Floats, codes: NDArray[Any]) -> Floats:
         return (responses[:, :, 0] - codes[:, np.newaxis]) ** 2
 
-    def _ignorant(self, codes: NDArray[Any], share: Floats) -> float:
+    def _constant_loss(self, codes: NDArray[Any], share: Floats) -> float:
         return float(share @ (codes - share @ codes) ** 2)

@@ -237,13 +237,13 @@ def unimodal_bias(
 
     changes = np.array([np.mean([change(one) for one in some]) for some in found.permuted])
 
-    def silent(m: int) -> bool:
+    def is_unchanged(m: int) -> bool:
         # Scores of classifiers see more than the classes that are predicted.
         seen = np.abs(found.repeats[m]).max() if is_classifier(estimator) else 0.0
         return bool(changes[m] <= _UNCHANGED and seen <= _UNCHANGED)
 
-    def judge(m: int) -> str:
-        if not silent(m):
+    def verdict_of(m: int) -> str:
+        if not is_unchanged(m):
             return _verdict(low[m], high[m], margin)
         if codes is None:
             return "ignores"
@@ -257,7 +257,7 @@ def unimodal_bias(
         changes=changes,
         losses=found.repeats.mean(axis=1),
         intervals=np.stack([low, high], axis=1),
-        verdicts=[judge(m) for m in range(len(parts.names))],
+        verdicts=[verdict_of(m) for m in range(len(parts.names))],
         scoring=label_of(estimator, scoring),
         margin=margin,
         within_groups=codes is not None,

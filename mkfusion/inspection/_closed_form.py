@@ -132,12 +132,12 @@ def is_multiaffine(
         step = rng.uniform(size=(n, 1))
         between = [(1.0 - step) * a + step * b for a, b in zip(start, end, strict=True)]
         a, b, middle = (respond(_take(some, others, owners, m)) for some in (start, end, between))
-        if not agree((1.0 - step) * a + step * b, middle):
+        if not equal_up_to_rounding((1.0 - step) * a + step * b, middle):
             return False
     return True
 
 
-def agree(responses: Floats, others: Floats) -> bool:
+def equal_up_to_rounding(responses: Floats, others: Floats) -> bool:
     """Whether responses of the same shape differ by rounding only."""
     allowed = _SAME * np.ptp(responses, axis=0).max() + _ROUNDING * np.abs(responses).max()
     return bool(np.abs(responses - others).max() <= allowed)
@@ -204,7 +204,7 @@ class KernelModel(NamedTuple):
         own = self.respond(
             [one[met[owner]] for one, owner in zip(kernels, self.owners, strict=True)]
         )
-        return agree(responses, own) and is_multiaffine(
+        return equal_up_to_rounding(responses, own) and is_multiaffine(
             self.respond, kernels, self.owners, n_modalities, rng
         )
 

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
@@ -342,7 +343,8 @@ def emap(
             full, additive = (float(scorer(one, np.arange(n), target)) for one in both)
         except AttributeError as error:
             raise ValueError(
-                f"scoring is {scoring!r}, which cannot be had from {name}; expected another score, "
+                f"scoring is {shown(scoring)}, which cannot be had from {name}; expected another "
+                "score, "
                 'or another response_method: "predict_proba" for scores of probabilities.'
             ) from error
         scores = {"model": full, "projection": additive, "gap": full - additive}

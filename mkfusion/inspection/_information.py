@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import column_or_1d
 
+from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.inspection._arguments import check_count, count_samples, group_codes, splits_of
 from mkfusion.inspection._broja import GAP, couple, mutual_information
@@ -36,7 +37,7 @@ def target_states(y: Any, bins: int | None) -> Indices:
         check_count("target_bins", bins, 2)
         numbers = check_array(values[:, np.newaxis], dtype=np.float64, input_name="y")
         return _mid_rank_bins(numbers[:, 0], bins)
-    return _numbered(values, "y", "target_bins")
+    return _discrete_states(values, "y", "target_bins")
 
 
 def states_of(data: Any, bins: int | None, n_samples: int, name: str, rng: Any) -> Indices:
@@ -60,7 +61,7 @@ def states_of(data: Any, bins: int | None, n_samples: int, name: str, rng: Any) 
     if bins is None:
         if issparse(data):
             raise TypeError(f"{name} is a sparse matrix; expected an array, or bins=.")
-        return _numbered(np.asarray(data), name, "bins")
+        return _discrete_states(np.asarray(data), name, "bins")
     table = _dense(data)
     numbers = check_array(
         table[:, np.newaxis] if table.ndim == 1 else table, dtype=np.float64, input_name=name
@@ -145,7 +146,7 @@ def _proba_states(proba: Floats, bins: int, rng: Any) -> Indices:
     return _clusters(np.sqrt(proba), bins, rng)  # where distances are Hellinger's
 
 
-def _numbered(values: NDArray[Any], name: str, argument: str) -> Indices:
+def _discrete_states(values: NDArray[Any], name: str, argument: str) -> Indices:
     """Return the number of each sample's value, or row."""
     flat = values.reshape(len(values), -1)
     if flat.dtype == object:
@@ -384,11 +385,11 @@ def partial_information(
     0.311
     """
     if measure not in ("broja", "i_min"):
-        raise ValueError(f'measure is {measure!r}; expected "broja" or "i_min".')
+        raise ValueError(f'measure is {shown(measure)}; expected "broja" or "i_min".')
     if bins is not None:
         check_count("bins", bins, 2)
     if not (isinstance(names, tuple) and len(names) == 2):
-        raise TypeError(f"names is {names!r}; expected a tuple of two.")
+        raise TypeError(f"names is {shown(names)}; expected a tuple of two.")
     rng = check_random_state(random_state)
     target = target_states(y, target_bins)
     n = len(target)

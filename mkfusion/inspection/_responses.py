@@ -13,6 +13,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from mkfusion._messages import shown
 from mkfusion._types import Floats
 
 Score = Callable[[Any, Any, Any], float]
@@ -107,7 +108,7 @@ def as_scorer(estimator: Any, scoring: Any) -> Score:
     if scoring is None:
         scoring = "accuracy" if is_classifier(estimator) else "r2"
     if not (isinstance(scoring, str) or callable(scoring)):
-        raise TypeError(f"scoring is {scoring!r}; expected one name, or a callable.")
+        raise TypeError(f"scoring is {shown(scoring)}; expected one name, or a callable.")
     scorer: Score = check_scoring(estimator, scoring=scoring)
     return scorer
 
@@ -141,12 +142,12 @@ def response_name(estimator: Any, response_method: str) -> str:
     check_is_fitted(estimator)
     if response_method not in ("auto", *RESPONSES):
         raise ValueError(
-            f'response_method is {response_method!r}; expected "auto" or one of {RESPONSES}.'
+            f'response_method is {shown(response_method)}; expected "auto" or one of {RESPONSES}.'
         )
     if not is_classifier(estimator):
         if response_method not in ("auto", "predict"):
             raise ValueError(
-                f'response_method is {response_method!r}; expected "predict" for a regressor.'
+                f'response_method is {shown(response_method)}; expected "predict" for a regressor.'
             )
         return "predict"
     wanted = RESPONSES[:2] if response_method == "auto" else (response_method,)

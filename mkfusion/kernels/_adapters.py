@@ -198,7 +198,7 @@ class PipelineKernel(Kernel):
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         *steps, (_, last) = pipeline.steps
-        self.steps = [clone(step) for _, step in steps if not _passes_through(step)]
+        self.steps = [clone(step) for _, step in steps if not _is_passthrough(step)]
         if not isinstance(last, str | Pipeline) and not callable(last):
             raise TypeError(
                 f"kernel is a Pipeline that ends in {shown(last)}; expected {EXPECTED}."
@@ -250,9 +250,9 @@ def _(spec: Pipeline) -> str:
 
 @first_step.register(Pipeline)
 def _(spec: Pipeline) -> Any:
-    steps = [step for _, step in spec.steps if not _passes_through(step)]
+    steps = [step for _, step in spec.steps if not _is_passthrough(step)]
     return first_step(steps[0]) if steps else spec
 
 
-def _passes_through(step: Any) -> bool:
+def _is_passthrough(step: Any) -> bool:
     return step is None or (isinstance(step, str) and step == "passthrough")

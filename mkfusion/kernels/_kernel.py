@@ -196,7 +196,7 @@ class Kernel(BaseEstimator, GPKernel):
         name = self._name or type(self).__name__.removesuffix("Kernel").lower()
         arguments = inspect.signature(type(self)).parameters
         changed = [
-            f"{key}={_in_short(value)}"
+            f"{key}={_rounded(value)}"
             for key, value in self.get_params(deep=False).items()
             if value is not arguments[key].default and np.any(value != arguments[key].default)
         ]
@@ -483,7 +483,7 @@ class Bundle:
 _MAX_COLUMNS_SHOWN = 3
 
 
-def _in_short(value: Any) -> Any:
+def _rounded(value: Any) -> Any:
     """Return what a label says of a parameter."""
     if isinstance(value, float):
         return float(f"{value:.4g}")

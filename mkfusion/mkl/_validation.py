@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import compute_class_weight
 
+from mkfusion._messages import shown
 from mkfusion.data import Labels, read_weights
 from mkfusion.solvers import MANY_KERNELS, one_blas_thread
 from mkfusion.stack import KernelStack
@@ -73,7 +74,7 @@ def class_weights(
     if len(counted) < len(classes):
         missing = [c for k, c in enumerate(classes.tolist()) if k not in counted]
         raise ValueError(
-            f"sample_weight and class_weight leave no sample of the class(es) {missing}; expected "
-            "at least one sample with positive weight in each class."
+            f"sample_weight and class_weight leave no sample of the class(es) {shown(missing)}; "
+            "expected at least one sample with positive weight in each class."
         )
     return product

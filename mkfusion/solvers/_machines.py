@@ -197,7 +197,7 @@ class Machines:
         found[active] = self._reg.step(at.d[active], at.g[active], H, tol)
         return found
 
-    def foresee(self, tol: float) -> Floats:
+    def warm_start_weights(self, tol: float) -> Floats:
         """Return good weights for a new regulariser, from those that belong to the last one.
 
         `tol` is the suboptimality to stop at, as a share of the weighted forms.

@@ -252,7 +252,7 @@ def solve_by_samples(
             return None
         beta = np.zeros_like(y)
         beta[:, chosen] = part.beta
-        intercept, wanted, total = _look(tasks, _decisions(stack, part.weights, beta))
+        intercept, wanted, total = _violations(tasks, _decisions(stack, part.weights, beta))
         forms = [(task.y - task.e) @ b for task, b in zip(tasks, beta, strict=True)]
         primal = 0.5 * float(sum(forms)) + total + reg.primal(part.weights)
         gap = max(primal - part.dual, 0.0) / primal if primal > 0.0 else 0.0
@@ -286,7 +286,7 @@ def _decisions(stack: Stack, weights: Floats, beta: Floats) -> Floats:
     return weights[used] @ products
 
 
-def _look(tasks: list[BoxTask], decisions: Floats) -> tuple[Floats, Floats, float]:
+def _violations(tasks: list[BoxTask], decisions: Floats) -> tuple[Floats, Floats, float]:
     """Return what decision values mean for all samples.
 
     Returns

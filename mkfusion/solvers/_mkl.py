@@ -186,7 +186,7 @@ def solve_path(
             else:
                 machines.restart(cost, reg)
                 if reg != last:
-                    d = machines.foresee(tol)
+                    d = machines.warm_start_weights(tol)
                 result = _improve(machines, d, reg, tol, max_iter, None, _SVM_SHARE * tol)
             d, last = result.weights, reg
         yield result

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 
 _AxisKey: TypeAlias = slice | Sequence[int] | NDArray[Any]
@@ -53,7 +54,7 @@ def as_index(key: Any, size: int, axis: str) -> Indices | None:
     index = np.asarray(key)
     if index.ndim == 0:
         raise IndexError(
-            f"A single {axis} is asked for as a list: [{key!r}], so that a stack stays."
+            f"A single {axis} is asked for as a list: [{shown(key)}], so that a stack stays."
         )
     if index.size == 0:
         return np.empty(0, dtype=np.intp)
@@ -88,7 +89,7 @@ def kernel_indices(which: Any, names: Sequence[str]) -> Indices:
             unknown = [k for k in which if isinstance(k, str)]
             if unknown:
                 raise ValueError(
-                    f"which names unknown kernels {unknown}; this stack has {list(names)}."
+                    f"which names unknown kernels {shown(unknown)}; this stack has {list(names)}."
                 )
     indices = as_index(which, n_kernels, "kernel")
     if indices is None:
@@ -110,7 +111,7 @@ def check_names(names: Sequence[str]) -> list[str]:
             raise TypeError(f"names contains {name!r}; expected strings.")
     repeated = sorted({name for name in checked if checked.count(name) > 1})
     if repeated:
-        raise ValueError(f"names contains {repeated} more than once; expected unique names.")
+        raise ValueError(f"names contains {shown(repeated)} more than once; expected unique names.")
     return [str(name) for name in checked]
 
 

@@ -471,7 +471,7 @@ def _stack_list(grams: list[NDArray[Any]], label: Callable[[int], str]) -> Float
     dtype = float_type(grams)
     if len(grams) == 1:
         return np.ascontiguousarray(grams[0], dtype=dtype)[np.newaxis]
-    if _lie_in_a_row(grams, dtype):
+    if _are_contiguous(grams, dtype):
         strides = (grams[0].nbytes, *grams[0].strides)
         return np.lib.stride_tricks.as_strided(grams[0], (len(grams), *grams[0].shape), strides)
     array = np.empty((len(grams), *grams[0].shape), dtype=dtype)
@@ -480,7 +480,7 @@ def _stack_list(grams: list[NDArray[Any]], label: Callable[[int], str]) -> Float
     return array
 
 
-def _lie_in_a_row(grams: list[NDArray[Any]], dtype: type[np.floating[Any]]) -> bool:
+def _are_contiguous(grams: list[NDArray[Any]], dtype: type[np.floating[Any]]) -> bool:
     """Whether these are the parts ``list(array)`` of one kernel-major array, in their order."""
     first = grams[0]
     return first.base is not None and all(

@@ -136,7 +136,7 @@ def mapped_views(
 
 
 def _read(array: NDArray[Any], rows: Indices | None, cols: Indices | None) -> NDArray[Any]:
-    run = _as_run(rows)
+    run = _as_slice(rows)
     if run is not None:
         part = array[run]
         return part if cols is None else np.take(part, cols, axis=1)
@@ -147,7 +147,7 @@ def _read(array: NDArray[Any], rows: Indices | None, cols: Indices | None) -> ND
     return out
 
 
-def _as_run(rows: Indices | None) -> slice | None:
+def _as_slice(rows: Indices | None) -> slice | None:
     """Return a slice for everything or for neighbours in their order; None for other rows."""
     if rows is None:
         return slice(None)
@@ -272,9 +272,9 @@ def _read_header(file: BinaryIO, target: Path) -> tuple[tuple[int, ...], np.dtyp
             raise ValueError(f"its array is of version {version}")
         shape, fortran_order, dtype = npy.read_array_header_1_0(file)
     except ValueError as error:
-        raise _foreign(target, str(error)) from error
+        raise _format_error(target, str(error)) from error
     if len(shape) != 3 or fortran_order or dtype.kind != "f" or dtype.itemsize not in (4, 8):
-        raise _foreign(target, f"it holds an array of shape {shape} and dtype {dtype}")
+        raise _format_error(target, f"it holds an array of shape {shape} and dtype {dtype}")
     return shape, dtype
 
 
@@ -285,18 +285,18 @@ def _read_record(file: BinaryIO, target: Path, n_kernels: int) -> tuple[list[str
             raise ValueError(f"its format is {record['format']!r}")
         version, names, sound = record["version"], record["names"], record["sound"]
     except (ValueError, KeyError, TypeError) as error:
-        raise _foreign(target, f"no names stand behind its array ({error})") from error
+        raise _format_error(target, f"no names stand behind its array ({error})") from error
     if version != _VERSION:
         raise ValueError(
             f"{target} is a stack of version {version}; expected {_VERSION}. A newer mkfusion "
             "wrote it."
         )
     if not len(names) == len(sound) == n_kernels:
-        raise _foreign(target, f"it has {len(names)} names for {n_kernels} kernels")
+        raise _format_error(target, f"it has {len(names)} names for {n_kernels} kernels")
     return names, np.array(sound, dtype=bool)
 
 
-def _foreign(target: Path, reason: str) -> ValueError:
+def _format_error(target: Path, reason: str) -> ValueError:
     return ValueError(
         f"{target} is not a file that KernelStack.save wrote: {reason}. An array that NumPy saved "
         "is opened by KernelStack(numpy.load(path, mmap_mode='r')), with kernels on its last axis."

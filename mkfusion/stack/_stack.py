@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices, Mask
 from mkfusion.stack._checks import (
     as_index,
@@ -307,12 +308,12 @@ class KernelStack:
 
     def __repr__(self) -> str:
         names = self.names
-        shown = [repr(name) for name in names[:_MAX_NAMES_IN_REPR]]
+        some = [repr(name) for name in names[:_MAX_NAMES_IN_REPR]]
         if len(names) > _MAX_NAMES_IN_REPR:
-            shown.append("...")
+            some.append("...")
         return (
             f"KernelStack(shape={self.shape}, dtype={self.dtype}, {self.place}, "
-            f"names=[{', '.join(shown)}])"
+            f"names=[{', '.join(some)}])"
         )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -409,7 +410,9 @@ class KernelStack:
             If `which` is not one of the kernels.
         """
         if not isinstance(which, int | np.integer | str):
-            raise TypeError(f"which is {which!r}; expected the index or the name of one kernel.")
+            raise TypeError(
+                f"which is {shown(which)}; expected the index or the name of one kernel."
+            )
         k = int(kernel_indices(which, self._names or self.names)[0])
         return np.ascontiguousarray(self.block(k, None, None), dtype=self.dtype)
 
@@ -796,7 +799,7 @@ class DenseStack(KernelStack):
         if rows is cols is None:
             return self.array[k]
         n_rows, n_cols, _ = self.shape
-        rows, cols = _everything(rows, n_rows), _everything(cols, n_cols)
+        rows, cols = _as_indices(rows, n_rows), _as_indices(cols, n_cols)
         out = np.empty((1, len(rows), len(cols)), dtype=self.dtype)
         take_block(self.array[k : k + 1], rows, cols, out)
         return out[0]
@@ -804,7 +807,7 @@ class DenseStack(KernelStack):
     def combine_into(
         self, weights: Floats, rows: Indices | None, cols: Indices | None, out: Floats
     ) -> None:
-        rows = _everything(rows, self.shape[0])
+        rows = _as_indices(rows, self.shape[0])
         kernels = np.flatnonzero(weights)
 
         def combine(piece: slice) -> None:
@@ -817,7 +820,7 @@ class DenseStack(KernelStack):
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
         _, n, n_kernels = self.shape
-        kernels = _everything(kernels, n_kernels)
+        kernels = _as_indices(kernels, n_kernels)
         rows = np.flatnonzero(beta.any(axis=0))
 
         def add(piece: slice) -> None:
@@ -829,7 +832,7 @@ class DenseStack(KernelStack):
         if rows is cols is None:
             return self
         n_rows, n_cols, n_kernels = self.shape
-        rows, cols = _everything(rows, n_rows), _everything(cols, n_cols)
+        rows, cols = _as_indices(rows, n_rows), _as_indices(cols, n_cols)
         block = np.empty((n_kernels, len(rows), len(cols)), dtype=self.dtype)
 
         def copy(piece: slice) -> None:
@@ -918,12 +921,12 @@ class ComputedStack(KernelStack):
         return self.views[k].block(rows, cols)
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
-        which = _everything(kernels, self.shape[2])
+        which = _as_indices(kernels, self.shape[2])
         support = np.flatnonzero(beta.any(axis=0))
         if len(support):
             active = np.ascontiguousarray(beta[:, support])
             rows = _all(support, beta.shape[1])
-            products = self._select(which)._each("dot_rows", active, rows, None)
+            products = self._select(which)._of_kernels("dot_rows", active, rows, None)
             for k, product in zip(which, products, strict=True):
                 out[:, k] += product
 
@@ -936,7 +939,7 @@ class ComputedStack(KernelStack):
         return ComputedStack([self.views[k] for k in which], n_jobs=self.n_jobs)
 
     def _blocks(self, rows: Indices | None) -> Iterator[FloatArray]:
-        return self._each("block", rows, None)
+        return self._of_kernels("block", rows, None)
 
     def _dot(self, beta: Floats) -> Floats:
         n_rows, n_cols, n_kernels = self.shape
@@ -944,7 +947,9 @@ class ComputedStack(KernelStack):
         support = np.flatnonzero(beta.any(axis=0))
         if len(support):
             active = np.ascontiguousarray(beta[:, support])
-            for k, product in enumerate(self._each("dot", active, None, _all(support, n_cols))):
+            for k, product in enumerate(
+                self._of_kernels("dot", active, None, _all(support, n_cols))
+            ):
                 out[:, k] = product
         return out
 
@@ -956,7 +961,7 @@ class ComputedStack(KernelStack):
         for k, values in enumerate(self._blocks(None)):
             array[k] = values
 
-    def _each(self, operation: str, *arguments: Any) -> Iterator[Any]:
+    def _of_kernels(self, operation: str, *arguments: Any) -> Iterator[Any]:
         """Yield what an operation of each kernel returns, in their order."""
         # Threads: the time goes into BLAS and compiled loops, and the samples are shared.
         results: Iterator[Any] = Parallel(
@@ -1013,7 +1018,7 @@ def _kind_for(grams: Any) -> type[DenseStack] | type[MappedStack]:
     return MappedStack if any_mapped(grams) else DenseStack
 
 
-def _everything(index: Indices | None, size: int) -> Indices:
+def _as_indices(index: Indices | None, size: int) -> Indices:
     return np.arange(size) if index is None else index
 
 

@@ -63,17 +63,17 @@ class View(ABC):
         """Return ``beta @ K[rows, cols].T`` (u, r) for beta (u, c)."""
         out = np.empty((len(beta), self.shape[0] if rows is None else len(rows)))
         for batch in row_batches(out.shape[1], beta.shape[1]):
-            out[:, batch] = beta @ self.block(self._some(rows, batch), cols).T
+            out[:, batch] = beta @ self.block(self._batch_indices(rows, batch), cols).T
         return out
 
     def dot_rows(self, beta: Floats, rows: Indices | None, cols: Indices | None) -> Floats:
         """Return ``beta @ K[rows, cols]`` (u, c) for beta (u, r)."""
         out = np.zeros((len(beta), self.shape[1] if cols is None else len(cols)))
         for batch in row_batches(beta.shape[1], out.shape[1]):
-            out += beta[:, batch] @ self.block(self._some(rows, batch), cols)
+            out += beta[:, batch] @ self.block(self._batch_indices(rows, batch), cols)
         return out
 
-    def _some(self, rows: Indices | None, batch: slice) -> Indices | None:
+    def _batch_indices(self, rows: Indices | None, batch: slice) -> Indices | None:
         """Return a batch of `rows`."""
         if rows is not None:
             return rows[batch]

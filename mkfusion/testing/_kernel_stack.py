@@ -97,9 +97,9 @@ class _Case(NamedTuple):
         if n_rows != n_cols:
             return False
         transposed = self.expected.transpose(0, 2, 1)
-        return bool(np.all(np.abs(self.expected - transposed) <= self._slack(self.expected)))
+        return bool(np.all(np.abs(self.expected - transposed) <= self._tolerance(self.expected)))
 
-    def _slack(self, expected: Floats) -> float:
+    def _tolerance(self, expected: Floats) -> float:
         sizes = [np.abs(one).max(initial=0.0) for one in (self.expected, expected)]
         return self.rtol * float(max(sizes))
 
@@ -111,7 +111,7 @@ class _Case(NamedTuple):
         assert found.shape == expected.shape, (
             f"{label} has shape {found.shape}; expected {expected.shape}"
         )
-        slack = self._slack(expected)
+        slack = self._tolerance(expected)
         np.testing.assert_allclose(found, expected, rtol=self.rtol, atol=slack, err_msg=label)
 
 

@@ -12,6 +12,7 @@ from scipy.special import expit, log_expit
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 
+from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.data import (
     labels_from_decisions,
@@ -288,7 +289,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
             names = [self._terms.names[j] for j in kept]
             found = find_separation(values[:, kept], target, weights, names)
             if found is not None:
-                self._no_inference = self._say_separated(found, fit.loss, weights)
+                self._no_inference = self._separation_message(found, fit.loss, weights)
                 warnings.warn(self._no_inference, ConvergenceWarning, stacklevel=5)
             else:
                 fit = fit_logistic(
@@ -300,18 +301,19 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         self.n_iter_ = fit.n_iter
         return np.asarray(basis.back @ fit.coef)
 
-    def _say_separated(self, found: Separation, loss: float, weights: Floats) -> str:
+    def _separation_message(self, found: Separation, loss: float, weights: Floats) -> str:
         """Return why the likelihood has no maximum."""
         a, b = self.classes_.tolist()
-        shown = ", ".join(map(repr, found.terms[:_MOST_SHOWN]))
+        some = ", ".join(map(repr, found.terms[:_MOST_SHOWN]))
         more = len(found.terms) - _MOST_SHOWN
-        what = f"{shown}{f' and {more} more' if more > 0 else ''}"
+        what = f"{some}{f' and {more} more' if more > 0 else ''}"
         if len(found.terms) > 1:
             what = f"a combination of {what}"
         complete = loss < 1e-6 * weights.sum()
         how = "all samples" if complete else f"{found.n_samples} of {len(weights)} samples"
         return (
-            f"The classes {a!r} and {b!r} are {'' if complete else 'partly '}separated: {what} is "
+            f"The classes {shown(a)} and {shown(b)} are "
+            f"{'' if complete else 'partly '}separated: {what} is "
             f"right about {how} and wrong about none. The likelihood then has no maximum: "
             "coefficients grow without bound and stop where they happen to, so that there are no "
             "standard errors and p-values. Predictions stand. For finite coefficients give "

@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import check_matplotlib_support
+from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.fusion.interaction._model import BaseInteraction
 
@@ -154,7 +155,7 @@ class InteractionDisplay:
         columns = estimator._read(X)
         first, second = _column(estimator, a), _column(estimator, b)
         if first == second:
-            raise ValueError(f"a={a!r} and b={b!r} are the same column; expected two.")
+            raise ValueError(f"a={shown(a)} and b={shown(b)} are the same column; expected two.")
         values = np.linspace(columns[:, first].min(), columns[:, first].max(), n_points)
         levels, level_names = _levels(columns[:, second])
         grid = np.tile(columns.mean(axis=0), (len(levels) * n_points, 1))

@@ -92,7 +92,8 @@ class BaseInteraction(BaseEstimator):
         """Fit the model of the form and penalty; return the terms' coefficients and intercept."""
         if self.form == "low_rank" and self.penalty not in (None, "ridge"):
             raise ValueError(
-                f'penalty={self.penalty!r} with form="low_rank"; expected "ridge" or None, which '
+                f'penalty={shown(self.penalty)} with form="low_rank"; expected "ridge" or None, '
+                "which "
                 "are what alternating least squares can minimise."
             )
         for name in ("alpha_", "rank_", "factors_", "inference_", "_no_inference", "_training"):
@@ -121,7 +122,7 @@ class BaseInteraction(BaseEstimator):
         basis = find_basis(values, weights, self._terms.names)
         coef = self._solve(values, target, weights, basis)
         if basis.dependencies:
-            problem = self._say_dependent(basis)
+            problem = self._collinearity_message(basis)
             warnings.warn(problem, LinAlgWarning, stacklevel=4)
             self._no_inference = problem
         elif not hasattr(self, "_no_inference"):
@@ -145,12 +146,12 @@ class BaseInteraction(BaseEstimator):
     def _compare(self, which: NDArray[np.bool_]) -> InteractionTest:
         """Test the model against the one without some terms (n_terms,)."""
 
-    def _say_dependent(self, basis: Basis) -> str:
-        shown = "; ".join(basis.dependencies[:_MOST_SHOWN])
+    def _collinearity_message(self, basis: Basis) -> str:
+        some = "; ".join(basis.dependencies[:_MOST_SHOWN])
         more = len(basis.dependencies) - _MOST_SHOWN
         return (
             f"The design matrix of {type(self).__name__} has rank {basis.back.shape[1]} but "
-            f"{basis.back.shape[0]} columns: {shown}{f'; and {more} more' if more > 0 else ''}. "
+            f"{basis.back.shape[0]} columns: {some}{f'; and {more} more' if more > 0 else ''}. "
             "These terms got the coefficient 0, and there is no inference, since their effects "
             "cannot be told from those of the others. Leave such columns out, or give a penalty."
         )
@@ -166,7 +167,8 @@ class BaseInteraction(BaseEstimator):
         )
         self.alpha_, self.n_iter_ = fit.alpha, fit.n_iter
         self._no_inference = (
-            f"penalty={self.penalty!r} shrinks the estimates, whose standard errors and p-values "
+            f"penalty={shown(self.penalty)} shrinks the estimates, whose standard errors and "
+            "p-values "
             "then mean nothing; expected penalty=None."
         )
         if not fit.converged:
@@ -323,8 +325,9 @@ class BaseInteraction(BaseEstimator):
         which = self._terms.between(one, other)
         if not which.any():
             raise ValueError(
-                f"The model has no products of {a!r} with {'others' if b is None else repr(b)}: "
-                f'form={self.form!r}. Expected two modalities and "additive+multiplicative", '
+                f"The model has no products of {shown(a)} with "
+                f"{'others' if b is None else repr(b)}: "
+                f'form={shown(self.form)}. Expected two modalities and "additive+multiplicative", '
                 '"multiplicative" or "bilinear".'
             )
         claim = f"the effect of {a} depends on {b or 'another modality'}"

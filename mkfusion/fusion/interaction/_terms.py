@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mkfusion._messages import shown
 from mkfusion.fusion.interaction._layout import Layout
 
 FORMS = ("additive", "multiplicative", "additive+multiplicative", "bilinear", "low_rank")
@@ -101,7 +102,7 @@ def make_terms(layout: Layout, form: str) -> Terms:
     n_modalities = len(layout.widths)
     if n_modalities < 2 and form in ("multiplicative", "low_rank"):
         raise ValueError(
-            f"form={form!r} is made of products between modalities, and X has "
+            f"form={shown(form)} is made of products between modalities, and X has "
             f"{len(layout.columns)} feature(s) in one modality, {layout.names}; expected at least "
             "two modalities."
         )

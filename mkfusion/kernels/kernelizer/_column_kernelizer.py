@@ -336,7 +336,7 @@ class ColumnKernelizer(BaseKernelizer):
             return entry
         data = self._select(X, entry)
         if self.missing != "error":
-            data = _those(present_samples(data), data)
+            data = _present_samples(present_samples(data), data)
         choice = choose_kernel(data, entry.name)
         if self.verbose:
             print(f"[{type(self).__name__}] {entry.name}: {choice}")
@@ -373,7 +373,7 @@ class ColumnKernelizer(BaseKernelizer):
         if not allowed:
             return Parts(data, None, self._blame(entries, data, present))
         refuse_empty([entry.name for entry in entries], present, training=training)
-        return Parts(list(map(_those, present.T, data)), present)
+        return Parts(list(map(_present_samples, present.T, data)), present)
 
     @staticmethod
     def _blame(
@@ -413,7 +413,7 @@ class ColumnKernelizer(BaseKernelizer):
         return visual_block(self._named_kernels, [str(columns) for _, _, columns in self.kernels])
 
 
-def _those(present: NDArray[np.bool_], data: Any) -> Any:
+def _present_samples(present: NDArray[np.bool_], data: Any) -> Any:
     """Return the samples that are present, None if there is none."""
     if data is None or not present.any():
         return None

@@ -411,13 +411,13 @@ def _checked(parts: _Parts) -> _Parts:
     for step in parts.interactions:
         if not isinstance(step, InteractionKernels):
             raise TypeError(
-                f"kernels has {step!r} behind the kernelizer; expected InteractionKernels or "
+                f"kernels has {shown(step)} behind the kernelizer; expected InteractionKernels or "
                 "nothing."
             )
     missing = getattr(parts.kernelizer, "missing", "error")
     if missing != "error":
         raise ValueError(
-            f"kernels has missing={missing!r}; expected 'error': what completes samples makes "
+            f"kernels has missing={shown(missing)}; expected 'error': what completes samples makes "
             "kernels with the training samples only, which KernelCombiner takes."
         )
     return parts

@@ -185,9 +185,9 @@ class PaddedView(View):
         return out
 
     def pairs(self, rows: Indices | None, cols: Indices | None) -> Floats:
-        r, c = _at(self._rows, rows), _at(self._cols, cols)
+        r, c = _rows_of(self._rows, rows), _rows_of(self._cols, cols)
         both = (r >= 0) & (c >= 0)
-        out = _at(self._row_factors, rows) * _at(self._col_factors, cols) * both
+        out = _rows_of(self._row_factors, rows) * _rows_of(self._col_factors, cols) * both
         if both.any():
             out[both] *= self.known.pairs(r[both], c[both])
         return out
@@ -211,9 +211,9 @@ class PaddedView(View):
         positions: Indices, factors: Floats, index: Indices | None
     ) -> tuple[Indices, Indices | None, Floats]:
         """Return which of the samples asked for are known, where, and their factors."""
-        at = _at(positions, index)
+        at = _rows_of(positions, index)
         here = np.flatnonzero(at >= 0)
-        return here, None if index is None else at[here], _at(factors, index)[here]
+        return here, None if index is None else at[here], _rows_of(factors, index)[here]
 
 
 class Members:
@@ -238,7 +238,7 @@ class Members:
 
     def split(self, index: Indices | None) -> tuple[Indices, Indices | None, Indices, Floats]:
         """Return which of the samples asked for have it, where, which lack it, their weights."""
-        here, gone = _at(self.here, index), _at(self.gone, index)
+        here, gone = _rows_of(self.here, index), _rows_of(self.gone, index)
         i, i_gone = np.flatnonzero(here >= 0), np.flatnonzero(gone >= 0)
         return i, None if index is None else here[i], i_gone, self.weights[gone[i_gone]]
 
@@ -366,7 +366,7 @@ class ImputedColumns(View):
         return out
 
 
-def _at(values: NDArray[Any], index: Indices | None) -> NDArray[Any]:
+def _rows_of(values: NDArray[Any], index: Indices | None) -> NDArray[Any]:
     return values if index is None else values[index]
 
 
@@ -513,7 +513,7 @@ class Imputer:
             1.0 / (n * (np.mean(view.pairs(None, None)) or 1.0))
             for view, n in zip(training, n_kernels, strict=True)
         ]
-        self._pool = _spread(np.arange(len(present)), MAX_DONORS)
+        self._pool = _evenly_spaced(np.arange(len(present)), MAX_DONORS)
         # Of the pool, the samples that have each entry
         self._donors = [np.flatnonzero(some) for some in present[self._pool].T]
         self._padded = self._pad(training, present)
@@ -530,7 +530,7 @@ class Imputer:
             Row e: those that entry e is predicted from.
         """
         scores = [
-            self._prediction(e, pattern).score if len(self._used(e, pattern)) > 1 else np.nan
+            self._prediction(e, pattern).score if len(self._donors_with(e, pattern)) > 1 else np.nan
             for e, pattern in enumerate(patterns)
         ]
         self._grams.clear()
@@ -571,10 +571,10 @@ class Imputer:
         for p, pattern in enumerate(patterns):
             rows = incomplete[which.ravel() == p]
             values = np.zeros((len(rows), len(self._pool)))
-            for e in _where(pattern):
+            for e in _indices(pattern):
                 values += self._mean(padded, e, rows, self._pool)
-            values /= np.sqrt(pattern.sum() * self._shared(pattern))
-            for e in _where(~pattern):
+            values /= np.sqrt(pattern.sum() * self._overlap_counts(pattern))
+            for e in _indices(~pattern):
                 used, regression, _ = self._prediction(e, pattern)
                 predicted = regression.weights(values[:, self._donors[e][used]])
                 weights[e][np.ix_(lacking[e][rows], used)] = predicted
@@ -601,11 +601,11 @@ class Imputer:
                 self._grams[e] = found
         return found
 
-    def _shared(self, pattern: Mask) -> Indices:
+    def _overlap_counts(self, pattern: Mask) -> Indices:
         """Return how many entries of a pattern the samples of the pool have, 1 for none."""
         return np.maximum((self._present[self._pool] & pattern).sum(axis=1), 1)
 
-    def _used(self, e: int, pattern: Mask) -> Indices:
+    def _donors_with(self, e: int, pattern: Mask) -> Indices:
         """Return which donors of entry e have anything of a pattern."""
         present = self._present[self._pool[self._donors[e]]]
         return np.flatnonzero((present & pattern).any(axis=1))
@@ -622,7 +622,7 @@ class Imputer:
         return found
 
     def _learn(self, e: int, pattern: Mask) -> _Prediction:
-        used = self._used(e, pattern)
+        used = self._donors_with(e, pattern)
         if len(used) < 2:
             others = [name for name, there in zip(self._names, pattern, strict=True) if there]
             raise ValueError(
@@ -631,12 +631,12 @@ class Imputer:
                 "least 2. missing='marginalise' needs none."
             )
         samples = self._donors[e][used]
-        few = _spread(np.arange(len(used)), MAX_VALIDATED)
+        few = _evenly_spaced(np.arange(len(used)), MAX_VALIDATED)
         gram = np.zeros((len(used), len(used)))
-        for other in _where(pattern):
+        for other in _indices(pattern):
             gram += self._gram(other)[np.ix_(samples, samples)]
         # As Marginaliser does: positive semi-definite.
-        scale = np.sqrt(self._shared(pattern)[samples])
+        scale = np.sqrt(self._overlap_counts(pattern)[samples])
         gram /= scale
         gram /= scale[:, np.newaxis]
         target = self._gram(e)[np.ix_(samples[few], samples[few])]
@@ -646,11 +646,11 @@ class Imputer:
             return _Prediction(used, KernelRegression(gram, ridge), score)
 
 
-def _where(mask: Mask) -> list[int]:
+def _indices(mask: Mask) -> list[int]:
     return np.flatnonzero(mask).tolist()
 
 
-def _spread(index: Indices, size: int) -> Indices:
+def _evenly_spaced(index: Indices, size: int) -> Indices:
     """Return at most so many of the indices, evenly spaced."""
     return index[np.linspace(0, len(index) - 1, min(size, len(index))).astype(np.intp)]
 
