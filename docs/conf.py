@@ -12,6 +12,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
 ]
+myst_heading_anchors = 2  # links to sections by their titles
 exclude_patterns = ["_build", "gallery"]
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state types, with shapes

@@ -11,6 +11,7 @@ import pytest
 from mkfusion.cli._errors import UsageError, listed, output
 from mkfusion.cli._kinds import Kind, as_kind
 from mkfusion.cli._tables import check_common, join, read_ids, take
+from mkfusion.cli._target import is_classification
 
 # -------------------------------------------------------------------------------------- joining
 
@@ -154,3 +155,8 @@ def test_values_are_written_without_numpys_types():
         as_kind(pd.Series([np.float64(0.5)], dtype=object), Kind("text"), "c")
     with pytest.raises(UsageError, match=r"c holds 3\.0 in row 1; expected one of \[1, 2\]"):
         as_kind(pd.Series([np.float64(3)], dtype=object), Kind("levels", (np.int64(1), 2)), "c")
+
+
+def test_whole_numbers_that_are_not_exact_are_no_classes():
+    with pytest.raises(UsageError, match=r"numbers from 2\*\*53 on such as 9007199254740992"):
+        is_classification(np.array([2.0**53, 2.0**54] * 5), "classification", "t")

@@ -363,3 +363,17 @@ return texts.map(e => {
   return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
 });
 """
+
+
+def test_a_page_that_fails_half_way_leaves_the_old_one(found, tmp_path, monkeypatch):
+    def half(path, text, **settings):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    page = tmp_path / "report.html"
+    page.write_bytes(b"good")
+    monkeypatch.setattr("pathlib.Path.write_text", half)
+    with pytest.raises(OSError, match="no space left"):
+        found.to_html(page)
+    assert page.read_bytes() == b"good"
+    assert list(tmp_path.iterdir()) == [page]
