@@ -322,9 +322,9 @@ def test_too_little_memory(folder, run, monkeypatch, error, said):
     ("command", "place"),
     [
         ("compare", "mkfusion.compare._run.run_fold"),
-        ("compare", "mkfusion.compare._statistics.holm"),
+        ("compare", "mkfusion.compare._result.holm"),
         ("compare", "mkfusion.cli._compare.print_comparison"),
-        ("fit", "mkfusion.cli._fit._with_categories"),
+        ("fit", "mkfusion.cli._fit._print"),
         ("fit", "mkfusion.cli._fit.clone"),
         ("predict", "mkfusion.cli._predict._check_present"),
         ("predict", "mkfusion.cli._predict._as_table"),
