@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "data": set(),
     "datasets": {"data"},
     "solvers": set(),
-    "stack": {"solvers"},
+    "stack": {"data", "solvers"},
     "kernels": {"data", "stack"},
     "mkl": {"data", "kernels", "solvers", "stack"},
     "cca": {"data", "kernels", "stack"},

@@ -19,7 +19,7 @@ from mkfusion._compat import Interval, StrOptions, num_samples, safe_indexing, v
 from mkfusion._types import Floats
 from mkfusion.cca._analysis import CanonicalAnalysis
 from mkfusion.cca._solver import cross_products, offsets
-from mkfusion.data import read_groups, read_splits
+from mkfusion.data import check_rows, read_groups, read_splits
 
 
 class CrossValidatedCorrelations(NamedTuple):
@@ -96,6 +96,7 @@ def cross_validated_correlations(
     """
     X, y = indexable(X, y)
     n_samples = num_samples(X)
+    check_rows(X, y=y, groups=groups)
     splits = read_splits(cv, n_samples, y, groups=read_groups(groups, n_samples))
     found = Parallel(n_jobs=n_jobs)(
         delayed(_one_split)(clone(estimator), X, y, train, test) for train, test in splits
@@ -243,6 +244,7 @@ def canonical_permutation_test(
             "or regularisation=0: what is maximised are no correlations otherwise."
         )
     n = len(blocks[0])
+    check_rows(X, groups=groups)
     labels = np.zeros(n, dtype=np.intp) if groups is None else _as_labels(groups, n)
     # Columns j and later are what the first j components leave.
     rotated = [H @ qr(D)[0] for H, D in zip(blocks, directions, strict=True)]

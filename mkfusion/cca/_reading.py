@@ -15,6 +15,7 @@ from mkfusion.data import (
     Samples,
     View,
     as_matrix,
+    check_rows,
     column_names,
     read_again,
     read_samples,
@@ -72,6 +73,7 @@ def _check_first(X: Any, y: Any) -> None:
             "with X.reshape(-1, 1) if it has a single feature."
         )
     check_consistent_length(X, y)
+    check_rows(X, strict=True, y=y)
 
 
 def as_numbers(

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mkfusion._compat import HasMethods
 from mkfusion._types import Floats
 from mkfusion.cca._analysis import CCA
-from mkfusion.data import labels_from_decisions, read_labels, remember_features
+from mkfusion.data import check_rows, labels_from_decisions, read_labels, remember_features
 
 
 class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
@@ -112,6 +112,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         samples = check_array(X, dtype=np.float64, estimator=self, input_name="X")
+        check_rows(X, y=y)
         _, seen, codes = read_labels(samples, y)
         labels, table = self._described(seen)
         positions = _positions(labels, seen, "y")

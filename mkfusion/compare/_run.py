@@ -39,7 +39,7 @@ from mkfusion.compare._evaluate import Job, run_alignment, run_fold
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
 from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
-from mkfusion.data import read_samples, read_target
+from mkfusion.data import check_rows, read_samples, read_target
 from mkfusion.report import Conditions, FoldScore
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -325,6 +325,7 @@ def plan_comparison(
     """
     given = read_samples(X, modalities)
     parts = as_modalities(given)
+    check_rows(given.X, y=y, groups=groups)
     y = as_target(read_target(parts, y))
     classes = is_classification(y, task)
     if not classes:

@@ -31,6 +31,7 @@ from mkfusion.data._reading import (
     rollback,
     take_views,
 )
+from mkfusion.data._row_labels import check_labels, check_rows, row_index
 from mkfusion.data._targets import (
     MOST_CLASSES,
     Labels,
@@ -58,6 +59,8 @@ __all__ = [
     "as_table",
     "check_entries",
     "check_features",
+    "check_labels",
+    "check_rows",
     "column_names",
     "find_splitter",
     "has_fractions",
@@ -79,6 +82,7 @@ __all__ = [
     "resolve_columns",
     "resolve_views",
     "rollback",
+    "row_index",
     "seems_classes",
     "select_columns",
     "take_views",

@@ -14,6 +14,7 @@ from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Mask
 from mkfusion.data._kinds import is_missing, missing_cells
+from mkfusion.data._row_labels import align, check_labels, names_rows_best, row_index
 
 _RowKey = slice | Sequence[int] | Sequence[bool] | NDArray[Any]
 
@@ -40,16 +41,23 @@ class Modalities:
         The modalities in their order.
     shape : tuple of int
         ``(n_samples, n_modalities)``.
+    index : pandas.Index or None
+        The ids of the samples, where pandas tables among the modalities have some.
 
     Raises
     ------
     ValueError
-        If there is no modality, or they differ in the number of samples.
+        If there is no modality, or they differ in the number of samples, or in the index of their
+        rows.
     TypeError
         If one of them is not a collection of samples.
 
     Notes
     -----
+    The rows of pandas DataFrames and Series have labels. Those of the same ids in another order, or
+    of other ids, are refused; :meth:`aligned` brings them together. Row numbers 0 to n - 1 beside
+    ids say nothing, and neither does what has no index.
+
     A sample lacks a modality where its item in a list or an array of objects is None (or NaN, or
     an array of NaN), where its row of numbers is NaN throughout, and so are all channels of its
     series. A row with some numbers is there: its gaps are left to the kernel. What is done about
@@ -74,20 +82,11 @@ class Modalities:
 
     # Iterating would be over samples for NumPy and over names for readers: neither is guessed.
     __iter__ = None
+    # Whose index is the ids; those that were pickled by earlier versions have none.
+    _labelled: str | None = None
 
     def __init__(self, modalities: Mapping[str, Any] | None = None, /, **named: Any) -> None:
-        if modalities is not None and not isinstance(modalities, Mapping):
-            raise TypeError(
-                f"modalities is a {type(modalities).__name__}; expected named modalities, as in "
-                'Modalities(accel=A, gyro=G) or Modalities({"left hand": L}).'
-            )
-        given = dict(modalities or {})
-        repeated = sorted(given.keys() & named.keys())
-        if repeated:
-            raise ValueError(f"modalities {repeated} are given twice.")
-        given |= named
-        if not given:
-            raise ValueError("modalities is empty; expected at least one, Modalities(accel=A).")
+        given = _given(modalities, named)
         self._data = {name: _check_modality(name, data) for name, data in given.items()}
         lengths = {name: num_samples(data) for name, data in self._held.items()}
         if not lengths:
@@ -100,6 +99,69 @@ class Modalities:
                 "same samples in every modality."
             )
         self._n_samples: int = next(iter(lengths.values()))
+        indexes = {name: row_index(data) for name, data in self._held.items()}
+        check_labels({name: index for name, index in indexes.items() if index is not None})
+        self._labelled = names_rows_best(self._held)
+
+    @classmethod
+    def aligned(
+        cls, modalities: Mapping[str, Any] | None = None, /, *, join: str = "inner", **named: Any
+    ) -> Modalities:
+        """Bring tables together whose rows are in any order, by their labels.
+
+        Parameters
+        ----------
+        modalities : mapping from str to data, default=None
+            For names that are not Python identifiers.
+        join : {"inner", "outer"}, default="inner"
+            Whether the samples are those that all modalities have, or those that any has. With
+            "outer", samples lack the modalities in which they are not: their row is NaN there.
+        **named : pandas DataFrame or Series
+            With the ids of samples as the index, each once.
+
+        Returns
+        -------
+        Modalities
+            Samples in the order of the first modality, then those that only the second has in its
+            order, and so on. Columns keep their dtypes, but integers are floats, and booleans
+            objects, where rows are absent. The ids are its `index`.
+
+        Raises
+        ------
+        TypeError
+            If a modality has no index.
+        ValueError
+            If ids are missing, or there more than once, or no sample has all modalities.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from mkfusion import Modalities
+        >>> rna = pd.DataFrame({"g1": [1, 2, 3]}, index=["p1", "p2", "p3"])
+        >>> notes = pd.Series(["calm", "loud"], index=["p3", "p1"])
+        >>> Modalities.aligned(rna=rna, notes=notes)["notes"].tolist()
+        ['loud', 'calm']
+        >>> X = Modalities.aligned(rna=rna, notes=notes, join="outer")
+        >>> X.present()
+        array([[ True,  True],
+               [ True, False],
+               [ True,  True]])
+        >>> y = pd.Series({"p1": "ill", "p2": "well", "p3": "ill"})
+        >>> y.loc[X.index].tolist()
+        ['ill', 'well', 'ill']
+        """
+        if join not in ("inner", "outer"):
+            raise ValueError(f'join is {shown(join)}; expected "inner" or "outer".')
+        given = _given(modalities, named)
+        return cls(align(given, join))
+
+    @property
+    def index(self) -> Any:
+        """The ids of the samples: the index of the pandas tables among the modalities.
+
+        None where there is no such table. ``y.loc[X.index]`` is the target of the samples.
+        """
+        return None if self._labelled is None else row_index(self._data[self._labelled])
 
     @property
     def _held(self) -> dict[str, Any]:
@@ -145,6 +207,7 @@ class Modalities:
         chosen = Modalities.__new__(Modalities)
         chosen._data = {name: held.get(name) for name in self._data}
         chosen._n_samples = num_samples(next(iter(held.values())))
+        chosen._labelled = self._labelled
         return chosen
 
     def present(self) -> Mask:
@@ -195,6 +258,23 @@ class Modalities:
         widths = [max(len(row[column]) for row in rows) for column in range(2)]
         lines = [f"  {name:<{widths[0]}}  {kind:<{widths[1]}}  {size}" for name, kind, size in rows]
         return "\n".join([f"Modalities with {self._n_samples} samples", *lines])
+
+
+def _given(modalities: Any, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return modalities that were given in a mapping, by keywords, or both."""
+    if modalities is not None and not isinstance(modalities, Mapping):
+        raise TypeError(
+            f"modalities is a {type(modalities).__name__}; expected named modalities, as in "
+            'Modalities(accel=A, gyro=G) or Modalities({"left hand": L}).'
+        )
+    given = dict(modalities or {})
+    repeated = sorted(given.keys() & named.keys())
+    if repeated:
+        raise ValueError(f"modalities {repeated} are given twice.")
+    given |= named
+    if not given:
+        raise ValueError("modalities is empty; expected at least one, Modalities(accel=A).")
+    return given
 
 
 def _check_modality(name: Any, data: Any) -> Any:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 from mkfusion._compat import check_sample_weight, num_samples
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
+from mkfusion.data._row_labels import check_rows
 
 # More different whole numbers than these may be either classes or a quantity: users must say.
 MOST_CLASSES = 20
@@ -64,6 +65,7 @@ def read_target(X: Any, y: Any, expected: str = "class labels or numbers") -> ND
     ValueError
         If there is none, not as many as samples, or some are missing or infinite.
     """
+    check_rows(X, y=y)
     y = _in_one_dimension(y, expected)
     assert_all_finite(y, input_name="y")
     _check_length(X, y)
@@ -88,7 +90,7 @@ def read_labels(X: Any, y: Any, wanted: str = "at least two classes") -> Labels:
     Raises
     ------
     ValueError
-        If there are no labels, not as many as samples, or of one class.
+        If there are no labels, not as many as samples, of one class, or in another order.
     """
     y = read_target(X, y, "class labels")
     check_classification_targets(y)
@@ -114,8 +116,10 @@ def read_numbers(X: Any, y: Any) -> Floats:
     Raises
     ------
     ValueError
-        If there are no numbers, not as many as samples, or some are not finite.
+        If there are no numbers, not as many as samples, some are not finite, or they are in
+        another order.
     """
+    check_rows(X, y=y)
     y = _in_one_dimension(y, "numbers")
     if y.dtype.kind == "U":
         y = y.astype(object)  # texts that cannot be converted are then shown as they are
@@ -201,8 +205,9 @@ def read_weights(sample_weight: Any, X: Any, *, least: int = 1) -> Floats:
     ------
     ValueError
         If there is not one weight for each sample, or weights are negative or not positive where
-        they must be.
+        they must be, or in another order.
     """
+    check_rows(X, sample_weight=sample_weight)
     try:
         weights: Floats = check_sample_weight(sample_weight, X, dtype=np.float64)
     except ValueError as error:

@@ -16,6 +16,7 @@ from mkfusion._compat import BaseSearchCV
 from mkfusion._types import Floats, Indices
 from mkfusion.data import (
     Samples,
+    check_rows,
     in_two_dimensions,
     read_groups,
     read_labels,
@@ -68,6 +69,7 @@ class Training(NamedTuple):
     def splits(self, cv: Any, groups: Any) -> list[tuple[Indices, Indices]]:
         """Return the training rows and the held-out rows of each split."""
         y = self.targets.given
+        check_rows(self.samples.X, groups=groups)
         return read_splits(
             cv,
             len(y),

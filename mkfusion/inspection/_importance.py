@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Indices
-from mkfusion.data import Modalities, read_target, resolve_columns
+from mkfusion.data import Modalities, check_rows, read_target, resolve_columns
 from mkfusion.inspection._arguments import (
     check_count,
     check_jobs,
@@ -381,6 +381,7 @@ def modality_importance(
     check_level(confidence_level)
     check_jobs(n_jobs)
     parts = ModalitySamples(X, modalities)
+    check_rows(X, groups=groups)
     target = read_target(parts.X, y)
     codes = group_codes(groups, len(parts))
     scorer = as_scorer(estimator, scoring)
@@ -664,6 +665,7 @@ def shapley_values(
             f"modalities are {n}; expected at most {MAX_MODALITIES}, of which all subsets can be "
             "fitted. modality_importance fits one model for each."
         )
+    check_rows(X, groups=groups)
     target = read_target(parts.X, y)
     codes = group_codes(groups, len(parts))
     scorer = as_scorer(estimator, scoring)

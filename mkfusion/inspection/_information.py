@@ -19,6 +19,7 @@ from sklearn.utils.validation import column_or_1d
 
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
+from mkfusion.data import check_rows
 from mkfusion.inspection._arguments import check_count, count_samples, group_codes, splits_of
 from mkfusion.inspection._broja import GAP, couple, mutual_information
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome
@@ -391,6 +392,7 @@ def partial_information(
     if not (isinstance(names, tuple) and len(names) == 2):
         raise TypeError(f"names is {shown(names)}; expected a tuple of two.")
     rng = check_random_state(random_state)
+    check_rows(A, name="A", B=B, y=y, groups=groups, strict=True)
     target = target_states(y, target_bins)
     n = len(target)
     if estimator is None:

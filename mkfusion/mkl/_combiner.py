@@ -321,7 +321,7 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
             apart where y does.
         """
         self._validate_params()
-        stack = training_stack(self, X)
+        stack = training_stack(self, X, y=y)
         with one_blas_thread():
             stack.check_gram("X")
         model = None

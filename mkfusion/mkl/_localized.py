@@ -461,7 +461,7 @@ class LocalizedMKLClassifier(GatedClassifier):
             them, or there is one class only.
         """
         self._validate_params()
-        stack = training_stack(self, X)
+        stack = training_stack(self, X, y=y, sample_weight=sample_weight)
         labels = read_labels(stack, y)
         weights = class_weights(self.class_weight, sample_weight, stack, labels)
         gating, gated = self._roles(stack)

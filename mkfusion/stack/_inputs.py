@@ -10,13 +10,21 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from mkfusion.stack._dense import is_matrix_of_lists
+from mkfusion.stack._labels import check_columns, check_training, ids_of_columns
 from mkfusion.stack._stack import KernelStack, as_stack
 
 _MATRIX = (np.float64, np.float32)
+# Where a fitted estimator keeps the ids of its training samples, if its kernels were DataFrames.
+_IDS = "_training_ids"
 
 
 def remember_input(estimator: Any, X: Any, n_train: int) -> None:
     """Set what scikit-learn wants to know of training kernels: n_features_in_ and, maybe, names."""
+    ids = ids_of_columns(X)
+    if ids is None:
+        vars(estimator).pop(_IDS, None)
+    else:
+        setattr(estimator, _IDS, ids)
     if is_several(X):
         estimator.n_features_in_ = n_train
         if hasattr(estimator, "feature_names_in_"):
@@ -25,11 +33,21 @@ def remember_input(estimator: Any, X: Any, n_train: int) -> None:
         validate_data(estimator, X, skip_check_array=True)
 
 
-def training_stack(estimator: Any, X: Any) -> KernelStack:
+def training_stack(estimator: Any, X: Any, **others: Any) -> KernelStack:
     """Return square kernels of the training samples; that they are Gram matrices is not checked.
 
     Leaves `estimator` as it is: what is refused must not change a fitted model.
+
+    Parameters
+    ----------
+    estimator : object
+        For messages.
+    X : list of Gram matrices, ndarray, KernelStack or one Gram matrix
+    **others : Series, array-like or None
+        Targets, weights, ... by their names: where these, and X, are of pandas, rows must have the
+        same labels.
     """
+    check_training(X, **others)
     if is_several(X):
         stack = as_stack(X, None, "X")
     else:
@@ -42,6 +60,9 @@ def training_stack(estimator: Any, X: Any) -> KernelStack:
 
 def prediction_stack(estimator: Any, X: Any, n_train: int, names: list[str]) -> KernelStack:
     """Return kernels between new samples and the `n_train` training samples."""
+    ids = vars(estimator).get(_IDS)
+    if ids is not None:
+        check_columns(X, ids)
     if is_several(X):
         stack = as_stack(X, None, "X")
     else:

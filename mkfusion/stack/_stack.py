@@ -37,6 +37,7 @@ from mkfusion.stack._dense import (
 )
 from mkfusion.stack._file import any_mapped, mapped_views, read_stack, write_stack
 from mkfusion.stack._gram import check_gram_kernels
+from mkfusion.stack._labels import check_alike
 from mkfusion.stack._low_rank import factor_views
 from mkfusion.stack._threads import in_threads, split_for_threads
 from mkfusion.stack._views import View, compose, row_batches
@@ -159,7 +160,7 @@ class KernelStack:
         # arguments go on to this one's __init__.
         kind: Any = cls
         if cls is KernelStack:
-            kind = _kind_for(args[0] if args else kwargs.get("grams"))
+            kind = _kind_for(args[0] if args else kwargs.get("grams"), "grams")
         return super().__new__(kind)
 
     # What tools show for a call of the class
@@ -1011,10 +1012,11 @@ def as_stack(
     """
     if isinstance(grams, KernelStack):
         return grams
-    return _kind_for(grams)(grams, names, argument=argument)
+    return _kind_for(grams, argument)(grams, names, argument=argument)
 
 
-def _kind_for(grams: Any) -> type[DenseStack] | type[MappedStack]:
+def _kind_for(grams: Any, argument: str) -> type[DenseStack] | type[MappedStack]:
+    check_alike(grams, argument)
     return MappedStack if any_mapped(grams) else DenseStack
 
 

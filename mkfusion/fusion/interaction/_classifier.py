@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.data import (
+    check_rows,
     labels_from_decisions,
     read_labels,
     read_weights,
@@ -206,6 +207,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         """
         self._validate_params()
         columns, layout = read_layout(self, X, self.modalities)
+        check_rows(X, y=y, sample_weight=sample_weight)
         _, classes, codes = read_labels(columns, y, "two classes")
         if len(classes) > 2:
             raise ValueError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from mkfusion._types import Floats
-from mkfusion.data import read_numbers, read_weights, remember_features, rollback
+from mkfusion.data import check_rows, read_numbers, read_weights, remember_features, rollback
 from mkfusion.fusion.interaction._basis import Basis
 from mkfusion.fusion.interaction._inference import (
     Inference,
@@ -222,6 +222,7 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         """
         self._validate_params()
         columns, layout = read_layout(self, X, self.modalities)
+        check_rows(X, y=y, sample_weight=sample_weight)
         target = read_numbers(columns, y)
         weights = read_weights(sample_weight, columns, least=2)
         with rollback(self):

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from mkfusion._compat import BaseComposition, name_estimators, safe_indexing
 from mkfusion._messages import shown
-from mkfusion.data import Modalities, in_two_dimensions
+from mkfusion.data import Modalities, check_rows, in_two_dimensions
 from mkfusion.kernels._kernel import (
     Kernel,
     as_kernel,
@@ -148,6 +148,7 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
                 "None."
             )
         X = self._samples(X)
+        check_rows(X, y=y)
         entries = self._resolve(X)
         labels = _unique([_label(entry, spec) for entry in entries for spec in entry.specs])
         parts = self._parts(X, entries, training=True)
