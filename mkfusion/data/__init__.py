@@ -11,8 +11,10 @@ from mkfusion.data._columns import (
     as_table,
     column_names,
     in_two_dimensions,
+    names_within,
     resolve_columns,
     select_columns,
+    top_levels,
 )
 from mkfusion.data._folds import find_splitter, read_splits
 from mkfusion.data._kinds import Column, as_numbers, holds_texts, read_column, read_columns
@@ -66,6 +68,7 @@ __all__ = [
     "has_fractions",
     "holds_texts",
     "in_two_dimensions",
+    "names_within",
     "labels_from_decisions",
     "present_samples",
     "read_again",
@@ -86,4 +89,5 @@ __all__ = [
     "seems_classes",
     "select_columns",
     "take_views",
+    "top_levels",
 ]

@@ -25,14 +25,14 @@ class Columns(NamedTuple):
     ----------
     positions : list of int, or int
         A single number where a scalar was asked for: a column in one dimension.
-    names : list of str or None
-        Where the training samples have column names.
+    names : list of str, or of tuples of str, or None
+        Where the training samples have column names; tuples are those of a pandas MultiIndex.
     by_name : bool
         Whether they were asked for by these names.
     """
 
     positions: list[int] | int
-    names: list[str] | None
+    names: list[Any] | None
     by_name: bool
 
 
@@ -44,12 +44,44 @@ def as_table(X: Any) -> Any:
     return check_array(X, accept_sparse="csr", dtype=None, ensure_all_finite=False)
 
 
-def column_names(X: Any) -> list[str] | None:
-    """Return the names of columns or modalities, if they have any that are strings."""
+def column_names(X: Any) -> list[Any] | None:
+    """Return the names of columns or modalities, if they have any that are strings.
+
+    Or tuples of strings, where a pandas DataFrame has columns of several levels.
+    """
     if isinstance(X, Modalities):
         return X.names
     names = list(getattr(X, "columns", []))
-    return names if names and all(isinstance(name, str) for name in names) else None
+    texts = [part for name in names for part in (name if isinstance(name, tuple) else (name,))]
+    return names if names and all(isinstance(text, str) for text in texts) else None
+
+
+def top_levels(X: Any) -> list[str] | None:
+    """Return the top levels of a DataFrame's columns, in their order; None where they have one."""
+    names = None if isinstance(X, Modalities) else column_names(X)
+    if names is None or not all(isinstance(name, tuple) for name in names):
+        return None
+    return list(dict.fromkeys(name[0] for name in names))
+
+
+def names_within(X: Any, columns: Columns | str) -> list[Any] | None:
+    """Return the names of the columns of a modality that is a table, in the training samples.
+
+    Parameters
+    ----------
+    X : Modalities, DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+    columns : Columns or str
+        What :func:`resolve_columns` found.
+
+    Returns
+    -------
+    list or None
+        None for columns, and where the modality is no table, or has names more than once.
+    """
+    if not isinstance(columns, str) or not hasattr(X[columns], "columns"):
+        return None
+    names = list(X[columns].columns)
+    return names if len(set(names)) == len(names) else None
 
 
 def resolve_columns(X: Any, columns: Any, entry: str) -> Columns | str:
@@ -78,6 +110,10 @@ def resolve_columns(X: Any, columns: Any, entry: str) -> Columns | str:
     if isinstance(X, Modalities):
         _check_modality(X, columns, entry)
         return str(columns)
+    if (levels := top_levels(X)) is not None:
+        columns, of_levels = _of_levels(X, columns, levels, entry)
+        if of_levels:
+            return Columns(columns, [list(X.columns)[position] for position in columns], True)
     names = column_names(X)
     asked = _listed(columns, X.shape[1], names, entry)
     by_name = isinstance(asked[0], str)
@@ -93,7 +129,9 @@ def resolve_columns(X: Any, columns: Any, entry: str) -> Columns | str:
     )
 
 
-def select_columns(X: Any, columns: Columns | str, entry: str) -> Any:
+def select_columns(
+    X: Any, columns: Columns | str, entry: str, within: Sequence[Any] | None = None
+) -> Any:
     """Take what :func:`resolve_columns` found from any samples.
 
     Parameters
@@ -103,6 +141,8 @@ def select_columns(X: Any, columns: Columns | str, entry: str) -> Any:
     columns : Columns or str
     entry : str
         Its name, for messages.
+    within : sequence, default=None
+        The names of a modality's columns in the training samples, :func:`names_within`.
 
     Returns
     -------
@@ -121,7 +161,11 @@ def select_columns(X: Any, columns: Columns | str, entry: str) -> Any:
             raise ValueError(
                 f"{entry!r} asks for the modality {shown(columns)}, which no sample has."
             )
-        return X[columns]
+        return _in_order(X[columns], within, columns)
+    return _in_one_level(_selected(X, columns, entry))
+
+
+def _selected(X: Any, columns: Columns, entry: str) -> Any:
     positions = columns.positions
     names = column_names(X)
     if columns.names is not None and (columns.by_name or names is not None):
@@ -132,6 +176,36 @@ def select_columns(X: Any, columns: Columns | str, entry: str) -> Any:
             return X
         return safe_indexing(X, positions, axis=1)
     return X[:, [positions]] if issparse(X) else safe_indexing(X, positions, axis=1)
+
+
+def _in_order(data: Any, names: Sequence[Any] | None, modality: str) -> Any:
+    """Return a table with the columns that it had in training, in their order."""
+    if names is None or not hasattr(data, "columns"):
+        return data
+    there = list(data.columns)
+    if there == list(names):
+        return data
+    missing = [name for name in names if name not in there]
+    if missing:
+        if not all(isinstance(name, str) for name in missing):
+            return data  # column numbers are no names
+        raise ValueError(
+            f"modality {shown(modality)} lacks the columns {_some_of(missing)} of fit; it has "
+            f"{_some_of(there)}."
+        )
+    repeated = [name for name in names if there.count(name) > 1]
+    if repeated:
+        raise ValueError(f"modality {shown(modality)} has {_some_of(repeated)} more than once.")
+    return safe_indexing(data, [there.index(name) for name in names], axis=1)
+
+
+def _in_one_level(data: Any) -> Any:
+    """Return columns of several levels under one name each, without a top level that all share."""
+    levels = top_levels(data)
+    if levels is None:
+        return data
+    names = [".".join(name[1:] if len(levels) == 1 else name) for name in data.columns]
+    return data.set_axis(names, axis=1)
 
 
 def in_two_dimensions(data: Any) -> Any:
@@ -154,6 +228,21 @@ def _check_modality(X: Modalities, name: Any, entry: str) -> None:
         raise ValueError(
             f"columns of {entry!r} asks for the unknown modality {shown(name)}; X has {X.names}."
         )
+
+
+def _of_levels(X: Any, columns: Any, levels: list[str], entry: str) -> tuple[Any, bool]:
+    """Return the positions of top levels, or of whole names, and whether it is these."""
+    names = list(X.columns)
+    asked = [columns] if isinstance(columns, str | tuple) else columns
+    if not isinstance(asked, list) or not all(isinstance(one, str | tuple) for one in asked):
+        return columns, False
+    unknown = [one for one in asked if one not in levels and one not in names]
+    if unknown or not asked:
+        raise ValueError(
+            f"columns of {entry!r} asks for {shown(unknown)}; expected some of the top levels of "
+            f"X's columns, {_some_of(levels)}."
+        )
+    return [j for one in asked for j, name in enumerate(names) if one in (name, name[0])], True
 
 
 def _listed(columns: Any, n_columns: int, names: list[str] | None, entry: str) -> list[Any]:

@@ -21,8 +21,10 @@ from mkfusion.data._columns import (
     as_table,
     column_names,
     in_two_dimensions,
+    names_within,
     resolve_columns,
     select_columns,
+    top_levels,
 )
 from mkfusion.data._modalities import Modalities
 
@@ -38,10 +40,13 @@ class View(NamedTuple):
     name : str
     columns : Columns or str
         The latter is a modality of `Modalities`.
+    within : list or None
+        The names of its columns, where it is a table of `Modalities`.
     """
 
     name: str
     columns: Columns | str
+    within: list[Any] | None = None
 
     @property
     def where(self) -> Any:
@@ -78,7 +83,8 @@ def read_samples(X: Any, modalities: Any, *, whole: bool = False) -> Samples:
     X : Modalities, DataFrame, array-like or sparse matrix of shape (n_samples, n_features)
     modalities : list or tuple of (name, columns) pairs, or None
         `columns` is a modality's name, or columns as in
-        :class:`sklearn.compose.ColumnTransformer`. None for all modalities of `Modalities`.
+        :class:`sklearn.compose.ColumnTransformer`, or a top level of a DataFrame's columns of
+        several levels. None for all modalities of `Modalities`, or all top levels.
     whole : bool, default=False
         Whether a table without a word about modalities is one of all its columns.
 
@@ -92,7 +98,7 @@ def read_samples(X: Any, modalities: Any, *, whole: bool = False) -> Samples:
         If something is asked for that is not there, or two modalities have one name.
     """
     X = _as_samples(X)
-    if modalities is None and whole and not isinstance(X, Modalities):
+    if modalities is None and whole and not isinstance(X, Modalities) and top_levels(X) is None:
         modalities = [(_WHOLE, slice(None))]
     views = resolve_views(X, modalities)
     return Samples(X, views, take_views(X, views))
@@ -189,6 +195,8 @@ def resolve_views(X: Any, modalities: Any) -> list[View]:
     """
     if modalities is None and isinstance(X, Modalities):
         modalities = [(name, name) for name in X.names]
+    elif modalities is None and (levels := top_levels(X)) is not None:
+        modalities = [(level, level) for level in levels]
     if modalities is None:
         raise TypeError(
             "modalities is None; expected a list of pairs (name, columns), or Modalities as X."
@@ -198,7 +206,8 @@ def resolve_views(X: Any, modalities: Any) -> list[View]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"modalities has the names {shown(repeated)} more than once.")
-    return [View(name, resolve_columns(X, columns, name)) for name, columns in modalities]
+    found = [(name, resolve_columns(X, columns, name)) for name, columns in modalities]
+    return [View(name, columns, names_within(X, columns)) for name, columns in found]
 
 
 def check_entries(entries: Any, argument: str, forms: Sequence[str]) -> None:
@@ -256,7 +265,7 @@ def take_views(X: Any, views: Sequence[View]) -> list[Any]:
     ValueError
         If columns or modalities are missing, or there are no data of one.
     """
-    return [select_columns(X, view.columns, view.name) for view in views]
+    return [select_columns(X, view.columns, view.name, view.within) for view in views]
 
 
 def as_matrix(data: Any, *, estimator: Any = None, min_samples: int = 1) -> Floats:

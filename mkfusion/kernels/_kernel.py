@@ -31,6 +31,7 @@ from mkfusion.data import (
     Modalities,
     as_table,
     in_two_dimensions,
+    names_within,
     resolve_columns,
     rollback,
     select_columns,
@@ -648,6 +649,9 @@ class PowerKernel(WrapperKernel):
 class BoundKernel(WrapperKernel):
     """A kernel of some columns, or of a modality."""
 
+    # Models that were saved by earlier versions have none.
+    _within: list[Any] | None = None
+
     def __init__(self, kernel: Any, columns: Any) -> None:
         self.kernel = kernel
         self.columns = columns
@@ -660,23 +664,24 @@ class BoundKernel(WrapperKernel):
     def _fit_prepare(self, X: Any, y: Any = None) -> Any:
         X = self._samples(X)
         columns = resolve_columns(X, self.columns, kernel_label(self.kernel))
-        samples = super()._fit_prepare(self._select(X, columns), y)
-        self._chosen = columns
+        within = names_within(X, columns)
+        samples = super()._fit_prepare(self._select(X, columns, within), y)
+        self._chosen, self._within = columns, within
         return samples
 
     def _prepare(self, X: Any) -> Any:
-        return super()._prepare(self._select(self._samples(X), self._chosen))
+        return super()._prepare(self._select(self._samples(X), self._chosen, self._within))
 
     def _samples(self, X: Any) -> Any:
         return X if isinstance(X, Modalities) else as_table(X)
 
-    def _select(self, X: Any, columns: Any) -> Any:
+    def _select(self, X: Any, columns: Any, within: Any) -> Any:
         if isinstance(columns, str) != isinstance(X, Modalities):
             raise TypeError(
                 f"X is a {type(X).__name__}; expected "
                 f"{'Modalities' if isinstance(columns, str) else 'columns'} as in fit."
             )
-        data = select_columns(X, columns, kernel_label(self.kernel))
+        data = select_columns(X, columns, kernel_label(self.kernel), within)
         return in_two_dimensions(data) if takes_table(self.kernel) else data
 
     def _evaluate(self, samples: Any, others: Any = None) -> FloatArray:

@@ -18,6 +18,7 @@ from mkfusion.data import (
     column_names,
     read_again,
     read_samples,
+    top_levels,
 )
 
 
@@ -57,7 +58,8 @@ def read_layout(
         For messages.
     X : Modalities, DataFrame or array-like of shape (n_samples, n_features)
     modalities : list of (name, columns) pairs, or None
-        None is all modalities of `Modalities`, and otherwise every column is one.
+        None is all modalities of `Modalities`, or all top levels of columns with several, and
+        otherwise every column is one.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def read_layout(
     ValueError, TypeError
         If X is not finite numbers, or modalities or columns are not there.
     """
-    if modalities is None and not isinstance(X, Modalities):
+    if modalities is None and not isinstance(X, Modalities) and top_levels(X) is None:
         values = check_array(
             X, dtype=np.float64, ensure_min_samples=2, estimator=estimator, input_name="X"
         )

@@ -17,6 +17,7 @@ from mkfusion.data import (
     check_entries,
     check_features,
     column_names,
+    names_within,
     present_samples,
     remember_features,
     resolve_columns,
@@ -56,6 +57,8 @@ class ColumnKernelizer(BaseKernelizer):
             :class:`sklearn.compose.ColumnTransformer`: strings are names of a DataFrame's columns,
             integers are positions, and a callable such as
             :func:`~sklearn.compose.make_column_selector` gets the samples and returns one of these.
+            Of columns with several levels, as ``pd.concat({"rna": A, "cnv": B}, axis=1)`` has, a
+            string is a top level: all its columns.
             A scalar gives text vectorisers and functions a one-dimensional column, and all that
             take features one in two dimensions.
     normalize : {"cosine", "trace", "center"} or None, default="cosine"
@@ -325,7 +328,10 @@ class ColumnKernelizer(BaseKernelizer):
             Entry(name, as_list(kernel, name), resolve_columns(X, columns, name))
             for name, kernel, columns in self.kernels
         ]
-        return [self._with_choices(X, entry) for entry in entries]
+        return [
+            self._with_choices(X, entry._replace(within=names_within(X, entry.columns)))
+            for entry in entries
+        ]
 
     def _with_choices(self, X: Any, entry: Entry) -> Entry:
         """Replace "auto" by a kernel for the entry's part of the training samples."""
@@ -393,7 +399,8 @@ class ColumnKernelizer(BaseKernelizer):
     def _find(self, X: Any, entry: Entry, allowed: bool) -> Any:
         """Return an entry's part of all samples, None where none has it."""
         if isinstance(entry.columns, str) and (allowed or entry.columns in X):
-            return X[entry.columns] if entry.columns in X else None
+            if entry.columns not in X or X[entry.columns] is None:
+                return None
         return self._select(X, entry)
 
     def _complete(
@@ -407,7 +414,7 @@ class ColumnKernelizer(BaseKernelizer):
         return COMPLETIONS[self.missing](training, index, parts.present, names)
 
     def _select(self, X: Any, entry: Entry) -> Any:
-        return select_columns(X, entry.columns, entry.name)
+        return select_columns(X, entry.columns, entry.name, entry.within)
 
     def _sk_visual_block_(self) -> Any:
         return visual_block(self._named_kernels, [str(columns) for _, _, columns in self.kernels])

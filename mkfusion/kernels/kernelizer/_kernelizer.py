@@ -45,12 +45,15 @@ class Entry(NamedTuple):
         What chooses the part.
     chosen : tuple of int
         Which of the kernels `fit` has chosen.
+    within : list or None
+        The names of the part's columns, where it is a table of `Modalities`.
     """
 
     name: str
     specs: list[Any]
     columns: Any = None
     chosen: tuple[int, ...] = ()
+    within: list[Any] | None = None
 
 
 class Parts(NamedTuple):
