@@ -114,10 +114,36 @@ def _load_samples(model: Model, paths: Sequence[str]) -> tuple[Modalities, list[
             ids.append(read_ids(path, frame[model.id]))
         names = pd.concat(ids).unique().tolist()
         rows = join(paths, ids, names)
+        if not model.keeps:
+            names, rows = _in_every_file(model, paths, frames, names, rows)
     data = {name: _modality(model, name, paths, frames, rows) for name in model.kinds}
     if all(part is None for part in data.values()):
         raise UsageError(f"{listed(paths)} has no column of any of the model's modalities")
     return Modalities(data), names
+
+
+def _in_every_file(
+    model: Model,
+    paths: Sequence[str],
+    frames: Sequence[pd.DataFrame],
+    names: list[Any],
+    rows: list[Indices],
+) -> tuple[list[Any], list[Indices]]:
+    """Leave out samples that are not in all files: new patients may stand beside complete files."""
+    wanted = {column for kinds in model.kinds.values() for column in kinds}
+    used = [f for f, frame in enumerate(frames) if wanted.intersection(frame.columns)]
+    there = np.all([rows[f] >= 0 for f in used], axis=0)
+    kept = np.flatnonzero(there)
+    if not used or len(kept) == len(names):
+        return names, rows
+    if len(kept) == 0:
+        raise UsageError(f"no {model.id} is in all of {listed([paths[f] for f in used])}")
+    left_out = [names[i] for i in np.flatnonzero(~there)]
+    note(
+        f"{len(left_out)} of {len(names)} samples are not in all files, and are left out: "
+        f"{listed(left_out)}; a model fitted with --missing keep predicts them"
+    )
+    return [names[i] for i in kept], [some[kept] for some in rows]
 
 
 def _modality(

@@ -164,6 +164,20 @@ def test_tables_of_all_kinds_come_back_as_they_were(folder, study, run):
         np.testing.assert_array_equal(out["sample"], frame["sample"][5:25])
 
 
+def test_one_new_patient_beside_complete_other_files(folder, study, run):
+    accel = pd.read_csv("accel.csv")
+    fit = ("fit", "labels.csv", "accel.csv", "gyro.csv", "--id", "sample", "--target", "label")
+    assert run(*fit, "-o", "model.skops", "--C", 1)[0] == 0
+    everyone = pd.read_csv(io.StringIO(run("predict", "model.skops", "accel.csv", "gyro.csv")[1]))
+    accel.iloc[[5]].to_csv("one.csv", index=False)
+    code, shown, complaint = run("predict", "model.skops", "one.csv", "gyro.csv")
+    assert code == 0
+    assert complaint.startswith("note: 39 of 40 samples are not in all files, and are left out")
+    one = pd.read_csv(io.StringIO(shown))
+    expected = everyone[everyone["sample"] == accel["sample"][5]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(one, expected)
+
+
 def test_ids_join_and_lacking_modalities_are_kept(folder, study, run):
     accel, gyro = pd.read_csv("accel.csv"), pd.read_csv("gyro.csv")
     gyro.iloc[3:].to_csv("gyro.csv", index=False)
