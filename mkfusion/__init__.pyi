@@ -18,7 +18,9 @@ from .compare import (
     compare_fusion as compare_fusion,
 )
 from .data import (
+    MissingCellsWarning as MissingCellsWarning,
     Modalities as Modalities,
+    UnknownCategoriesWarning as UnknownCategoriesWarning,
 )
 from .fusion import (
     EarlyFusionClassifier as EarlyFusionClassifier,

@@ -16,6 +16,7 @@ from mkfusion.data._columns import (
     select_columns,
     top_levels,
 )
+from mkfusion.data._containers import as_plain, with_numbers
 from mkfusion.data._folds import find_splitter, read_splits
 from mkfusion.data._kinds import Column, as_numbers, holds_texts, read_column, read_columns
 from mkfusion.data._modalities import Modalities, present_samples
@@ -46,18 +47,22 @@ from mkfusion.data._targets import (
     read_weights,
     seems_classes,
 )
+from mkfusion.data._warnings import MissingCellsWarning, UnknownCategoriesWarning
 
 __all__ = [
     "Column",
     "Columns",
     "Labels",
     "MOST_CLASSES",
+    "MissingCellsWarning",
     "Modalities",
     "Samples",
+    "UnknownCategoriesWarning",
     "View",
     "about",
     "as_matrix",
     "as_numbers",
+    "as_plain",
     "as_table",
     "check_entries",
     "check_features",
@@ -90,4 +95,5 @@ __all__ = [
     "select_columns",
     "take_views",
     "top_levels",
+    "with_numbers",
 ]

@@ -8,8 +8,9 @@ cells. What no row knows is names of categories. Another type is another row.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Mask
+
+_NANOSECONDS_OF_A_DAY = 86_400 * 10**9
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Column(NamedTuple):
@@ -29,9 +33,10 @@ class Column(NamedTuple):
     kind : {"numeric", "time", "ordinal", "nominal"}
         What its cells are: numbers, dates or durations, levels in an order, or categories.
     values : ndarray of shape (n_samples,)
-        Of any dtype, times in nanoseconds; meaningless where cells are missing.
+        Of any dtype; times in days, whatever unit they came in, those of dates since 1970 began in
+        UTC. Meaningless where cells are missing.
     missing : ndarray of shape (n_samples,), dtype=bool
-        None, NaN, NaT and pandas' NA.
+        None, NaN, NaT, pandas' NA and masked cells.
     levels : list or None
         The categories of a categorical column; from low to high if it is ordinal.
     """
@@ -51,8 +56,10 @@ class Column(NamedTuple):
 def read_columns(X: Any) -> list[Column]:
     """Read a table.
 
-    Booleans, strings and unordered categoricals are nominal, ordered categoricals ordinal. A column
-    of objects is numeric if all its values are numbers or decimals, and nominal otherwise.
+    Booleans, strings and unordered categoricals are nominal, ordered categoricals (polars' Enum
+    among them) ordinal. A column of objects is numeric if all its values are numbers or decimals,
+    a time if all are dates, periods (which count as their start), durations or times of day, and
+    nominal otherwise. Dates with a time zone count as their instant, those without as UTC.
 
     Parameters
     ----------
@@ -89,6 +96,8 @@ def read_column(column: Any, name: str | int) -> Column:
     ValueError
         If it has complex numbers.
     """
+    if isinstance(column, np.ma.MaskedArray):
+        column = unmasked(column)
     dtype: Any = getattr(column, "dtype", None)
     for knows, read in _BY_DTYPE:
         if knows(dtype):
@@ -100,20 +109,141 @@ def read_column(column: Any, name: str | int) -> Column:
     return _read_objects(values.astype(object), name)
 
 
+def unmasked(values: Any) -> NDArray[Any]:
+    """Return a masked array as a plain one, in which masked cells are gaps.
+
+    Parameters
+    ----------
+    values : numpy.ma.MaskedArray of any shape
+
+    Returns
+    -------
+    ndarray of the same shape
+        Its own data where nothing is masked. Otherwise numbers are floats with NaN, dates and
+        durations have NaT, and all else is objects with None.
+    """
+    mask = np.ma.getmaskarray(values)
+    plain: NDArray[Any] = np.ma.getdata(values)
+    if not mask.any():
+        return plain
+    kind = plain.dtype.kind
+    if kind in "iu":
+        plain = plain.astype(np.float64)
+    elif kind not in "fcmM":
+        plain = plain.astype(object)
+    else:
+        plain = plain.copy()
+    gap: Any = None
+    if kind in "mM":
+        gap = np.array("NaT", dtype=plain.dtype)
+    elif kind in "iufc":
+        gap = np.nan
+    plain[mask] = gap
+    return plain
+
+
 def _read_levels(column: Any, name: str | int) -> Column:
+    """Read a categorical column of pandas."""
     values = np.asarray(column, dtype=object)
     kind = "ordinal" if getattr(column.dtype, "ordered", False) else "nominal"
     return Column(name, kind, values, missing_cells(values), list(column.dtype.categories))
 
 
-def _read_dates(column: Any, name: str | int) -> Column:
-    times = np.asarray(column, dtype="datetime64[ns]")
-    return Column(name, "time", times.astype(np.int64), np.isnat(times))
+def _read_polars_levels(column: Any, name: str | int) -> Column:
+    """Read a categorical column of polars, of which those of fixed categories are ordered."""
+    values = np.asarray(column.to_numpy(), dtype=object)
+    kind = "ordinal" if _is_enum(column.dtype) else "nominal"
+    levels = column.cat.get_categories().to_list()
+    return Column(name, kind, values, missing_cells(values), levels)
 
 
-def _read_durations(column: Any, name: str | int) -> Column:
-    times = np.asarray(column, dtype="timedelta64[ns]")
-    return Column(name, "time", times.astype(np.int64), np.isnat(times))
+def _is_enum(dtype: Any) -> bool:
+    return type(dtype).__name__ == "Enum" and type(dtype).__module__.startswith("polars")
+
+
+def _is_polars_levels(dtype: Any) -> bool:
+    categorical = str(dtype).startswith("Categorical")
+    return _is_enum(dtype) or (categorical and type(dtype).__module__.startswith("polars"))
+
+
+def _read_dictionary(column: Any, name: str | int) -> Column:
+    """Read a column of pandas that is a dictionary of Arrow."""
+    values = np.asarray(column, dtype=object)
+    # The protocol of Arrow: its dictionary is seen nowhere else.
+    chunks = column.array.__arrow_array__().unify_dictionaries().chunks
+    levels = chunks[0].dictionary.to_pylist() if chunks else []
+    kind = "ordinal" if column.dtype.pyarrow_dtype.ordered else "nominal"
+    return Column(name, kind, values, missing_cells(values), levels)
+
+
+def _read_times(column: Any, name: str | int) -> Column:
+    times = np.asarray(column)
+    if times.dtype.kind not in "mM":  # dates of Arrow, which pandas keeps as objects
+        return _read_objects(times.astype(object), name)
+    return Column(name, "time", days(times), np.isnat(times))
+
+
+def days(times: NDArray[Any]) -> Floats:
+    """Return dates or durations in days, NaN for NaT.
+
+    Parameters
+    ----------
+    times : ndarray of any shape, dtype=datetime64 or timedelta64
+        In any unit: equal times of two units are equal numbers.
+
+    Returns
+    -------
+    ndarray of the same shape, float64
+    """
+    unit = "timedelta64" if times.dtype.kind == "m" else "datetime64"
+    if np.datetime_data(times.dtype)[0] == "generic":  # nothing but NaT
+        return np.full(times.shape, np.nan)
+    # Nanoseconds would overflow before 1678 and after 2262: days first, and then what is left.
+    whole = times.astype(f"{unit}[D]")
+    rest = (times - whole).astype("timedelta64[ns]")
+    there = ~np.isnat(times)
+    found = np.full(times.shape, np.nan)
+    found[there] = _in_days(whole[there].astype(np.int64), rest[there].astype(np.int64))
+    return found
+
+
+def _in_days(whole: Any, nanoseconds: Any) -> Any:
+    """Return days, the same for the same time however it is divided in two."""
+    return (
+        whole
+        + nanoseconds // _NANOSECONDS_OF_A_DAY
+        + (nanoseconds % _NANOSECONDS_OF_A_DAY) / _NANOSECONDS_OF_A_DAY
+    )
+
+
+def _days_of_date(cell: Any) -> float:
+    """Return a date, a datetime, a period of pandas or a datetime64 in days since 1970."""
+    if isinstance(cell, np.datetime64):
+        return float(days(np.array([cell]))[0])
+    if hasattr(cell, "to_timestamp"):
+        cell = cell.to_timestamp()
+    rest = 0
+    if isinstance(cell, datetime):
+        rest = _nanoseconds(cell) + getattr(cell, "nanosecond", 0)
+        offset = cell.utcoffset()
+        rest -= 0 if offset is None else offset // timedelta(microseconds=1) * 1000
+    return float(_in_days(cell.toordinal() - _EPOCH, rest))
+
+
+def _days_of_duration(cell: Any) -> float:
+    if isinstance(cell, np.timedelta64):
+        return float(days(np.array([cell]))[0])
+    rest = (cell.seconds * 10**6 + cell.microseconds) * 1000 + getattr(cell, "nanoseconds", 0)
+    return float(_in_days(cell.days, rest))
+
+
+def _days_of_hour(cell: time) -> float:
+    return float(_in_days(0, _nanoseconds(cell)))
+
+
+def _nanoseconds(cell: datetime | time) -> int:
+    seconds = (cell.hour * 60 + cell.minute) * 60 + cell.second
+    return (seconds * 10**6 + cell.microsecond) * 1000
 
 
 def _read_numbers(column: Any, name: str | int) -> Column:
@@ -128,8 +258,11 @@ def _read_objects(values: NDArray[Any], name: str | int) -> Column:
     missing = missing_cells(values)
     present = values[~missing]
     if len(present):
-        for kind, knows in _BY_CELLS:
+        for kind, knows, number in _BY_CELLS:
             if all(map(knows, present)):
+                if number is not None:
+                    values = np.full(len(values), np.nan)
+                    values[~missing] = [number(cell) for cell in present]
                 return Column(name, kind, values, missing)
     return Column(name, "nominal", values, missing)
 
@@ -142,17 +275,40 @@ def _is_numpy(kinds: str) -> Callable[[Any], bool]:
     return lambda dtype: isinstance(dtype, np.dtype) and dtype.kind in kinds
 
 
+def _is_dictionary(dtype: Any) -> bool:
+    return hasattr(getattr(dtype, "pyarrow_dtype", None), "ordered")
+
+
+def _is_whole(cell: Any) -> bool:
+    # NumPy's durations are whole numbers to Python.
+    return isinstance(cell, Integral) and not isinstance(cell, bool | np.timedelta64)
+
+
+def _is_number(cell: Any) -> bool:
+    return _is_whole(cell) or (isinstance(cell, Real | Decimal) and not isinstance(cell, Integral))
+
+
+def _is_date(cell: Any) -> bool:
+    return isinstance(cell, date | np.datetime64) or type(cell).__name__ == "Period"
+
+
 # What knows a dtype, and what reads a column of it; the first row counts.
 _BY_DTYPE: tuple[tuple[Callable[[Any], bool], Callable[[Any, str | int], Column]], ...] = (
+    (_is_polars_levels, _read_polars_levels),
     (lambda dtype: hasattr(dtype, "categories"), _read_levels),
-    (_of_kind("M"), _read_dates),
-    (_of_kind("m"), _read_durations),
+    (_is_dictionary, _read_dictionary),
+    (_of_kind("mM"), _read_times),
     (_is_numpy("fiu"), lambda column, name: _read_numbers(np.asarray(column), name)),
     (_is_numpy("c"), _refuse_complex),
 )
-# What all cells of a column of objects are; the first row counts.
-_BY_CELLS: tuple[tuple[str, Callable[[Any], bool]], ...] = (
-    ("numeric", lambda cell: isinstance(cell, Real | Decimal) and not isinstance(cell, bool)),
+# What all cells of a column of objects are, and the number of a cell, None where cells stay as
+# they are; the first row counts.
+_BY_CELLS: tuple[tuple[str, Callable[[Any], bool], Callable[[Any], float] | None], ...] = (
+    ("numeric", _is_whole, None),
+    ("numeric", _is_number, float),
+    ("time", _is_date, _days_of_date),
+    ("time", lambda cell: isinstance(cell, timedelta | np.timedelta64), _days_of_duration),
+    ("time", lambda cell: isinstance(cell, time), _days_of_hour),
 )
 
 
@@ -217,12 +373,14 @@ def holds_texts(column: Column) -> bool:
 
 
 def is_gap(value: Any) -> bool:
-    """Return whether a single value is None, NaN, NaT or pandas' NA."""
+    """Return whether a single value is None, NaN, NaT, pandas' NA or masked."""
     # NaN and NaT differ from themselves; pandas' NA refuses to be compared.
     return (
         value is None
+        or value is np.ma.masked
         or type(value).__name__ in ("NAType", "NaTType")
-        or (isinstance(value, float | np.floating | np.datetime64) and value != value)
+        or (isinstance(value, float | np.floating) and value != value)
+        or (isinstance(value, np.datetime64 | np.timedelta64) and bool(np.isnat(value)))
         or (isinstance(value, Decimal) and value.is_nan())
     )
 
@@ -231,6 +389,8 @@ def is_missing(item: Any) -> bool:
     """Return whether an item of a list is a gap, or holds nothing but gaps."""
     if isinstance(item, list | tuple):
         return len(item) > 0 and all(map(is_missing, item))
+    if isinstance(item, np.ma.MaskedArray) and item.ndim:
+        item = unmasked(item)
     if isinstance(item, np.ndarray) and item.ndim:
         return item.size > 0 and bool(missing_cells(item, inside=True).all())
     return is_gap(item)
@@ -249,6 +409,8 @@ def missing_cells(values: NDArray[Any], *, inside: bool = False) -> Mask:
     -------
     ndarray of the same shape, dtype=bool
     """
+    if isinstance(values, np.ma.MaskedArray):
+        values = unmasked(values)
     if values.dtype.kind in "fc":
         return np.isnan(values)
     if values.dtype.kind in "mM":

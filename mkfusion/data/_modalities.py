@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Mask
+from mkfusion.data._containers import as_plain
 from mkfusion.data._kinds import is_missing, missing_cells
 from mkfusion.data._row_labels import align, check_labels, names_rows_best, row_index
 
@@ -31,7 +32,8 @@ class Modalities:
     modalities : mapping from str to data, default=None
         For names that are not Python identifiers.
     **named : data
-        Arrays of any dimension (n_samples, ...), pandas or polars DataFrames, sparse matrices, or
+        Arrays of any dimension (n_samples, ...), DataFrames (pandas, polars; tables of Arrow
+        become those of pandas), sparse matrices, or
         lists of anything: texts, graphs, series of different lengths; or None for a modality that
         no sample has.
 
@@ -60,7 +62,8 @@ class Modalities:
 
     A sample lacks a modality where its item in a list or an array of objects is None (or NaN, or
     an array of NaN), where its row of numbers is NaN throughout, and so are all channels of its
-    series. A row with some numbers is there: its gaps are left to the kernel. What is done about
+    series. A row with some numbers is there: its gaps are left to the kernel. Masked cells of
+    `numpy.ma` are gaps, too: arrays with some are copied, with NaN in them. What is done about
     missing modalities is said to :class:`~mkfusion.ColumnKernelizer`.
 
     Examples
@@ -282,6 +285,7 @@ def _check_modality(name: Any, data: Any) -> Any:
         raise TypeError(f"modalities has the key {name!r}; expected strings.")
     if data is None:
         return None
+    data = as_plain(data, f"modality {name!r}")
     if issparse(data):
         return data.tocsr()  # some formats cannot be indexed
     if isinstance(data, str | bytes | Mapping | set | Modalities) or not hasattr(

@@ -26,6 +26,7 @@ from mkfusion.data._columns import (
     select_columns,
     top_levels,
 )
+from mkfusion.data._containers import as_plain, with_numbers
 from mkfusion.data._modalities import Modalities
 
 # What a plain table is called as a modality when it is not said which columns make one.
@@ -269,7 +270,7 @@ def take_views(X: Any, views: Sequence[View]) -> list[Any]:
 
 
 def as_matrix(data: Any, *, estimator: Any = None, min_samples: int = 1) -> Floats:
-    """Return a modality's samples as columns of finite numbers.
+    """Return a modality's samples as columns of finite numbers, dates and durations in days.
 
     Parameters
     ----------
@@ -287,6 +288,7 @@ def as_matrix(data: Any, *, estimator: Any = None, min_samples: int = 1) -> Floa
     ValueError, TypeError
         If it is anything else, or cells are missing.
     """
+    data = as_plain(data)
     data = in_two_dimensions(np.asarray(data) if isinstance(data, list | tuple) else data)
     if getattr(data, "ndim", 2) != 2:
         raise ValueError(
@@ -295,6 +297,7 @@ def as_matrix(data: Any, *, estimator: Any = None, min_samples: int = 1) -> Floa
         )
     if getattr(getattr(data, "dtype", None), "kind", "") == "U":
         data = data.astype(object)  # texts that cannot be converted are then shown as they are
+    data = with_numbers(data)
     matrix: Floats = check_array(
         data, dtype=np.float64, estimator=estimator, ensure_min_samples=min_samples
     )

@@ -13,6 +13,8 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 from mkfusion._compat import check_sample_weight, num_samples
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
+from mkfusion.data._containers import as_plain
+from mkfusion.data._kinds import missing_cells
 from mkfusion.data._row_labels import check_rows
 
 # More different whole numbers than these may be either classes or a quantity: users must say.
@@ -93,6 +95,7 @@ def read_labels(X: Any, y: Any, wanted: str = "at least two classes") -> Labels:
         If there are no labels, not as many as samples, of one class, or in another order.
     """
     y = read_target(X, y, "class labels")
+    _refuse_gaps(y, "y")
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -134,7 +137,7 @@ def _in_one_dimension(y: Any, expected: str) -> NDArray[Any]:
         raise ValueError(
             f"y: expected {expected}; requires y to be passed, but the target y is None."
         )
-    given: NDArray[Any] = column_or_1d(y, warn=True)
+    given: NDArray[Any] = column_or_1d(as_plain(y, "y"), warn=True)
     return given
 
 
@@ -142,6 +145,15 @@ def _check_length(X: Any, y: NDArray[Any]) -> None:
     expected = num_samples(X)
     if len(y) != expected:
         raise ValueError(f"y has {len(y)} samples; expected {expected}, as X has.")
+
+
+def _refuse_gaps(labels: NDArray[Any], argument: str) -> None:
+    gaps = np.flatnonzero(missing_cells(labels))
+    if len(gaps):
+        raise ValueError(
+            f"{argument} has {len(gaps)} missing labels (None, NaN or masked), such as that of "
+            f"sample {gaps[0]}; expected one for each sample."
+        )
 
 
 def seems_classes(y: NDArray[Any]) -> bool | None:
@@ -209,7 +221,8 @@ def read_weights(sample_weight: Any, X: Any, *, least: int = 1) -> Floats:
     """
     check_rows(X, sample_weight=sample_weight)
     try:
-        weights: Floats = check_sample_weight(sample_weight, X, dtype=np.float64)
+        plain = as_plain(sample_weight, "sample_weight")
+        weights: Floats = check_sample_weight(plain, X, dtype=np.float64)
     except ValueError as error:
         raise ValueError(f"sample_weight is not one weight for each sample: {error}") from error
     if (weights < 0).any():
@@ -245,9 +258,10 @@ def read_groups(groups: Any, n_samples: int) -> NDArray[Any] | None:
     """
     if groups is None:
         return None
-    labels = np.asarray(groups)
+    labels = np.asarray(as_plain(groups, "groups"))
     if labels.shape != (n_samples,):
         raise ValueError(
             f"groups has shape {labels.shape}; expected ({n_samples},), one for each sample."
         )
+    _refuse_gaps(labels, "groups")
     return labels

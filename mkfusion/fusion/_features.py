@@ -15,7 +15,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from mkfusion._compat import BaseComposition
 from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.data import about, check_entries, in_two_dimensions
+from mkfusion.data import about, check_entries, in_two_dimensions, with_numbers
 from mkfusion.fusion._fitting import (
     Training,
     default_scaler,
@@ -250,7 +250,7 @@ def _as_block(data: Any) -> Any:
     """Return features in two dimensions, as numbers."""
     if issparse(data):
         return data.tocsr()
-    values = np.asarray(in_two_dimensions(data))
+    values = np.asarray(with_numbers(in_two_dimensions(data)))
     if values.ndim != 2:
         raise ValueError(
             f"its features have shape {values.shape}; expected (n_samples, n_features)."

@@ -24,8 +24,9 @@ from mkfusion.data import (
     read_samples,
     read_splits,
     read_weights,
+    with_numbers,
 )
-from mkfusion.kernels import takes_table
+from mkfusion.kernels import sees_numbers, takes_table
 
 
 class Targets(NamedTuple):
@@ -104,14 +105,19 @@ def default_scaler(data: Any) -> StandardScaler:
                 f"it has shape {shape}; expected columns of numbers, or what makes features of it: "
                 "a transformer, or an estimator, of its own."
             )
-    return StandardScaler(with_mean=not issparse(data))
+    # A DataFrame has `sparse` if all its columns are.
+    sparse = issparse(data) or (hasattr(data, "columns") and hasattr(data, "sparse"))
+    return StandardScaler(with_mean=not sparse)
 
 
 def seen_by(estimator: Any, data: Any) -> Any:
     """Return samples as an estimator takes them: a single column in two dimensions or in one."""
     while hasattr(estimator, "estimator"):
         estimator = estimator.estimator
-    return in_two_dimensions(data) if takes_table(estimator) else data
+    if not takes_table(estimator):
+        return data
+    table = in_two_dimensions(data)
+    return with_numbers(table) if sees_numbers(estimator) else table
 
 
 def fit_weighted(

@@ -5,7 +5,7 @@ only, each kernel with its file, so that a new one is a file and a line there.
 """
 
 from mkfusion.kernels._adapters import PipelineKernel
-from mkfusion.kernels._kernel import Kernel, join_input_tags, takes_table
+from mkfusion.kernels._kernel import Kernel, join_input_tags, sees_numbers, takes_table
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
 from mkfusion.kernels.kernelizer._interactions import InteractionKernels
@@ -29,5 +29,6 @@ __all__ = [
     "Nominal",
     "PipelineKernel",
     "join_input_tags",
+    "sees_numbers",
     "takes_table",
 ]

@@ -429,6 +429,24 @@ def takes_table(spec: Any) -> bool:
     return bool(tags.input_tags.two_d_array and not tags.no_validation)
 
 
+# Of scikit-learn, but these see dates and names as they are.
+_NOT_OF_NUMBERS = ("sklearn.compose", "sklearn.preprocessing._function_transformer")
+
+
+def sees_numbers(spec: Any) -> bool:
+    """Whether what sees samples first is scikit-learn's, and takes all for numbers, dates too.
+
+    To be shown them as :func:`mkfusion.data.with_numbers` makes them: scikit-learn would take
+    dates for numbers in whatever unit they are.
+    """
+    step = first_step(spec)
+    if not type(step).__module__.startswith("sklearn.") or not takes_table(step):
+        return False
+    if type(step).__module__.startswith(_NOT_OF_NUMBERS):
+        return False
+    return is_gaussian_process_kernel(step) or not get_tags(step).input_tags.categorical
+
+
 def takes_gaps(spec: Any) -> bool:
     """Whether a kernel, or the first step before it, says that it has an answer to NaN."""
     step = first_step(spec)

@@ -202,6 +202,10 @@ def _as_matrix(gram: Any) -> NDArray[Any]:
             f"gram is a {type(gram).__name__}; expected a square array or DataFrame between all "
             "samples."
         )
+    if np.ma.is_masked(gram):
+        raise ValueError(
+            f"gram has {np.ma.count_masked(gram)} masked entries; expected a number in all of them."
+        )
     table = np.asarray(gram)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) == 0:
         raise ValueError(

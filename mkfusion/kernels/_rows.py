@@ -23,6 +23,7 @@ from sklearn.utils.validation import validate_data
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
+from mkfusion.data import as_plain, with_numbers
 from mkfusion.kernels._kernel import Kernel
 from mkfusion.kernels._parameters import check_number, learn_gamma
 
@@ -31,7 +32,7 @@ class FeatureKernel(Kernel):
     """A kernel between rows of numbers: the base class of these.
 
     It sees to that samples are finite numbers, float32 or float64, with as many features as in
-    `fit`. A subclass must write
+    `fit`; dates and durations are days. A subclass must write
 
     ``_evaluate(samples, others=None)``
         Return the values between rows: a new array (n_samples, n_others), of the samples' dtype
@@ -106,6 +107,7 @@ class FeatureKernel(Kernel):
         return self._validate(X, reset=False)
 
     def _validate(self, X: Any, reset: bool) -> Any:
+        X = with_numbers(as_plain(X))
         if issparse(X) and not self._accept_large_sparse:
             X = _with_small_indices(X)
         samples = validate_data(
@@ -115,13 +117,37 @@ class FeatureKernel(Kernel):
             accept_sparse="csr" if self._accept_sparse else False,
             accept_large_sparse=self._accept_large_sparse,
             dtype=(np.float64, np.float32),
+            ensure_all_finite="allow-nan",
         )
+        _refuse_gaps(samples, self)
         if self._positive_only and samples.min() < 0:
             raise ValueError(
                 f"Negative values in data passed to {type(self).__name__}: X contains "
                 f"{samples.min():.6g}; expected non-negative features."
             )
         return samples
+
+
+def _refuse_gaps(samples: Any, kernel: FeatureKernel) -> None:
+    cells = samples.data if issparse(samples) else samples
+    with np.errstate(all="ignore"):
+        # A NaN survives the sum, and nothing is copied.
+        if not np.isnan(cells.sum(dtype=np.float64)):
+            return
+    count = int(np.isnan(cells).sum())
+    if not count:
+        return
+    where = ""
+    if not issparse(samples):
+        row, column = np.argwhere(np.isnan(samples))[0]
+        name = getattr(kernel, "feature_names_in_", range(samples.shape[1]))[column]
+        where = f", the first in row {row} of column {shown(name)}"
+    raise ValueError(
+        f"X has {count} missing cells (NaN){where}; {type(kernel).__name__} expects none. Fill "
+        'them, as "auto" in a ColumnKernelizer and make_pipeline(SimpleImputer(), '
+        f"StandardScaler(), {type(kernel).__name__}()) do, or take ClinicalKernel, which has an "
+        "answer for them."
+    )
 
 
 def _with_small_indices(X: Any) -> Any:

@@ -499,6 +499,11 @@ def _numbers(values: Any, label: str) -> NDArray[Any]:
             f"{label} is a sparse {type(values).__name__}; expected a dense array: kernels are "
             "stored densely, pass `.toarray()`."
         )
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"{label} has {np.ma.count_masked(values)} masked entries; expected a number in all "
+            "of them: kernels have no gaps."
+        )
     try:
         array = np.asarray(values)
     except ValueError as error:  # ragged

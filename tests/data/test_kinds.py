@@ -13,7 +13,7 @@ import pytest
 from mkfusion import ClinicalKernel
 from mkfusion.data import as_numbers, holds_texts, read_column, read_columns
 
-DAY = 86_400 * 10**9  # nanoseconds
+DAY = 1.0
 DATES = np.array(["1970-01-02", "1970-01-05", "NaT"], dtype="datetime64[D]")
 HALVES = [Decimal("1.5"), Decimal("2.5"), None]
 

@@ -13,14 +13,21 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from mkfusion._messages import shown
-from mkfusion.data import Column, holds_texts, read_columns
+from mkfusion.data import Column, as_plain, holds_texts, read_columns
 from mkfusion.kernels._kernel import Kernel
 from mkfusion.kernels._rows import CosineKernel, RBFKernel
+from mkfusion.kernels.kernelizer._filler import MeanFiller
 from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel
 from mkfusion.kernels.tables._tables import ClinicalKernel, OverlapKernel
 
 # Numbers in so many columns are an embedding: their distances hardly differ, their angles do.
 _COLUMNS_OF_AN_EMBEDDING = 100
+
+
+_ABOUT_IMAGES = (
+    " Of images give features, such as the last layer of a network, or their pixels as rows, "
+    "X.reshape(len(X), -1)."
+)
 
 
 class Choice(NamedTuple):
@@ -64,6 +71,7 @@ def choose_kernel(data: Any, entry: str) -> Choice:
     """
     if issparse(data):
         return Choice(CosineKernel(), f"{data.shape[1]} sparse columns")
+    data = as_plain(data)
     table = data.to_frame() if hasattr(data, "to_frame") else data
     if not hasattr(table, "columns"):
         table = _as_array(table, entry)
@@ -95,9 +103,17 @@ def _for_table(columns: list[Column]) -> Choice:
     reason = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     reason += " columns" if len(columns) > 1 else " column"
     reason += f" with {n_gaps} missing cells" if n_gaps else ""
-    if kinds.keys() == {"numeric"} and not n_gaps:
+    if "ordinal" in kinds:
+        reason += "; levels have an order, as their dtype says"
+    elif any(column.levels is not None for column in columns):
+        reason += (
+            "; levels have no order, as their dtype says: where they have one, make it ordered"
+        )
+    if kinds.keys() == {"numeric"}:
         wide = len(columns) >= _COLUMNS_OF_AN_EMBEDDING
-        kernel = make_pipeline(StandardScaler(), CosineKernel() if wide else RBFKernel())
+        kernel = make_pipeline(
+            MeanFiller(), StandardScaler(), CosineKernel() if wide else RBFKernel()
+        )
         return Choice(kernel, reason)
     return Choice(OverlapKernel() if kinds.keys() == {"nominal"} else ClinicalKernel(), reason)
 
@@ -112,6 +128,7 @@ def _as_array(data: Any, entry: str) -> NDArray[Any]:
         raise TypeError(
             f"{_asked(entry)} the samples have {data.ndim - 1} dimensions of {data.dtype}; "
             "expected columns of a table, texts, or signals of numbers (n_channels, n_timesteps)."
+            f"{_ABOUT_IMAGES if data.ndim > 3 else ''}"
         )
     return data
 
@@ -127,9 +144,10 @@ def _from_items(items: list[Any], entry: str) -> NDArray[Any]:
     if n_dims <= {0} and all(np.isscalar(item) for item in there):
         return np.array(items, dtype=object).reshape(-1, 1)
     kinds = sorted({type(item).__name__ for item in there})
+    series = " Series of one channel are [x[np.newaxis] for x in X]." if n_dims == {1} else ""
     raise TypeError(
         f"{_asked(entry)} the samples are of type {', '.join(kinds)}; expected rows of one length, "
-        "texts, or signals (n_channels, n_timesteps)."
+        f"texts, or signals (n_channels, n_timesteps).{series}"
     )
 
 

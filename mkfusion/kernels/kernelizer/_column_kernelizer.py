@@ -108,11 +108,13 @@ class ColumnKernelizer(BaseKernelizer):
     -----
     "auto" looks at the training samples, their dtypes before all, and is
 
-    - for columns of numbers without gaps: ``StandardScaler`` and `RBFKernel`, or `CosineKernel`
-      from 100 columns on, which are taken for an embedding. Scaled, because columns in different
-      units have no distance in common;
+    - for columns of numbers: ``StandardScaler`` and `RBFKernel`, or `CosineKernel` from 100
+      columns on, which are taken for an embedding. Scaled, because columns in different units have
+      no distance in common. Missing cells, in training and later, are filled by the mean of their
+      column in training before, and a :class:`~mkfusion.MissingCellsWarning` says how many: a gap
+      does not change the kernel;
     - for strings, booleans and unordered categoricals: `OverlapKernel`;
-    - for mixtures of both, numbers with gaps, ordered categoricals, dates and durations:
+    - for mixtures of both, ordered categoricals, dates and durations, in any library's dtype:
       `ClinicalKernel`;
     - for texts: ``TfidfVectorizer`` and `CosineKernel`. They are a list of strings, or a single
       column of them, with more than 40 different ones; or with fewer, if most samples have one of
@@ -122,8 +124,7 @@ class ColumnKernelizer(BaseKernelizer):
     - for sparse matrices: `CosineKernel`.
 
     The names of the stack's kernels, `auto_kernels_` and ``verbose=True`` say which it was.
-    Another fold may lead to another choice: name the kernel to settle it, such as `ClinicalKernel`
-    for columns that have gaps in some folds only.
+    Another fold may lead to another choice: name the kernel to settle it.
 
     **Missing modalities.** A sample lacks an entry's modality where :class:`~mkfusion.Modalities`
     says so, or where all its columns are gaps (None, NaN) in a table. New samples may lack a whole
@@ -185,8 +186,8 @@ class ColumnKernelizer(BaseKernelizer):
     (2, 5)
     >>> kernels = [("accel", "auto", "accel"), ("gyro", "auto", "gyro")]
     >>> ColumnKernelizer(kernels, verbose=True).fit(X).kernel_names_
-    [ColumnKernelizer] accel: StandardScaler() + RBFKernel() for 3 numeric columns
-    [ColumnKernelizer] gyro: StandardScaler() + RBFKernel() for 2 numeric columns
+    [ColumnKernelizer] accel: MeanFiller() + StandardScaler() + RBFKernel() for 3 numeric columns
+    [ColumnKernelizer] gyro: MeanFiller() + StandardScaler() + RBFKernel() for 2 numeric columns
     ['accel:rbf', 'gyro:rbf']
 
     Without a gyroscope:

@@ -10,18 +10,20 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
+from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from mkfusion._compat import BaseComposition, name_estimators, safe_indexing
 from mkfusion._messages import shown
-from mkfusion.data import Modalities, check_rows, in_two_dimensions
+from mkfusion.data import Modalities, check_rows, in_two_dimensions, with_numbers
 from mkfusion.kernels._kernel import (
     Kernel,
     as_kernel,
     first_step,
     join_input_tags,
     kernel_label,
+    sees_numbers,
     takes_table,
 )
 from mkfusion.kernels._rows import FeatureKernel
@@ -243,10 +245,31 @@ def _pairs(
             if wants_features:
                 yield spec, features, target, blame
             elif takes_table(spec):
-                own = isinstance(first_step(spec), Kernel) and isinstance(table, list)
-                yield spec, np.array(table, object)[:, np.newaxis] if own else table, target, blame
+                seen = with_numbers(table) if sees_numbers(spec) else table
+                if isinstance(first_step(spec), Kernel) and isinstance(table, list):
+                    seen = np.array(table, object)[:, np.newaxis]
+                yield spec, seen, target, blame
             else:
+                _refuse_column_in_a_list(spec, data, entry)
                 yield spec, data, target, blame
+
+
+def _refuse_column_in_a_list(spec: Any, data: Any, entry: Entry) -> None:
+    """Refuse a table of one column for what wants texts: it would take names for them."""
+    step = first_step(spec)
+    if getattr(data, "ndim", 2 if hasattr(data, "columns") else 1) != 2 or data.shape[1] != 1:
+        return
+    if hasattr(step, "__sklearn_tags__") and get_tags(step).input_tags.string:
+        columns = entry.columns
+        if isinstance(columns, str):
+            given, wanted = f"modality {shown(columns)} is a table of one column", "its column"
+        else:
+            names = columns.names if columns.by_name else columns.positions
+            given, wanted = f"its columns are {shown(names)}", f"{shown(names[0])} without a list"
+        raise ValueError(
+            f"kernel of {shown(entry.name)} begins with a {type(step).__name__}, which takes "
+            f"texts in one dimension, but {given}; expected {wanted}."
+        )
 
 
 def as_list(spec: Any, name: str) -> list[Any]:
@@ -294,6 +317,7 @@ def _named_errors(label: str, blame: str | None = None) -> Iterator[None]:
 
 def _as_features(data: Any) -> Any:
     """Return data as kernels on features would see it; unchanged if they would refuse it."""
+    data = with_numbers(data)
     try:
         return check_array(
             data, accept_sparse="csr", dtype=(np.float64, np.float32), ensure_all_finite=False

@@ -13,6 +13,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray
+from mkfusion.data import as_plain
 from mkfusion.kernels._kernel import Kernel
 from mkfusion.kernels._parameters import median_heuristic
 from mkfusion.kernels._rows import FeatureKernel, LinearKernel, RBFKernel
@@ -187,6 +188,7 @@ def _read(X: Any) -> Series:
     ValueError, TypeError
         If they are not signals of the same channels, or a number is missing or infinite.
     """
+    X = as_plain(X)
     if isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype.kind == "O"):
         signals = [_numbers(signal, f"X[{i}]", 2) for i, signal in enumerate(X)]
     else:
@@ -208,7 +210,7 @@ def _read(X: Any) -> Series:
             channel, step = np.argwhere(~np.isfinite(signal))[0]
             raise ValueError(
                 f"X[{i}] is {signal[channel, step]} in channel {channel} at time step {step}; "
-                "expected finite numbers."
+                f"expected finite numbers.{_about_padding(signal)}"
             )
     lengths = np.array([signal.shape[1] for signal in signals])
     values = np.zeros((len(signals), n_channels, lengths.max()))
@@ -216,6 +218,17 @@ def _read(X: Any) -> Series:
         target[:, : signal.shape[1]] = signal
     single = all(signal.dtype == np.float32 for signal in signals)
     return Series(values, lengths, np.dtype(np.float32 if single else np.float64))
+
+
+def _about_padding(signal: NDArray[Any]) -> str:
+    """Say what to do where a signal ends in NaN in all its channels."""
+    n_steps = int(np.flatnonzero(~np.isnan(signal).all(axis=0)).max(initial=-1)) + 1
+    if n_steps in (0, signal.shape[1]) or not np.isfinite(signal[:, :n_steps]).all():
+        return ""
+    return (
+        f" It ends in NaN from time step {n_steps} on: series of different lengths are a list of "
+        "arrays without padding, [x[:, ~np.isnan(x).all(axis=0)] for x in X]."
+    )
 
 
 def _numbers(value: Any, name: str, ndim: int) -> NDArray[Any]:
@@ -232,8 +245,9 @@ def _numbers(value: Any, name: str, ndim: int) -> NDArray[Any]:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} is an array of dtype {array.dtype}; expected real numbers.")
     if array.ndim != ndim:
-        hint = (
-            " Signals of one channel are X[:, np.newaxis]." if ndim == array.ndim + 1 == 3 else ""
-        )
+        hint = ""
+        if ndim == array.ndim + 1:
+            one = "X[:, np.newaxis]" if ndim == 3 else "[series[np.newaxis] for series in X]"
+            hint = f" Signals of one channel are {one}."
         raise ValueError(f"{name} has shape {array.shape}; expected {_EXPECTED}.{hint}")
     return array

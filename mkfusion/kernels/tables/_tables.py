@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 from mkfusion._compat import num_samples
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray
-from mkfusion.data import Column, Columns, read_columns, resolve_columns
+from mkfusion.data import Column, Columns, as_plain, read_columns, resolve_columns
 from mkfusion.kernels._kernel import Kernel
 from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels.tables._variables import (
@@ -24,6 +24,7 @@ from mkfusion.kernels.tables._variables import (
     graded_or_constant,
     mean_similarity,
     prepare_cells,
+    warn_of_unseen,
 )
 
 _MISSING = ("mean", "zero", "error")
@@ -59,9 +60,14 @@ class TableKernel(Kernel):
         return self._cells(X, columns)
 
     def _prepare(self, X: Any) -> Cells:
-        return self._cells(*self._read(X, reset=False))
+        X, columns = self._read(X, reset=False)
+        cells = self._cells(X, columns)
+        used = [columns[j] for j in self._used]
+        warn_of_unseen(self._variables, used, cells)
+        return cells
 
     def _read(self, X: Any, *, reset: bool) -> tuple[Any, list[Column]]:
+        X = as_plain(X)
         if hasattr(X, "columns"):
             if num_samples(X) == 0:
                 raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}); expected some.")
@@ -113,8 +119,10 @@ class ClinicalKernel(TableKernel):
     does: take logarithms of skewed measurements.
 
     - Booleans, strings and unordered categoricals are categories, which the training samples need
-      not have had; ordered categoricals are levels; dates and durations count as numbers, and so
-      does a column of objects that are all numbers.
+      not have had; ordered categoricals are levels; dates and durations count as numbers of
+      days, and so does a column of objects that are all dates, durations, or numbers (decimals
+      among them), whatever library holds them. Dates with a time zone are compared by their
+      instant, those without as if they were UTC.
     - A new value may lie outside the training range. The first line is then read as
       ``max(0, r_v - |x_v - z_v|) / r_v``: the same within the range, never negative, and positive
       semi-definite on the whole line, as it is a triangular function.
@@ -144,7 +152,7 @@ class ClinicalKernel(TableKernel):
     kinds_ : ndarray of str of shape (`n_features_in_`,)
         "numeric", "time", "ordinal" or "nominal"; "empty" where a column had no value.
     ranges_ : ndarray of shape (`n_features_in_`,), float64
-        r_v, in nanoseconds for times; NaN for categories.
+        r_v, in days for times; NaN for categories.
     n_features_in_ : int
         Number of columns seen during fit.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

@@ -12,6 +12,7 @@ same holds for the zero vector in place of the mean.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol
 
@@ -21,10 +22,13 @@ from sklearn.utils import gen_batches
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
-from mkfusion.data import Column, as_numbers
+from mkfusion.data import Column, UnknownCategoriesWarning, as_numbers
 
 # So many pairs at a time: a block of them stays in a core's cache through all variables.
 _PAIRS_AT_ONCE = 2**16
+# Of what training did not have, in messages
+_COLUMNS_SHOWN, _CATEGORIES_SHOWN = 3, 3
+_NANOSECONDS_OF_A_DAY = 86_400.0 * 10**9
 
 
 class Variable(Protocol):
@@ -66,6 +70,7 @@ class Graded:
 
     def __init__(self, column: Column) -> None:
         self.ranks: dict[Hashable, int] | None = None
+        self.per_day = 1.0  # what times are counted in
         if column.kind == "ordinal" and column.levels is not None:
             self.ranks = {level: rank for rank, level in enumerate(column.levels)}
         values = self._numbers(column)[~column.missing]
@@ -83,9 +88,14 @@ class Graded:
     def encode(self, column: Column) -> tuple[Floats, dict[Hashable, int]]:
         return (self._numbers(column) - self.low) / self.range, {}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Models of version 0.1.0 have learned times in nanoseconds, and say nothing of it.
+        vars(self).update({"per_day": _NANOSECONDS_OF_A_DAY, **state})
+
     def _numbers(self, column: Column) -> Floats:
         if self.ranks is None:
-            return as_numbers(column)
+            numbers = as_numbers(column)
+            return numbers * self.per_day if column.kind == "time" else numbers
         ranks = np.full(len(column.values), np.nan)
         try:
             ranks[~column.missing] = [self.ranks[level] for level in column.present]
@@ -129,6 +139,7 @@ class Nominal:
 
     def __init__(self, column: Column, weight: Callable[[Floats], Floats] | None = None) -> None:
         self.codes: dict[Hashable, int] = {}
+        self.per_day = 1.0  # what times are counted in
         codes, self.codes = self.encode(column)
         self.shares = np.bincount(codes[~column.missing].astype(np.intp)) / len(column.present)
         self.weighted = weight is not None
@@ -144,17 +155,20 @@ class Nominal:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         codes = {value: code for code, value in enumerate(state["codes"])}
-        vars(self).update(state, codes=codes)
+        vars(self).update({"per_day": _NANOSECONDS_OF_A_DAY, **state}, codes=codes)
 
     def encode(self, column: Column) -> tuple[Floats, dict[Hashable, int]]:
         unseen: dict[Hashable, int] = {}
         codes = np.full(len(column.values), np.nan)
+        present = column.present
+        if column.kind == "time" and self.per_day != 1.0:
+            present = np.rint(present * self.per_day).astype(np.int64)
         try:
             codes[~column.missing] = [
                 self.codes[value]
                 if value in self.codes
                 else unseen.setdefault(value, len(self.codes) + len(unseen))
-                for value in column.present.tolist()
+                for value in present.tolist()
             ]
         except TypeError as error:
             raise TypeError(
@@ -285,6 +299,37 @@ def prepare_cells(
         if embed:
             means[v, there] = variable.means(codes[v, there])
     return Cells(codes.astype(dtype), norms.astype(dtype), means.astype(dtype), unseen)
+
+
+def warn_of_unseen(variables: Sequence[Variable], columns: Sequence[Column], cells: Cells) -> None:
+    """Say which columns have categories that training did not have, and name some of these.
+
+    Parameters
+    ----------
+    variables : sequence of n_variables Variable
+    columns : sequence of n_variables Column
+        Of names of categories; others may be constant in training only.
+    cells : Cells of shape (n_samples, n_variables)
+        Of these columns.
+    """
+    told = []
+    for variable, column, codes, unseen in zip(
+        variables, columns, cells.codes, cells.unseen, strict=True
+    ):
+        if unseen and column.kind == "nominal" and isinstance(variable, Nominal):
+            count = int((codes >= len(variable.codes)).sum())
+            some = shown(list(unseen)[:_CATEGORIES_SHOWN])
+            told.append(f"column {shown(column.name)} has some in {count} cells, such as {some}")
+    if told:
+        more = (
+            f"; and {len(told) - _COLUMNS_SHOWN} columns more" if len(told) > _COLUMNS_SHOWN else ""
+        )
+        warnings.warn(
+            "Samples have categories that training did not have, which are taken for like no "
+            f"others: {'; '.join(told[:_COLUMNS_SHOWN])}{more}.",
+            UnknownCategoriesWarning,
+            stacklevel=2,
+        )
 
 
 def mean_similarity(variables: Sequence[Variable], samples: Cells, others: Cells) -> FloatArray:

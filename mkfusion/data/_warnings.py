@@ -1,0 +1,31 @@
+"""What users are told of cells that were handled for them."""
+
+from __future__ import annotations
+
+
+class MissingCellsWarning(UserWarning):
+    """Missing cells were filled, in training or at prediction.
+
+    It comes from kernels that "auto" has chosen for numbers, which act on columns without gaps. The
+    message says how many cells were filled, and how.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from mkfusion import MissingCellsWarning
+    >>> warnings.simplefilter("ignore", MissingCellsWarning)
+    """
+
+
+class UnknownCategoriesWarning(UserWarning):
+    """Samples have categories that the training samples did not have.
+
+    A kernel of categories takes them for like no others. The message says which column has them,
+    in how many cells, and names the first.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from mkfusion import UnknownCategoriesWarning
+    >>> warnings.simplefilter("error", UnknownCategoriesWarning)
+    """
