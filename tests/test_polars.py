@@ -10,6 +10,8 @@ from sklearn.pipeline import make_pipeline
 from mkfusion import CCA, ColumnKernelizer, MKLClassifier, Modalities
 from mkfusion.compare import compare_fusion
 
+pytestmark = pytest.mark.filterwarnings("ignore::mkfusion.MissingCellsWarning")
+
 PARTS = ("mean", "error", "worst")
 
 

@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
 
 import mkfusion.compare
+from mkfusion import MissingCellsWarning, UnknownCategoriesWarning
 from mkfusion.cli._console import Report, print_comparison
 from mkfusion.cli._errors import (
     UsageError,
@@ -44,7 +45,7 @@ def compare(options: argparse.Namespace) -> None:
     samples = load_samples(options, least=2)
     metrics = _metrics(options.metric, samples.classes, samples.y)
     cv = _folds(options, samples)
-    with notes_for_warnings():
+    with notes_for_warnings(MissingCellsWarning, UnknownCategoriesWarning):
         with as_usage_errors(TypeError, ValueError):
             plan = mkfusion.compare.plan_comparison(
                 samples.X,

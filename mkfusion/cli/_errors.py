@@ -37,13 +37,14 @@ def note(message: object) -> None:
 
 
 @contextmanager
-def notes_for_warnings() -> Iterator[None]:
-    """Show warnings for users as notes, each once, and none for developers."""
+def notes_for_warnings(*but: type[Warning]) -> Iterator[None]:
+    """Show warnings for users as notes, each once, and none for developers or of some classes."""
     said: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
         line = one_line(message)
-        if issubclass(category, UserWarning) and line not in said:
+        told = issubclass(category, but) or not issubclass(category, UserWarning)
+        if not told and line not in said:
             said.add(line)
             note(line)
 

@@ -11,13 +11,20 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mkfusion import ColumnKernelizer, MKLClassifier, MKLRegressor
+from mkfusion import (
+    ColumnKernelizer,
+    MissingCellsWarning,
+    MKLClassifier,
+    MKLRegressor,
+    UnknownCategoriesWarning,
+)
 from mkfusion.cli._console import Report
 from mkfusion.cli._errors import as_usage_errors, notes_for_warnings
 from mkfusion.cli._kinds import Kind
 from mkfusion.cli._model import Model, save_model
 from mkfusion.cli._samples import load_samples
 from mkfusion.compare import COSTS, FAST_FOLDS, outer_splitter
+from mkfusion.kernels import MeanFiller
 
 
 class _Choice(NamedTuple):
@@ -53,7 +60,8 @@ def fit(options: argparse.Namespace) -> None:
     """
     samples = load_samples(options, least=1)
     keeps = options.missing == "keep"
-    with notes_for_warnings():
+    # In every fold they would be others; `load_samples` has told of gaps.
+    with notes_for_warnings(MissingCellsWarning, UnknownCategoriesWarning):
         with as_usage_errors(TypeError, ValueError):
             kernels = _kernels(samples.X, keeps)
         machine = MKLClassifier if samples.classes else MKLRegressor
@@ -72,10 +80,14 @@ def fit(options: argparse.Namespace) -> None:
         else:
             with as_usage_errors(ValueError):
                 pipeline.fit(samples.X, samples.y)
-    takes_gaps = {name: not isinstance(kernel, Pipeline) for name, kernel in kernels.items()}
+    of_words = {name: not isinstance(kernel, Pipeline) for name, kernel in kernels.items()}
+    takes_gaps = {
+        name: of_words[name] or isinstance(kernel[0], MeanFiller)
+        for name, kernel in kernels.items()
+    }
     kinds = {
-        # Kernels that take gaps compare words as categories; the others, as texts.
-        name: _with_categories(some, samples.X[name]) if takes_gaps[name] else some
+        # Pipelines see words as texts, if at all; other kernels compare them as categories.
+        name: _with_categories(some, samples.X[name]) if of_words[name] else some
         for name, some in samples.kinds.items()
     }
     save_model(
@@ -164,4 +176,5 @@ def _describe(kernel: Any) -> str:
     """Return a kernel in few words, such as ``StandardScaler + RBFKernel``."""
     steps = [step for _, step in kernel.steps] if isinstance(kernel, Pipeline) else [kernel]
     names = [type(step).__name__ for step in steps]
-    return " + ".join(name for name in names if name != "FunctionTransformer")
+    unseen = ("FunctionTransformer", "MeanFiller")
+    return " + ".join(name for name in names if name not in unseen)

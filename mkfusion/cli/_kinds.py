@@ -8,6 +8,7 @@ cannot read become empty). It takes 0.55 s to import and brings requests, pydot 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,6 +173,10 @@ def as_kind(column: pd.Series, kind: Kind, where: str) -> pd.Series:
             column = times
         elif found != "time":
             raise _other_kind(column, where, found, "dates")
+        elif isinstance(column.dtype, pd.PeriodDtype):
+            column = column.dt.to_timestamp()
+        elif column.dtype == object:
+            column = _times(column, empty)
         return column.dt.tz_convert(None) if getattr(column.dtype, "tz", None) else column
     if found not in ("number", "truth"):
         raise _other_kind(column, where, found, "numbers")
@@ -200,6 +205,22 @@ def _all_empty(column: pd.Series, kind: Kind) -> pd.Series:
     elif kind.name == "time":
         values = np.full(n_rows, np.datetime64("NaT", "ns"))
     return pd.Series(values, index=column.index, name=column.name)
+
+
+def _times(column: pd.Series, empty: np.ndarray) -> pd.Series:
+    """Return dates or durations that are objects, as Parquet's days are, as what they are."""
+    cells = [_naive(cell) for cell in column[~empty]]
+    kind = "timedelta64" if isinstance(cells[0], timedelta) else "datetime64"
+    # Microseconds: nanoseconds would not reach before 1678.
+    values = np.full(len(column), np.array("NaT", dtype=f"{kind}[us]"))
+    values[~empty] = np.array(cells, dtype=f"{kind}[us]")
+    return pd.Series(values, index=column.index, name=column.name)
+
+
+def _naive(cell: Any) -> Any:
+    """Return a date with a time zone as its instant in UTC, and all else as it is."""
+    zoned = isinstance(cell, datetime) and cell.tzinfo is not None
+    return cell.astimezone(UTC).replace(tzinfo=None) if zoned else cell
 
 
 def _objects(column: pd.Series, empty: np.ndarray, of: type) -> pd.Series:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mkfusion import Modalities
+from mkfusion import Modalities, UnknownCategoriesWarning
 from mkfusion._types import Indices
 from mkfusion.cli._errors import (
     UsageError,
@@ -52,7 +52,7 @@ def predict(options: argparse.Namespace) -> None:
     model = load_model(options.model)
     X, names = _load_samples(model, options.data)
     _check_present(model, X, names)
-    with notes_for_warnings():
+    with notes_for_warnings(UnknownCategoriesWarning):
         predicted, decisions = _predict(model, X, options.model)
     table = _as_table(model, names, predicted, decisions)
     if options.output is None:

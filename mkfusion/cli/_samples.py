@@ -106,6 +106,7 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
         )
     kept = _complete(X, options, modalities, paths, rows, names)
     X, y = X[kept], y[kept]
+    _note_gaps(X, kinds)
     groups = None if groups is None else groups[kept]
     if groups is not None and (empty := groups == "").any():
         raise UsageError(
@@ -176,6 +177,19 @@ def _columns(
         column, kinds[name] = classify(frames[file][name].reset_index(drop=True), where)
         columns.append(take(column, rows[file]))
     return columns, kinds
+
+
+def _note_gaps(X: Modalities, kinds: dict[str, dict[str, Kind]]) -> None:
+    """Say how many cells kernels of numbers will see filled."""
+    for name, present in zip(X.names, X.present().T, strict=True):
+        if {kind.name for kind in kinds[name].values()} != {"number"}:
+            continue
+        cells = X[name].isna().to_numpy()[present]
+        if cells.any():
+            note(
+                f"modality {name!r}: {cells.sum()} of {cells.size} cells are empty, and are filled "
+                "by the mean of their column in training"
+            )
 
 
 def _complete(

@@ -57,14 +57,19 @@ def read_table(path: str, as_text: Collection[str] = ()) -> pd.DataFrame:
     UsageError
         If there is no such file, or it is no such table.
     """
+    if Path(path).is_dir():
+        if any(Path(path).rglob(f"*{ending}") for ending in _PARQUET):
+            raise UsageError(
+                f"{path!r} is a folder of Parquet files; expected one file, as "
+                f"pandas.read_parquet({path!r}).to_parquet('{Path(path).name}.parquet') writes it"
+            )
+        raise UsageError(f"{path!r} is a folder; expected a file")
     suffix = Path(_uncompressed(path)).suffix.lower()
     if suffix not in (*_SEPARATORS, *_PARQUET):
         kinds = ", ".join((*_SEPARATORS, ".csv.gz", *_PARQUET))
         raise UsageError(
             f"{path!r} ends in {suffix!r}; expected a file that ends in one of {kinds}"
         )
-    if Path(path).is_dir():
-        raise UsageError(f"{path!r} is a folder; expected a file")
     try:
         if suffix in _PARQUET:
             need("reading Parquet", "pyarrow")

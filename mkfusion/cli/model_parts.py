@@ -14,6 +14,7 @@ from mkfusion.kernels import (
     Graded,
     KernelView,
     Marginaliser,
+    MeanFiller,
     Nominal,
     PipelineKernel,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Graded",
     "KernelView",
     "Marginaliser",
+    "MeanFiller",
     "Nominal",
     "PipelineKernel",
 ]

@@ -30,7 +30,13 @@ from mkfusion._compat import safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Mask
 from mkfusion.compare._folds import Fold, Splitter
-from mkfusion.data import Modalities, Samples as ReadSamples, in_two_dimensions, seems_classes
+from mkfusion.data import (
+    Modalities,
+    Samples as ReadSamples,
+    in_two_dimensions,
+    read_columns,
+    seems_classes,
+)
 
 _LARGEST_SEED = 2**32 - 1
 
@@ -273,10 +279,10 @@ def _features(data: Any, kernel: Any) -> tuple[Any, bool, str]:
         if getattr(data, "dtype", None) is not None and data.dtype.kind in "fiub":
             return make_pipeline(SimpleImputer(), StandardScaler()), True, ""
         return None, False, "categories in an array; give them as a DataFrame"
-    kinds = [getattr(table[column].dtype, "kind", "O") for column in table.columns]
-    if any(kind in "mM" for kind in kinds):
+    kinds = [column.kind for column in read_columns(table)]
+    if "time" in kinds:
         return None, False, "dates or durations"
-    numeric = [c for c, kind in zip(table.columns, kinds, strict=True) if kind in "fiub"]
+    numeric = [c for c, kind in zip(table.columns, kinds, strict=True) if kind == "numeric"]
     nominal = [c for c in table.columns if c not in numeric]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     encoder = make_column_transformer(

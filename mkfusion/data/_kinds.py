@@ -152,9 +152,10 @@ def _read_levels(column: Any, name: str | int) -> Column:
 def _read_polars_levels(column: Any, name: str | int) -> Column:
     """Read a categorical column of polars, of which those of fixed categories are ordered."""
     values = np.asarray(column.to_numpy(), dtype=object)
-    kind = "ordinal" if _is_enum(column.dtype) else "nominal"
-    levels = column.cat.get_categories().to_list()
-    return Column(name, kind, values, missing_cells(values), levels)
+    missing = missing_cells(values)
+    if _is_enum(column.dtype):
+        return Column(name, "ordinal", values, missing, list(column.dtype.categories))
+    return Column(name, "nominal", values, missing, list(dict.fromkeys(values[~missing])))
 
 
 def _is_enum(dtype: Any) -> bool:

@@ -9,12 +9,20 @@ class MissingCellsWarning(UserWarning):
     It comes from kernels that "auto" has chosen for numbers, which act on columns without gaps. The
     message says how many cells were filled, and how.
 
+    Parameters
+    ----------
+    message : str
+        What was found.
+
     Examples
     --------
     >>> import warnings
     >>> from mkfusion import MissingCellsWarning
     >>> warnings.simplefilter("ignore", MissingCellsWarning)
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 class UnknownCategoriesWarning(UserWarning):
@@ -23,9 +31,17 @@ class UnknownCategoriesWarning(UserWarning):
     A kernel of categories takes them for like no others. The message says which column has them,
     in how many cells, and names the first.
 
+    Parameters
+    ----------
+    message : str
+        What was found.
+
     Examples
     --------
     >>> import warnings
     >>> from mkfusion import UnknownCategoriesWarning
     >>> warnings.simplefilter("error", UnknownCategoriesWarning)
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)

@@ -8,6 +8,7 @@ from mkfusion.kernels._adapters import PipelineKernel
 from mkfusion.kernels._kernel import Kernel, join_input_tags, sees_numbers, takes_table
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
+from mkfusion.kernels.kernelizer._filler import MeanFiller
 from mkfusion.kernels.kernelizer._interactions import InteractionKernels
 from mkfusion.kernels.kernelizer._kernelizer import Entry, Kernelizer
 from mkfusion.kernels.kernelizer._missing import Marginaliser
@@ -26,6 +27,7 @@ __all__ = [
     "KernelView",
     "Kernelizer",
     "Marginaliser",
+    "MeanFiller",
     "Nominal",
     "PipelineKernel",
     "join_input_tags",

@@ -143,8 +143,8 @@ def _refuse_gaps(samples: Any, kernel: FeatureKernel) -> None:
         name = getattr(kernel, "feature_names_in_", range(samples.shape[1]))[column]
         where = f", the first in row {row} of column {shown(name)}"
     raise ValueError(
-        f"X has {count} missing cells (NaN){where}; {type(kernel).__name__} expects none. Fill "
-        'them, as "auto" in a ColumnKernelizer and make_pipeline(SimpleImputer(), '
+        f"Input X contains NaN: {count} missing cells{where}; {type(kernel).__name__} expects "
+        'none. Fill them, as "auto" in a ColumnKernelizer and make_pipeline(SimpleImputer(), '
         f"StandardScaler(), {type(kernel).__name__}()) do, or take ClinicalKernel, which has an "
         "answer for them."
     )

@@ -499,11 +499,7 @@ def _numbers(values: Any, label: str) -> NDArray[Any]:
             f"{label} is a sparse {type(values).__name__}; expected a dense array: kernels are "
             "stored densely, pass `.toarray()`."
         )
-    if np.ma.is_masked(values):
-        raise ValueError(
-            f"{label} has {np.ma.count_masked(values)} masked entries; expected a number in all "
-            "of them: kernels have no gaps."
-        )
+    refuse_masked(values, label)
     try:
         array = np.asarray(values)
     except ValueError as error:  # ragged
@@ -514,6 +510,15 @@ def _numbers(values: Any, label: str) -> NDArray[Any]:
             "`.astype(float)` if that is what it holds)."
         )
     return array
+
+
+def refuse_masked(values: Any, label: str) -> None:
+    """Refuse a masked array in which something is masked: kernels have no gaps."""
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"{label} has {np.ma.count_masked(values)} masked entries; expected a number in all "
+            "of them: kernels have no gaps."
+        )
 
 
 def float_type(arrays: Sequence[NDArray[Any]]) -> type[np.floating[Any]]:

@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from mkfusion.stack._dense import is_matrix_of_lists
+from mkfusion.stack._dense import is_matrix_of_lists, refuse_masked
 from mkfusion.stack._labels import check_columns, check_training, ids_of_columns
 from mkfusion.stack._stack import KernelStack, as_stack
 
@@ -96,6 +96,7 @@ def is_several(X: Any) -> bool:
             f"X is a {type(X).__name__}; expected a list of Gram matrices, or "
             "KernelStack(list(kernels.values()), names=list(kernels))."
         )
+    refuse_masked(X, "X")
     if isinstance(X, list | tuple):
         return len(X) == 0 or not is_matrix_of_lists(X)
     return isinstance(X, np.ndarray) and X.ndim == 3

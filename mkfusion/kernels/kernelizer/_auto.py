@@ -104,11 +104,9 @@ def _for_table(columns: list[Column]) -> Choice:
     reason += " columns" if len(columns) > 1 else " column"
     reason += f" with {n_gaps} missing cells" if n_gaps else ""
     if "ordinal" in kinds:
-        reason += "; levels have an order, as their dtype says"
+        reason += "; levels in the order of their dtype"
     elif any(column.levels is not None for column in columns):
-        reason += (
-            "; levels have no order, as their dtype says: where they have one, make it ordered"
-        )
+        reason += "; levels without an order, as their dtype says: make it ordered if it is"
     if kinds.keys() == {"numeric"}:
         wide = len(columns) >= _COLUMNS_OF_AN_EMBEDDING
         kernel = make_pipeline(

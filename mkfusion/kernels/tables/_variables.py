@@ -321,12 +321,11 @@ def warn_of_unseen(variables: Sequence[Variable], columns: Sequence[Column], cel
             some = shown(list(unseen)[:_CATEGORIES_SHOWN])
             told.append(f"column {shown(column.name)} has some in {count} cells, such as {some}")
     if told:
-        more = (
-            f"; and {len(told) - _COLUMNS_SHOWN} columns more" if len(told) > _COLUMNS_SHOWN else ""
-        )
+        others = len(told) - _COLUMNS_SHOWN
+        more = f"; and {others} columns more" if others > 0 else ""
         warnings.warn(
-            "Samples have categories that training did not have, which are taken for like no "
-            f"others: {'; '.join(told[:_COLUMNS_SHOWN])}{more}.",
+            "Samples have categories that training did not have, which are like none of "
+            f"these: {'; '.join(told[:_COLUMNS_SHOWN])}{more}.",
             UnknownCategoriesWarning,
             stacklevel=2,
         )

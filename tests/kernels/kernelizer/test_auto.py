@@ -17,6 +17,7 @@ from mkfusion import (
     ColumnKernelizer,
     CosineKernel,
     Kernelizer,
+    MissingCellsWarning,
     MKLClassifier,
     Modalities,
     OverlapKernel,
@@ -54,13 +55,14 @@ def kinds(kernel) -> list[str]:
     return [type(step).__name__ for step in steps]
 
 
-SCALED = ["StandardScaler", "RBFKernel"]
-EMBEDDED = ["StandardScaler", "CosineKernel"]
+SCALED = ["MeanFiller", "StandardScaler", "RBFKernel"]
+EMBEDDED = ["MeanFiller", "StandardScaler", "CosineKernel"]
 CLINICAL = ["ClinicalKernel"]
 OVERLAP = ["OverlapKernel"]
 TEXT = ["TfidfVectorizer", "CosineKernel"]
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.MissingCellsWarning")
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
@@ -72,7 +74,7 @@ TEXT = ["TfidfVectorizer", "CosineKernel"]
         (["ward"], OVERLAP),
         (["grade"], CLINICAL),
         (["seen"], CLINICAL),
-        (["age", "lab"], CLINICAL),
+        (["age", "lab"], SCALED),
         (["age", "smoker"], CLINICAL),
         (["age", "site", "grade", "ward", "seen"], CLINICAL),
         ("note", TEXT),
@@ -100,7 +102,7 @@ def test_columns_of_a_table(columns, expected: list[str]) -> None:
         (NUMBERS.tolist(), SCALED),
         (NUMBERS.astype(object), SCALED),
         (pd.array([1, 2, 3], dtype="Int64").to_numpy().reshape(-1, 1), SCALED),
-        (np.where(NUMBERS > 60, NUMBERS, np.nan), CLINICAL),
+        (np.where(NUMBERS > 60, NUMBERS, np.nan), SCALED),
         (rng.integers(0, 9, (N, 3)), SCALED),
         (rng.normal(size=(N, 100)), EMBEDDED),
         (pd.DataFrame(rng.normal(size=(N, 384))), EMBEDDED),
@@ -112,7 +114,7 @@ def test_columns_of_a_table(columns, expected: list[str]) -> None:
         (TABLE["site"], OVERLAP),
         (TABLE["site"].tolist(), OVERLAP),
         ([*TABLE["site"], None], OVERLAP),
-        ([1.0, None, 2.0], CLINICAL),
+        ([1.0, None, 2.0], SCALED),
         (TABLE["site"].to_numpy(), OVERLAP),
         (["yes", "no", "no"], OVERLAP),
         (TEXTS, TEXT),
@@ -185,9 +187,10 @@ def test_it_says_what_it_chose(capsys) -> None:
     n_gaps = TABLE["lab"].isna().sum()
     assert capsys.readouterr().out.splitlines() == [
         "[ColumnKernelizer] table: ClinicalKernel() for 2 numeric, 1 ordinal, 1 nominal "
-        f"columns with {n_gaps} missing cells",
+        f"columns with {n_gaps} missing cells; levels in the order of their dtype",
         "[ColumnKernelizer] note: TfidfVectorizer() + CosineKernel() for 60 different texts",
-        "[ColumnKernelizer] age: StandardScaler() + RBFKernel() for 1 numeric column",
+        "[ColumnKernelizer] age: MeanFiller() + StandardScaler() + RBFKernel() for 1 numeric "
+        "column",
     ]
     assert quiet.kernels == entries, "what was asked for stays"
 
@@ -196,9 +199,10 @@ def test_it_looks_at_training_samples_only() -> None:
     kernelizer = ColumnKernelizer([("lab", "auto", ["lab"])])
     complete = TABLE[TABLE["lab"].notna()]
     assert kernelizer.fit(complete).kernel_names_ == ["lab:rbf"]
-    with pytest.raises(ValueError, match="entry 'lab' is missing"):
+    with pytest.warns(MissingCellsWarning, match="of 60 cells are missing"):
         kernelizer.transform(TABLE)
-    assert kernelizer.fit(TABLE).kernel_names_ == ["lab:clinical"]
+    with pytest.warns(MissingCellsWarning, match="of 60 cells are missing"):
+        assert kernelizer.fit(TABLE).kernel_names_ == ["lab:rbf"]
 
 
 @pytest.mark.parametrize("values", [list("xxyzxy"), [True, False] * 3, [1.0, 2.0, 3.0] * 2])
@@ -210,6 +214,7 @@ def test_a_list_is_a_column(values: list) -> None:
     np.testing.assert_array_equal(of_list.gram(0), of_column.gram(0))
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.UnknownCategoriesWarning")
 def test_modalities_in_cross_validation() -> None:
     X = Modalities(
         table=TABLE.drop(columns=["zip", "note"]), notes=TEXTS, vectors=rng.normal(size=(N, 120))

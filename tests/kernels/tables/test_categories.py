@@ -17,6 +17,8 @@ from mkfusion import ColumnKernelizer, FrequencyKernel, MKLClassifier, OverlapKe
 from mkfusion.data import Column
 from mkfusion.kernels.tables._variables import Nominal
 
+pytestmark = pytest.mark.filterwarnings("ignore::mkfusion.UnknownCategoriesWarning")
+
 KERNELS = [OverlapKernel(), FrequencyKernel(), FrequencyKernel(alpha=0.5), FrequencyKernel(alpha=3)]
 each_kernel = pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel._label())
 

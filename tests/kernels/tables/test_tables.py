@@ -16,6 +16,8 @@ from sklearn.utils import _safe_indexing
 
 from mkfusion import ClinicalKernel, ColumnKernelizer, MKLClassifier, Modalities, RBFKernel
 
+pytestmark = pytest.mark.filterwarnings("ignore::mkfusion.UnknownCategoriesWarning")
+
 LEVELS = ["none", "mild", "severe"]
 
 
