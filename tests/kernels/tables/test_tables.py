@@ -391,3 +391,24 @@ def test_refused_later() -> None:
         kernel(COMPLETE.assign(site=[["A"]] * len(COMPLETE)))
     with pytest.raises(ValueError, match="feature names should match"):
         kernel(COMPLETE.drop(columns="age"))
+
+
+def test_models_that_learned_dates_in_nanoseconds() -> None:
+    """As version 0.1.0 did, whose pickles say nothing of a unit."""
+    dates = np.array(["2020-01-01", "2020-02-01", "2020-03-15"], dtype="datetime64[ns]")
+    table = pd.DataFrame({"seen": dates, "same": dates[:1].repeat(3)})
+    kernel = ClinicalKernel().fit(table)
+    expected = kernel(table, table)
+    nanoseconds = 86_400 * 10**9
+    graded, constant = (pickle.loads(pickle.dumps(one)) for one in kernel._variables)
+    old_graded = {name: value for name, value in vars(graded).items() if name != "per_day"}
+    old_graded |= {"low": graded.low * nanoseconds, "range": graded.range * nanoseconds}
+    old_constant = constant.__getstate__()
+    del old_constant["per_day"]
+    old_constant["codes"] = [int(dates[0].astype(np.int64))]
+    for new, old in ((graded, old_graded), (constant, old_constant)):
+        vars(new).clear()
+        new.__setstate__(old)
+    kernel._variables = [graded, constant]
+    np.testing.assert_allclose(kernel(table, table), expected, rtol=1e-12)
+    np.testing.assert_allclose(kernel.ranges_, [74.0, 0.0])
