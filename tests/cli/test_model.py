@@ -222,7 +222,6 @@ def model(folder, run):
         ),
         (lambda frame: frame.rename(columns={"g1": "G1"}), "'g1'; did you mean 'G1'"),
         (lambda frame: frame.assign(ax="words"), "'ax' of 'new.csv' holds 'words' in row 1"),
-        (lambda frame: frame.assign(ay=[np.nan, *range(39)]), "'ay' is empty for row 1"),
         (lambda frame: frame.assign(ax=np.nan, ay=np.nan), "40 of 40 samples lack the modality"),
         (lambda frame: frame.assign(g2=np.inf), "is infinite in row 1"),
         (lambda frame: frame.iloc[:0], "has a header, but no rows"),

@@ -35,6 +35,7 @@ PRICES = [Decimal(int(cents)) / 4 for cents in rng.integers(1, 99, N)]
 SPANS = [timedelta(minutes=int(minutes)) for minutes in rng.integers(0, 9999, N)]
 FLAGS = [bool(flag) for flag in rng.integers(0, 2, N)]
 WORDS = [str(word) for word in rng.choice(["low", "mid", "high"], N)]
+TOKYO = timezone(timedelta(hours=9))
 LEVELS = ["low", "mid", "high"]
 LABELS = np.arange(N) % 2
 

@@ -125,7 +125,7 @@ def test_what_auto_says_of_levels(capsys: pytest.CaptureFixture[str]) -> None:
         (
             make_pipeline(TfidfVectorizer(), CosineKernel()),
             pd.DataFrame({"note": ["calm", "loud", "calm"]}),
-            "begins with a TfidfVectorizer, which takes texts in one dimension, but modality 'm' is",
+            "begins with a TfidfVectorizer, which takes texts in one dimension, but modality 'm'",
         ),
     ],
 )
