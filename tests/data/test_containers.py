@@ -31,7 +31,7 @@ N = 12
 rng = np.random.default_rng(0)
 DATES = [date(2020, 1, 1) + timedelta(days=int(day)) for day in rng.integers(0, 400, N)]
 MOMENTS = [datetime(2020, 1, 1) + timedelta(hours=int(hour)) for hour in rng.integers(0, 999, N)]
-PRICES = [Decimal(int(cents)) / 4 for cents in rng.integers(1, 99, N)]
+PRICES = [Decimal(int(cents)).scaleb(-2) for cents in rng.integers(1, 999, N)]
 SPANS = [timedelta(minutes=int(minutes)) for minutes in rng.integers(0, 9999, N)]
 FLAGS = [bool(flag) for flag in rng.integers(0, 2, N)]
 WORDS = [str(word) for word in rng.choice(["low", "mid", "high"], N)]
