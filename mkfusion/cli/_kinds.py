@@ -24,7 +24,7 @@ _NAMES = {"numeric": "number", "time": "time"}
 KINDS = frozenset({"number", "truth", "text", "levels", "time"})
 _TEXT_LIKE_NUMBERS = 0.5  # of a text column's values, from which on a slip is likelier than words
 _LARGEST = 1e100  # its square, and sums of many of these, are numbers as well
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d.]*,\d+([eE][+-]?\d+)?")
 
 
@@ -42,6 +42,11 @@ class Kind(NamedTuple):
 
     name: str
     levels: tuple[Any, ...] = ()
+
+    def holds_texts(self) -> bool:
+        """Return whether what is written in a cell is a text, and 007 not 7."""
+        texts = self.name == "levels" and all(isinstance(one, str) for one in self.levels)
+        return self.name == "text" or texts
 
 
 def gaps(column: pd.Series) -> np.ndarray:
@@ -117,7 +122,7 @@ def classify(column: pd.Series, where: str) -> tuple[pd.Series, Kind]:
                 f"{where} holds {words.iloc[0]!r} in row {words.index[0] + 1}; expected numbers "
                 "with decimal points and no commas"
             )
-        if len(words) and all(_DATE.fullmatch(word.strip()) for word in present):
+        if len(words) and all(DATE.fullmatch(word.strip()) for word in present):
             kind = Kind("time")  # as it would be from a Parquet file
         elif 0 < len(words) < _TEXT_LIKE_NUMBERS * len(present):
             note(

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 
 from mkfusion import Modalities, UnknownCategoriesWarning
 from mkfusion._types import Indices
+from mkfusion.cli._cells import without_formulas
 from mkfusion.cli._errors import (
     UsageError,
     as_usage_errors,
@@ -25,6 +27,7 @@ from mkfusion.cli._errors import (
 from mkfusion.cli._kinds import as_kind
 from mkfusion.cli._model import Model, load_model
 from mkfusion.cli._tables import (
+    check_zeros,
     find_column,
     join,
     read_ids,
@@ -87,7 +90,7 @@ def _as_table(model: Model, names: Sequence[Any], predicted: Any, decisions: Any
         else:
             for label, values in zip(classes, decisions.T, strict=True):
                 columns[f"decision_{label}"] = values
-    return pd.DataFrame(columns)
+    return without_formulas(pd.DataFrame(columns))
 
 
 def _load_samples(model: Model, paths: Sequence[str]) -> tuple[Modalities, list[Any]]:
@@ -96,14 +99,13 @@ def _load_samples(model: Model, paths: Sequence[str]) -> tuple[Modalities, list[
         raise UsageError(
             f"{len(paths)} files cannot be joined: the model was fitted without --id COLUMN"
         )
-    texts = [
-        column
-        for kinds in model.kinds.values()
-        for column, kind in kinds.items()
-        if kind.name == "text"
-    ]
-    wanted = texts if model.id is None else [*texts, model.id]
-    frames = [read_table(path, wanted) for path in paths]
+    texts, values = set(), set()
+    for kinds in model.kinds.values():
+        for column, kind in kinds.items():
+            (texts if kind.holds_texts() else values).add(column)
+    if model.id is not None:
+        texts.add(model.id)
+    frames = [read_table(path, texts, values - texts) for path in paths]
     if model.id is None:
         names: list[Any] = list(range(1, len(frames[0]) + 1))
         rows = [np.arange(len(names))]
@@ -112,6 +114,8 @@ def _load_samples(model: Model, paths: Sequence[str]) -> tuple[Modalities, list[
         for path, frame in zip(paths, frames, strict=True):
             find_column("the model's --id", model.id, [path], [frame])
             ids.append(read_ids(path, frame[model.id]))
+        for a, b in combinations(range(len(paths)), 2):
+            check_zeros(model.id, [paths[a], paths[b]], [ids[a], ids[b]])
         names = pd.concat(ids).unique().tolist()
         rows = join(paths, ids, names)
         if not model.keeps:

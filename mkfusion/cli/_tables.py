@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from mkfusion._types import Indices
+from mkfusion.cli._cells import Words, has_padded_cells, is_in_doubt, unescaped
 from mkfusion.cli._errors import UsageError, close_names, listed, need, note
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -38,14 +40,19 @@ def stem(path: str) -> str:
     return Path(_uncompressed(path)).stem
 
 
-def read_table(path: str, as_text: Collection[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: str, as_text: Collection[str] = (), as_values: Collection[str] | None = None
+) -> pd.DataFrame:
     """Read a CSV or Parquet file.
 
     Parameters
     ----------
     path : str
     as_text : collection of str, default=()
-        Columns of a CSV file that stay as they are written, such as "007".
+        Columns of a CSV file that stay as they are written, whatever that is.
+    as_values : collection of str or None, default=None
+        Columns of a CSV file that hold no texts, where what all columns hold is known. Otherwise
+        it is what is written there: 007 is a text, and NA a gap if all others are no texts.
 
     Returns
     -------
@@ -75,7 +82,7 @@ def read_table(path: str, as_text: Collection[str] = ()) -> pd.DataFrame:
             need("reading Parquet", "pyarrow")
             frame = _read_parquet(path)
         else:
-            frame = _read_csv(path, _SEPARATORS[suffix], as_text)
+            frame = _read_csv(path, _SEPARATORS[suffix], as_text, as_values)
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path!r}") from error
     except PermissionError as error:
@@ -91,7 +98,9 @@ def _uncompressed(path: str) -> str:
     return path[:-3] if path.lower().endswith(".gz") else path
 
 
-def _read_csv(path: str, separator: str, as_text: Collection[str]) -> pd.DataFrame:
+def _read_csv(
+    path: str, separator: str, as_text: Collection[str], as_values: Collection[str] | None
+) -> pd.DataFrame:
     opener: Any = gzip.open if path.lower().endswith(".gz") else open
     with opener(path, "rb") as file:
         start = file.read(_PEEK)
@@ -103,19 +112,37 @@ def _read_csv(path: str, separator: str, as_text: Collection[str]) -> pd.DataFra
     try:
         first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **options)
         written = [str(name) for name in first.iloc[0]]
-        header = [name.strip() for name in written]
+        header = [unescaped(name.strip()) for name in written]
         _check_separator(path, header, separator)
         _check_names(path, [name for name in header if name])
         with warnings.catch_warnings():
             # A row with more cells than there are columns would lose the last ones.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
+            frame = pd.read_csv(path, index_col=False, low_memory=False, **options)
+        with opener(path, "rb") as file:
+            padded = has_padded_cells(file)
+        wanted = header if as_values is None else {*as_text, *as_values}
+        doubtful = [
+            k
+            for k, name in enumerate(header)
+            if name in wanted and (name in as_text or is_in_doubt(frame.iloc[:, k], padded))
+        ]
+        words = Words(path, as_text, as_values or ())
+        if doubtful:
+            texts = pd.read_csv(
                 path,
                 index_col=False,
-                low_memory=False,
-                dtype={name: str for name in written if name.strip() in as_text},
+                usecols=doubtful,
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
                 **options,
             )
+            for place, k in enumerate(doubtful):
+                cells = words.settle(header[k], frame.iloc[:, k], texts.iloc[:, place])
+                if cells is not None:
+                    frame.isetitem(k, cells)
+        words.say()
     except pd.errors.EmptyDataError as error:
         raise UsageError(f"{path!r} is empty") from error
     except pd.errors.ParserWarning as error:
@@ -148,6 +175,12 @@ def _read_parquet(path: str) -> pd.DataFrame:
         frame = frame.reset_index()
     names = [str(name).strip() for name in frame.columns]
     _check_names(path, names)
+    for k, dtype in enumerate(frame.dtypes):
+        if types.is_string_dtype(dtype):  # objects as well
+            cells = frame.iloc[:, k].astype(object)
+            empty = np.array([isinstance(one, str) and not one for one in cells], dtype=bool)
+            if empty.any():  # gaps, as they are in a CSV file
+                frame.isetitem(k, cells.mask(empty, None))
     return frame.reset_index(drop=True).set_axis(names, axis=1)
 
 
@@ -254,7 +287,7 @@ def take(column: pd.Series, rows: Indices) -> pd.Series:
 
 
 def check_common(column: str, paths: Sequence[str], ids: Sequence[pd.Series]) -> None:
-    """Refuse files that have no id in common.
+    """Refuse files that have no id in common, or have some that differ in leading zeros only.
 
     Parameters
     ----------
@@ -265,22 +298,44 @@ def check_common(column: str, paths: Sequence[str], ids: Sequence[pd.Series]) ->
     Raises
     ------
     UsageError
-        If none is in both.
+        If none is in both, or 7 is in one where 007 is in the other.
     """
+    check_zeros(column, paths, ids)
     if ids[0].isin(ids[1]).any():
         return
-    if ids[0].str.lstrip("0").isin(ids[1].str.lstrip("0")).any():
-        raise UsageError(
-            f"--id {column!r}: ids of {paths[0]!r} such as {ids[0].iloc[0]!r} are those of "
-            f"{paths[1]!r} such as {ids[1].iloc[0]!r} but for leading zeros; write them alike in "
-            "both"
-        )
     shown = []
     for path, some in zip(paths, ids, strict=True):
         numbers = some.str.fullmatch(r"[+-]?\d+(\.\d*)?").all()
         example = some.iloc[0] if numbers else repr(some.iloc[0])
         shown.append(f"{path!r} has {'numbers' if numbers else 'texts'} such as {example}")
     raise UsageError(f"--id {column!r}: no id is in both files; {', '.join(shown)}")
+
+
+def check_zeros(column: str, paths: Sequence[str], ids: Sequence[pd.Series]) -> None:
+    """Refuse two files of which one has 7 where the other has 007: one sample would be two.
+
+    Parameters
+    ----------
+    column : str
+    paths : sequence of two str
+    ids : sequence of two Series of str
+
+    Raises
+    ------
+    UsageError
+        If any id of one is in the other but for leading zeros.
+    """
+    # An id that is in both files as it is has found its own.
+    alone = [some[~some.isin(other)] for some, other in zip(ids, ids[::-1], strict=True)]
+    values = [some.str.replace(r"^0+(?=\d+$)", "", regex=True) for some in alone]
+    alike = values[0].isin(values[1])
+    if alike.any():
+        one = alone[0][alike].iloc[0]
+        other = alone[1][values[1] == values[0][alike].iloc[0]].iloc[0]
+        raise UsageError(
+            f"--id {column!r}: {alike.sum()} ids of {paths[0]!r} such as {one!r} are those of "
+            f"{paths[1]!r} such as {other!r} but for leading zeros; write them alike in both"
+        )
 
 
 # ---------------------------------------------------------------------- columns and modalities
