@@ -99,7 +99,8 @@ def _load_samples(model: Model, paths: Sequence[str]) -> tuple[Modalities, list[
         raise UsageError(
             f"{len(paths)} files cannot be joined: the model was fitted without --id COLUMN"
         )
-    texts, values = set(), set()
+    texts: set[str] = set()
+    values: set[str] = set()
     for kinds in model.kinds.values():
         for column, kind in kinds.items():
             (texts if kind.holds_texts() else values).add(column)

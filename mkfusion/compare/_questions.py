@@ -17,6 +17,7 @@ from mkfusion.compare._methods import constant_predictor, kernel_machine, scaled
 from mkfusion.compare._statistics import mean_interval, paired_test, verdict
 from mkfusion.inspection import (
     KernelAlignment,
+    difference_bounds,
     kernel_alignment,
     project_kernels,
     scored_answers,
@@ -179,12 +180,13 @@ def conclude_contributions(found: list[dict[str, Any]], conditions: Conditions) 
     """
     names = [modality.name for modality in conditions.modalities]
     ratio, confidence = conditions.test_to_train, 1 - conditions.alpha
+    bounds = difference_bounds(conditions.metrics[0])
     columns = {key: np.array([one[key] for one in found]) for key in found[0]}
     values = columns["shapley"]
     rows = [
         Share(
             name,
-            *mean_interval(by_fold, ratio, confidence),
+            *mean_interval(by_fold, ratio, confidence, bounds),
             float(columns["alone"][:, m].mean()),
             float(columns["last"][:, m].mean()),
             by_fold,
@@ -200,7 +202,7 @@ def conclude_contributions(found: list[dict[str, Any]], conditions: Conditions) 
         rows,
         float(columns["nothing"].mean()),
         float(columns["together"].mean()),
-        *mean_interval(total, ratio, confidence),
+        *mean_interval(total, ratio, confidence, bounds),
         clear=n_pairs * test.p_value < conditions.alpha,
         exact=len(names) <= MOST_EXACT,
     )
@@ -255,7 +257,8 @@ def conclude_interactions(found: list[dict[str, float]], conditions: Conditions)
     """
     model, projection = (np.array([one[key] for one in found]) for key in ("model", "projection"))
     ratio, alpha = conditions.test_to_train, conditions.alpha
-    test = paired_test(conditions.test, model - projection, ratio, 1 - alpha)
+    bounds = difference_bounds(conditions.metrics[0])
+    test = paired_test(conditions.test, model - projection, ratio, 1 - alpha, bounds)
     words = verdict(test.difference, test.p_value, alpha, INTERACTION_VERDICTS)
     return Interactions(test, words, model, projection)
 

@@ -16,7 +16,7 @@ from mkfusion.compare._data import NothingToCompareError
 from mkfusion.compare._methods import METHODS, PlannedMethod
 from mkfusion.compare._questions import QUESTIONS
 from mkfusion.compare._statistics import holm, mean_interval, paired_test, verdict
-from mkfusion.inspection import KernelAlignment
+from mkfusion.inspection import KernelAlignment, difference_bounds, score_bounds
 from mkfusion.report import (
     ALIKE,
     BEST_FUSION,
@@ -185,7 +185,10 @@ class FusionComparison:
         for label, scores in self._by_method.items():
             intervals = {
                 metric: mean_interval(
-                    self.scores(label, metric), conditions.test_to_train, 1 - conditions.alpha
+                    self.scores(label, metric),
+                    conditions.test_to_train,
+                    1 - conditions.alpha,
+                    score_bounds(metric),
                 )
                 for metric in conditions.metrics
             }
@@ -227,6 +230,7 @@ class FusionComparison:
                 self.scores(label) - self.scores(reference),
                 conditions.test_to_train,
                 1 - conditions.alpha,
+                difference_bounds(conditions.metrics[0]),
             )
             for label in labels
         ]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from mkfusion._types import Floats, Indices
-from mkfusion.inspection import corrected_interval
+from mkfusion.inspection import UNBOUNDED, Bounds, corrected_interval
 from mkfusion.report import FUSION_VERDICTS, PairedTest
 
 # Scores that count, as accuracy does, differ alike on two folds of a null method one time in ten.
@@ -23,7 +23,10 @@ def _standard_error(values: Floats, test_to_train: float) -> float:
 
 
 def corrected_t_test(
-    differences: ArrayLike, test_to_train: float, confidence: float = 0.95
+    differences: ArrayLike,
+    test_to_train: float,
+    confidence: float = 0.95,
+    bounds: Bounds = UNBOUNDED,
 ) -> PairedTest:
     """Corrected resampled t-test of differences between scores on the same folds.
 
@@ -42,6 +45,8 @@ def corrected_t_test(
         Test samples of a fold for each training sample of it.
     confidence : float, default=0.95
         Of the interval.
+    bounds : tuple of two float, default=UNBOUNDED
+        Between which numbers differences are.
 
     Returns
     -------
@@ -68,14 +73,17 @@ def corrected_t_test(
             return PairedTest(mean, -np.inf, np.inf, np.nan, statistic, 2.0 ** (1 - len(d)))
         return PairedTest(mean, mean, mean, np.nan, statistic, 0.0)
     error = _standard_error(d, test_to_train)
-    half = float(stats.t.ppf(0.5 + confidence / 2, df)) * error
+    low, high = corrected_interval(d, test_to_train, confidence, bounds)
     t = mean / error
     p = 2 * float(stats.t.sf(abs(t), df))
-    return PairedTest(mean, mean - half, mean + half, mean / float(np.std(d, ddof=1)), t, p)
+    return PairedTest(mean, float(low), float(high), mean / float(np.std(d, ddof=1)), t, p)
 
 
 def mean_interval(
-    scores: ArrayLike, test_to_train: float, confidence: float = 0.95
+    scores: ArrayLike,
+    test_to_train: float,
+    confidence: float = 0.95,
+    bounds: Bounds = UNBOUNDED,
 ) -> tuple[float, float, float]:
     """Mean score over folds, and its confidence interval with the same correction.
 
@@ -85,13 +93,15 @@ def mean_interval(
     test_to_train : float
         Test samples of a fold for each training sample of it.
     confidence : float, default=0.95
+    bounds : tuple of two float, default=UNBOUNDED
+        Between which numbers the mean is.
 
     Returns
     -------
     mean, low, high : float
     """
     values = np.asarray(scores, dtype=np.float64)
-    low, high = corrected_interval(values, test_to_train, confidence)
+    low, high = corrected_interval(values, test_to_train, confidence, bounds)
     return float(values.mean()), float(low), float(high)
 
 
@@ -162,7 +172,11 @@ def _rank_sums(ranks: Indices) -> Floats:
 
 
 def paired_test(
-    kind: str, differences: ArrayLike, test_to_train: float, confidence: float
+    kind: str,
+    differences: ArrayLike,
+    test_to_train: float,
+    confidence: float,
+    bounds: Bounds = UNBOUNDED,
 ) -> PairedTest:
     """Run the test that was asked for.
 
@@ -172,6 +186,8 @@ def paired_test(
     differences : array-like of shape (n_folds,)
     test_to_train : float
     confidence : float
+    bounds : tuple of two float, default=UNBOUNDED
+        Between which numbers differences are.
 
     Returns
     -------
@@ -179,7 +195,7 @@ def paired_test(
     """
     if kind == "wilcoxon":
         return signed_rank_test(differences, confidence)
-    return corrected_t_test(differences, test_to_train, confidence)
+    return corrected_t_test(differences, test_to_train, confidence, bounds)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -16,7 +16,13 @@ from mkfusion.inspection._information import (
     PartialInformationDisplay,
     partial_information,
 )
-from mkfusion.inspection._intervals import corrected_interval as corrected_interval
+from mkfusion.inspection._intervals import (
+    UNBOUNDED as UNBOUNDED,
+    Bounds as Bounds,
+    corrected_interval as corrected_interval,
+    difference_bounds as difference_bounds,
+    score_bounds as score_bounds,
+)
 from mkfusion.inspection._kernel_alignment import (
     KernelAlignment,
     KernelAlignmentDisplay,

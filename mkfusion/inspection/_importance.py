@@ -32,6 +32,7 @@ from mkfusion.inspection._intervals import (
     bootstrap_rows,
     bootstrap_scores,
     corrected_interval,
+    difference_bounds,
     percentiles,
 )
 from mkfusion.inspection._responses import CachedResponses, Score, as_scorer, label_of
@@ -394,7 +395,12 @@ def modality_importance(
         scores = subset_scores(estimator, parts, target, subsets, splits, scorer, n_jobs)
         whole = scores[0].mean()
         repeats = scores[0] - scores[1:]
-        low, high = corrected_interval(repeats, ratio_of_test_to_train(splits), confidence_level)
+        low, high = corrected_interval(
+            repeats,
+            ratio_of_test_to_train(splits),
+            confidence_level,
+            difference_bounds(label_of(estimator, scoring)),
+        )
     else:
         found = permute_modalities(
             estimator, parts, target, scoring, codes, n_repeats, n_bootstraps, n_jobs, rng
@@ -673,7 +679,12 @@ def shapley_values(
     subsets = [frozenset(some) for size in range(n + 1) for some in combinations(range(n), size)]
     scores = subset_scores(estimator, parts, target, subsets, splits, scorer, n_jobs)
     values = shapley_shares(dict(zip(subsets, scores, strict=True)), n)
-    low, high = corrected_interval(values, ratio_of_test_to_train(splits), confidence_level)
+    low, high = corrected_interval(
+        values,
+        ratio_of_test_to_train(splits),
+        confidence_level,
+        difference_bounds(label_of(estimator, scoring)),
+    )
     return ShapleyValues(
         modality_names=parts.names,
         importances=values.mean(axis=1),

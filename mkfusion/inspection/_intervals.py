@@ -16,6 +16,61 @@ from sklearn.utils import check_random_state
 from mkfusion._types import Floats, Indices
 from mkfusion.inspection._responses import CachedResponses, Score
 
+Bounds = tuple[float, float]
+UNBOUNDED: Bounds = (-np.inf, np.inf)
+# Names of scikit-learn's scores begin so.
+_FROM_0_TO_1 = (
+    "accuracy",
+    "balanced_accuracy",
+    "top_k_accuracy",
+    "average_precision",
+    "roc_auc",
+    "f1",
+    "precision",
+    "recall",
+    "jaccard",
+)
+_UP_TO_1 = ("r2", "R²", "explained_variance", "d2_")
+_CORRELATIONS = ("matthews_corrcoef",)  # from -1 to 1
+
+
+def score_bounds(name: str) -> Bounds:
+    """Return between which numbers a score is.
+
+    Parameters
+    ----------
+    name : str
+        Of scikit-learn's; of others nothing is known.
+
+    Returns
+    -------
+    low, high : float
+        Infinite where there is no bound.
+    """
+    if name.startswith(_FROM_0_TO_1):
+        return 0.0, 1.0
+    if name.startswith(_UP_TO_1):
+        return -np.inf, 1.0
+    if name.startswith(_CORRELATIONS):
+        return -1.0, 1.0
+    return (-np.inf, 0.0) if name.startswith("neg_") else UNBOUNDED
+
+
+def difference_bounds(name: str) -> Bounds:
+    """Return between which numbers the difference between two values of a score is.
+
+    Parameters
+    ----------
+    name : str
+        As in `score_bounds`.
+
+    Returns
+    -------
+    low, high : float
+    """
+    low, high = score_bounds(name)
+    return low - high, high - low
+
 
 def bootstrap_rows(
     n_samples: int, n_bootstraps: int, groups: Indices | None, random_state: Any
@@ -116,12 +171,15 @@ def percentiles(draws: Floats, level: float) -> tuple[Any, Any]:
 
 
 def corrected_interval(
-    differences: Floats, test_share: float, level: float
+    differences: Floats, test_share: float, level: float, bounds: Bounds = UNBOUNDED
 ) -> tuple[Floats, Floats]:
     """Return the corrected resampled t interval of means over folds.
 
     Folds share training samples, so that their scores vary together: the variance of the mean is
     taken as ``(1 / k + n_test / n_train) s²`` (Nadeau and Bengio, Machine Learning 52, 2003).
+
+    The interval ends where the score does. No mean lies beyond, so it holds the true one as often
+    as before; a transformation that cannot leave the range would not do for folds that score 1.
 
     Parameters
     ----------
@@ -129,6 +187,8 @@ def corrected_interval(
     test_share : float
         n_test / n_train.
     level : float
+    bounds : tuple of two float, default=UNBOUNDED
+        Between which numbers the mean is; values beyond them show that it is not.
 
     Returns
     -------
@@ -140,4 +200,6 @@ def corrected_interval(
         return np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     error = np.sqrt((1.0 / k + test_share) * differences.var(axis=-1, ddof=1))
     width = student.ppf(0.5 + 0.5 * level, k - 1) * error
-    return mean - width, mean + width
+    if differences.min() < bounds[0] or differences.max() > bounds[1]:
+        bounds = UNBOUNDED  # another score of the same name
+    return np.maximum(mean - width, bounds[0]), np.minimum(mean + width, bounds[1])

@@ -1,10 +1,13 @@
 """Tests, intervals and corrections agree with independent ways of reckoning them."""
 
+import warnings
 from itertools import product
 
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.tree import DecisionTreeClassifier
 
 from mkfusion import Modalities
 from mkfusion.compare import compare_fusion
@@ -16,6 +19,7 @@ from mkfusion.compare._statistics import (
     signed_rank_test,
     verdict,
 )
+from mkfusion.inspection import difference_bounds, score_bounds
 
 
 def plain_corrected_t(differences, n_train, n_test):
@@ -52,6 +56,47 @@ def test_interval_ends_where_the_test_changes_its_mind():
     for end in (found.low, found.high):
         assert corrected_t_test(d - end, 0.2).p_value == pytest.approx(0.05)
     assert mean_interval(d, 0.2) == pytest.approx((found.difference, found.low, found.high))
+
+
+SCORES = [1.0, 1.0, 0.4, 1.0, 0.9]
+
+
+def test_intervals_of_bounded_scores_stay_in_their_range():
+    half = mean_interval(SCORES, 0.25)[2] - np.mean(SCORES)
+    assert np.mean(SCORES) + half > 1.0
+    mean, low, high = mean_interval(SCORES, 0.25, bounds=score_bounds("accuracy"))
+    assert (mean, low, high) == pytest.approx((0.86, 0.86 - half, 1.0))
+    losses = [0.0, -1.0, 0.0]
+    assert mean_interval(losses, 0.5, bounds=score_bounds("neg_mean_absolute_error"))[2] == 0.0
+    found = corrected_t_test([1.0, -0.4, 1.0], 0.5, bounds=difference_bounds("roc_auc"))
+    plain = corrected_t_test([1.0, -0.4, 1.0], 0.5)
+    assert (found.low, found.high) == (-1.0, 1.0) and plain.low < -1.0 < 1.0 < plain.high
+    assert (found.p_value, found.statistic) == (plain.p_value, plain.statistic)
+
+
+def test_scores_beyond_a_range_have_another_one():
+    """A user's own score may have the name of one of scikit-learn's."""
+    scores = [1.0, 3.0, 2.0]
+    assert mean_interval(scores, 0.5, bounds=score_bounds("accuracy")) == mean_interval(scores, 0.5)
+
+
+@pytest.mark.parametrize("name", get_scorer_names())
+def test_bounds_hold_for_the_scores_of_scikit_learn(name):
+    """Of good, bad and constant predictions."""
+    y = np.tile([0, 1], 10)
+    X = np.random.default_rng(0).uniform(0.1, 0.9, size=(20, 3))
+    X[:, 0], X[:, 1] = 0.8 * y + 0.1, 0.9 - 0.8 * y
+    low, high = score_bounds(name)
+    assert low < high
+    for column in range(3):
+        model = DecisionTreeClassifier(max_depth=1).fit(X[:, [0]], y)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                score = get_scorer(name)(model, X[:, [column]], y)
+        except (ValueError, TypeError):  # of several labels
+            continue
+        assert np.isnan(score) or low <= score <= high
 
 
 def test_same_difference_on_all_folds():
