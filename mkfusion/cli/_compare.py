@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mkfusion.cli._errors import (
     notes_for_warnings,
     output,
 )
+from mkfusion.cli._interrupts import interrupts_end_here
 from mkfusion.cli._samples import Samples, load_samples
 from mkfusion.compare import FAST_FOLDS, FOLDS, METHODS, outer_splitter
 
@@ -45,6 +47,7 @@ def compare(options: argparse.Namespace) -> None:
     samples = load_samples(options, least=2)
     metrics = _metrics(options.metric, samples.classes, samples.y)
     cv = _folds(options, samples)
+    alone = nullcontext() if options.jobs in (None, 1) else interrupts_end_here()
     with notes_for_warnings(MissingCellsWarning, UnknownCategoriesWarning):
         with as_usage_errors(TypeError, ValueError):
             plan = mkfusion.compare.plan_comparison(
@@ -59,7 +62,7 @@ def compare(options: argparse.Namespace) -> None:
                 random_state=options.seed,
                 memory=options.resume,
             )
-        with as_usage_errors(mkfusion.compare.NothingToCompareError):
+        with as_usage_errors(mkfusion.compare.NothingToCompareError), alone:
             comparison = mkfusion.compare.run_comparison(plan, options.jobs)
     for method, reason in comparison.not_applicable_.items():
         if not reason.startswith("fold "):  # these have warned

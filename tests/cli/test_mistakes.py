@@ -4,8 +4,10 @@ import gzip
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import BrokenExecutor
 
 import numpy as np
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 
 import mkfusion
+from mkfusion.cli._interrupts import interrupts_end_here
 
 MODALITIES = ("--modality", "accel=ax,ay", "--modality", "gyro=g*")
 TARGET = ("--target", "label")
@@ -357,3 +360,42 @@ def test_estimators_are_given_the_right_types(folder, run, monkeypatch, command)
         arguments = ("-o", "model.skops")
     with pytest.raises(TypeError, match="a fault"):
         run(command, *TABLE, *arguments)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are not blocked there")
+def test_one_interrupt_is_for_one_process():
+    """A terminal sends Ctrl-C to all; a process of --jobs that just starts said so in 18 lines."""
+    sleep = "import time; print('up', flush=True); time.sleep(60)"
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    with pytest.raises(KeyboardInterrupt), interrupts_end_here():
+        child = subprocess.Popen([sys.executable, "-c", sleep], stdout=subprocess.PIPE)
+        child.stdout.readline()
+        os.kill(child.pid, signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            time.sleep(0.01)
+    assert child.poll() is None
+    child.kill()
+    child.communicate()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, set()) == before
+    with pytest.raises(KeyboardInterrupt):  # as before
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes get no Ctrl-C there")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interruption_is_one_line(folder, jobs):
+    call = [sys.executable, "-m", "mkfusion.cli", "compare", *TABLE, "--jobs", jobs]
+    call += ["--resume", "pieces", "-o", "report.html"]
+    with subprocess.Popen(
+        call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        begun = time.monotonic()
+        while not os.path.exists("pieces") and time.monotonic() < begun + 60:
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        shown, complaint = running.communicate(timeout=60)
+    assert (shown, complaint) == ("", "mkfusion: interrupted\n")
+    assert running.returncode in (130, -signal.SIGINT)  # which shells call 130
+    assert not [name for name in os.listdir(folder) if name.startswith(".") or "report" in name]
