@@ -7,6 +7,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
+
+from joblib.externals.loky.backend import resource_tracker as joblib_tracker
 
 
 @contextmanager
@@ -30,6 +33,9 @@ def interrupts_end_here() -> Iterator[None]:
                 return
             _thread.interrupt_main()
 
+    # Where these are started first, they unblock the signal.
+    resource_tracker.ensure_running()
+    joblib_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     watch = threading.Thread(target=wait, daemon=True)
     watch.start()

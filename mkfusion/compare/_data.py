@@ -26,13 +26,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import mkfusion
-from mkfusion._compat import safe_indexing
+from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Mask
 from mkfusion.compare._folds import Fold, Splitter
 from mkfusion.data import (
     Modalities,
     Samples as ReadSamples,
+    find_infinity,
     in_two_dimensions,
     read_columns,
     seems_classes,
@@ -46,6 +47,13 @@ _LARGEST_SEED = 2**32 - 1
 
 def as_modalities(samples: ReadSamples) -> Modalities:
     """Return the samples under names that parameters can have."""
+    if num_samples(samples.X) == 0:
+        raise ValueError("X has 0 samples; expected some of each class, or of the target's range.")
+    for name, part in zip(samples.names, samples.parts, strict=True):
+        if (cell := find_infinity(part)) is not None:
+            raise ValueError(
+                f"X: modality {name!r}: {cell}; expected finite numbers, or NaN for unknown ones."
+            )
     return Modalities({f"m{k}": in_two_dimensions(part) for k, part in enumerate(samples.parts)})
 
 
@@ -86,7 +94,16 @@ def is_classification(y: NDArray[Any], task: str) -> bool:
     return found
 
 
-def check_settings(random_state: Any, test: str, alpha: float) -> int:
+def check_jobs(n_jobs: Any) -> None:
+    """Refuse what is no number of jobs for joblib."""
+    whole = isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not whole or n_jobs == 0):
+        raise ValueError(
+            f"n_jobs is {shown(n_jobs)}; expected None, or a whole number other than 0."
+        )
+
+
+def check_settings(random_state: Any, test: str, alpha: Any) -> int:
     """Return the seed, after a look at the other small parameters."""
     whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
     if not whole or not 0 <= random_state <= _LARGEST_SEED:
@@ -95,7 +112,7 @@ def check_settings(random_state: Any, test: str, alpha: float) -> int:
         )
     if test not in ("corrected_t", "wilcoxon"):
         raise ValueError(f'test is {shown(test)}; expected "corrected_t" or "wilcoxon".')
-    if not 0 < alpha < 1:
+    if not isinstance(alpha, float | np.floating) or not 0 < alpha < 1:
         raise ValueError(f"alpha is {shown(alpha)}; expected a number between 0 and 1.")
     return int(random_state)
 

@@ -29,6 +29,7 @@ from mkfusion.compare._data import (
     Setting,
     as_modalities,
     as_target,
+    check_jobs,
     check_settings,
     describe_modalities,
     is_classification,
@@ -255,6 +256,7 @@ def compare_fusion(
     >>> comparison.verdict_.verdict
     'no evidence that it does'
     """
+    check_jobs(n_jobs)
     plan = plan_comparison(
         X,
         y,

@@ -6,6 +6,7 @@ How users say what to learn from is read here, once, for all that learn: samples
 :func:`read_splits`, and what a column holds by :func:`read_columns`.
 """
 
+from mkfusion.data._cells import find_infinity
 from mkfusion.data._columns import (
     Columns,
     as_table,
@@ -69,6 +70,7 @@ __all__ = [
     "check_labels",
     "check_rows",
     "column_names",
+    "find_infinity",
     "find_splitter",
     "has_fractions",
     "holds_texts",

@@ -320,7 +320,8 @@ def _find(asked: Sequence[str], names: list[str] | None, entry: str) -> list[int
     if names is None:
         raise ValueError(
             f"columns of {entry!r} asks for {shown(list(asked))} by name, but X has no column "
-            "names; expected a DataFrame, or positions."
+            "names; expected a DataFrame, or positions (which alone are left where "
+            "OneVsOneClassifier or BaggingClassifier made an array of a DataFrame)."
         )
     positions = {name: position for position, name in enumerate(names)}
     unknown = [name for name in asked if name not in positions]

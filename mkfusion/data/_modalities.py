@@ -253,7 +253,9 @@ class Modalities:
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(
             "Modalities cannot be made into one array of numbers; put a ColumnKernelizer in front "
-            "of the estimator, in a Pipeline."
+            "of the estimator, in a Pipeline. What makes an array of samples before it hands them "
+            "on, as OneVsOneClassifier and BaggingClassifier do, takes an array of all columns, "
+            "and modalities by their positions."
         )
 
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from mkfusion._messages import shown
 from mkfusion._types import Floats
+from mkfusion.data._cells import find_no_number
 from mkfusion.data._columns import (
     Columns,
     as_table,
@@ -298,9 +299,15 @@ def as_matrix(data: Any, *, estimator: Any = None, min_samples: int = 1) -> Floa
     if getattr(getattr(data, "dtype", None), "kind", "") == "U":
         data = data.astype(object)  # texts that cannot be converted are then shown as they are
     data = with_numbers(data)
-    matrix: Floats = check_array(
-        data, dtype=np.float64, estimator=estimator, ensure_min_samples=min_samples
-    )
+    try:
+        matrix: Floats = check_array(
+            data, dtype=np.float64, estimator=estimator, ensure_min_samples=min_samples
+        )
+    except (TypeError, ValueError) as error:
+        cell = find_no_number(data)
+        if cell is None or type(error) not in (TypeError, ValueError):
+            raise
+        raise type(error)(f"{cell}; expected finite numbers: {error}") from error
     return matrix
 
 

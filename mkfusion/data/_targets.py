@@ -96,6 +96,7 @@ def read_labels(X: Any, y: Any, wanted: str = "at least two classes") -> Labels:
     """
     y = read_target(X, y, "class labels")
     _refuse_gaps(y, "y")
+    _refuse_mixed(y)
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -130,6 +131,19 @@ def read_numbers(X: Any, y: Any) -> Floats:
     values: Floats = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     _check_length(X, values)
     return values
+
+
+def _refuse_mixed(y: NDArray[Any]) -> None:
+    """Refuse texts and numbers in one target, which have no order, and 1 is not "1"."""
+    if y.dtype != object:
+        return
+    is_text = np.array([isinstance(label, str) for label in y])
+    if is_text.any() and not is_text.all():
+        first = [y[np.flatnonzero(some)[0]] for some in (is_text, ~is_text)]
+        raise TypeError(
+            f"y holds texts such as {shown(first[0])} and {type(first[1]).__name__} such as "
+            f"{shown(first[1])}; expected labels of one type."
+        )
 
 
 def _in_one_dimension(y: Any, expected: str) -> NDArray[Any]:

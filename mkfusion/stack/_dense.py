@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
@@ -424,7 +425,21 @@ def _check_not_empty(shape: tuple[int, ...], argument: str) -> None:
         )
 
 
+def refuse_no_kernels(grams: Any, argument: str) -> None:
+    """Refuse what cannot hold Gram matrices, of which NumPy would make an array of one object."""
+    expected = "expected Gram matrices: a list of arrays (n_rows, n_cols), or a KernelStack"
+    if isinstance(grams, Iterator):
+        raise TypeError(
+            f"{argument} is a {type(grams).__name__}, which can be read once only; {expected}. "
+            "list(...) makes a list of it."
+        )
+    single = not isinstance(grams, list | tuple | dict) and np.ndim(grams) == 0
+    if single:
+        raise TypeError(f"{argument} is {shown(grams)}; {expected}.")
+
+
 def _one_array(grams: Any, argument: str, label: Callable[[int], str]) -> FloatArray:
+    refuse_no_kernels(grams, argument)
     if isinstance(grams, list | tuple):
         if len(grams) == 0:
             raise ValueError(f"{argument} is empty; expected at least one kernel.")

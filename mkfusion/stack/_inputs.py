@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from mkfusion.stack._dense import is_matrix_of_lists, refuse_masked
+from mkfusion.stack._dense import is_matrix_of_lists, refuse_masked, refuse_no_kernels
 from mkfusion.stack._labels import check_columns, check_training, ids_of_columns
 from mkfusion.stack._stack import KernelStack, as_stack
 
@@ -97,6 +97,7 @@ def is_several(X: Any) -> bool:
             "KernelStack(list(kernels.values()), names=list(kernels))."
         )
     refuse_masked(X, "X")
+    refuse_no_kernels(X, "X")
     if isinstance(X, list | tuple):
         return len(X) == 0 or not is_matrix_of_lists(X)
     return isinstance(X, np.ndarray) and X.ndim == 3

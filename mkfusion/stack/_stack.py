@@ -538,9 +538,15 @@ class KernelStack:
         """
         n_rows, n_cols, n_kernels = self.shape
         if n_rows != n_cols:
+            first = ""
+            if n_cols == n_kernels:
+                first = (
+                    f" These seem to be {n_rows} kernels in an array with the kernels first: "
+                    "np.moveaxis(kernels, 0, -1) puts them last."
+                )
             raise ValueError(
                 f"{name} has shape {self.shape}; expected square training kernels, with one row "
-                "and one column for each training sample."
+                f"and one column for each training sample.{first}"
             )
         unchecked = np.flatnonzero(~self.known_gram)
         if len(unchecked):

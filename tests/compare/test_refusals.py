@@ -129,3 +129,31 @@ def test_alignment_that_cannot_be_had_is_not_answered(error, monkeypatch):
     found = compare_fusion(X, y, **QUICK)
     assert found.alignment_ is None
     assert found.not_answered_ == {"How alike the modalities are": "a fault"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"X": np.empty((0, 4)), "y": []}, "X has 0 samples; expected some"),
+        ({"X": None}, "X is None; expected Modalities, a DataFrame, or an array"),
+        ({"X": 3}, "X is 3; expected"),
+        ({"X": np.arange(40.0)}, r"X is of shape \(40,\); expected"),
+        ({"y": np.array(["a", 1] * 20, dtype=object)}, "y holds int, str; expected"),
+        ({"n_jobs": "x"}, "n_jobs is 'x'; expected None, or a whole number"),
+        ({"n_jobs": 0}, "n_jobs is 0; expected"),
+        ({"alpha": "x"}, "alpha is 'x'; expected a number between 0 and 1"),
+        ({"cv": "x"}, "cv is 'x'; expected"),
+        (
+            {"X": np.where(np.arange(160).reshape(40, 4) == 14, np.inf, 1.0)},
+            "X: modality 'b': column 0 is infinite in row 3; expected finite",
+        ),
+    ],
+)
+def test_bad_input_says_what_came_and_what_was_expected(change, said):
+    good = {
+        "X": np.random.default_rng(0).normal(size=(40, 4)),
+        "y": np.arange(40) % 2,
+        "modalities": [("a", [0, 1]), ("b", [2, 3])],
+    }
+    with pytest.raises((TypeError, ValueError), match=said):
+        compare_fusion(**{**good, **change})

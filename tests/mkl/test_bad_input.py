@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mkfusion import KernelStack, MKLClassifier
+from mkfusion import (
+    KernelCombiner,
+    KernelStack,
+    LocalizedMKLClassifier,
+    MKLClassifier,
+    MKLNoveltyDetector,
+    MKLRegressor,
+)
 
 Floats = NDArray[np.float64]
 
@@ -360,3 +367,43 @@ def test_two_samples() -> None:
     model = MKLClassifier(tol=1e-6).fit([np.eye(2), np.ones((2, 2))], ["a", "b"])
     np.testing.assert_array_equal(model.predict([np.eye(2), np.ones((2, 2))]), ["a", "b"])
     assert model.duality_gap_ <= 1e-6
+
+
+# What holds no kernels, and what holds no labels
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [MKLClassifier, MKLRegressor, MKLNoveltyDetector, LocalizedMKLClassifier, KernelCombiner],
+)
+@pytest.mark.parametrize(
+    ("kernels", "said"),
+    [
+        (None, "X is None; expected Gram matrices"),
+        (3.0, r"X is 3\.0; expected Gram matrices"),
+        ("rbf", "X is 'rbf'; expected Gram matrices"),
+        (iter(make()[0]), "X is a list_iterator, which can be read once only; expected Gram"),
+        ((gram for gram in make()[0]), "X is a generator, which can be read once only; expected"),
+        (
+            np.stack(make()[0]),
+            r"X has shape \(2, 20, 20\); expected square .*np\.moveaxis\(kernels, 0, -1\)",
+        ),
+    ],
+    ids=str,
+)
+def test_what_holds_no_kernels(estimator: Any, kernels: Any, said: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=said):
+        estimator().fit(kernels, make()[1])
+
+
+@pytest.mark.parametrize("kernels", [None, 3, "rbf", iter(())], ids=str)
+def test_no_stack(kernels: Any) -> None:
+    refuses(lambda: KernelStack(kernels), "^grams is ", "expected Gram matrices", error=TypeError)
+
+
+@pytest.mark.parametrize("estimator", [MKLClassifier, LocalizedMKLClassifier])
+def test_texts_and_numbers_are_no_labels(estimator: Any) -> None:
+    kernels, _ = make()
+    mixed = np.array(["a", 1] * (N // 2), dtype=object)
+    with pytest.raises(TypeError, match="y holds texts such as 'a' and int such as 1; expected"):
+        estimator().fit(kernels, mixed)

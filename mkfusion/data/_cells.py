@@ -1,0 +1,70 @@
+"""Which cell of a table it is that a message is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from mkfusion._compat import safe_indexing
+from mkfusion._messages import shown
+from mkfusion.data._columns import column_names
+
+
+def find_infinity(data: Any) -> str | None:
+    """Return where a table has an infinite number, None where it has none.
+
+    Parameters
+    ----------
+    data : DataFrame or ndarray of shape (n_samples, n_columns), or samples of other kinds
+
+    Returns
+    -------
+    str or None
+        None as well for samples that are no columns.
+    """
+    return _find(data, lambda values: np.isinf(values), "infinite", False)
+
+
+def find_no_number(data: Any) -> str | None:
+    """Return where a table has a cell that is no finite number, None where it has none.
+
+    Parameters
+    ----------
+    data : DataFrame or ndarray of shape (n_samples, n_columns), or samples of other kinds
+
+    Returns
+    -------
+    str or None
+        None as well for samples that are no columns.
+    """
+    return _find(data, lambda values: ~np.isfinite(values), "not finite", True)
+
+
+def _find(data: Any, is_wrong: Any, what: str, texts: bool) -> str | None:
+    if issparse(data) or len(getattr(data, "shape", ())) != 2:
+        return None
+    if isinstance(data, np.ndarray) and data.dtype.kind in "biuf" and not is_wrong(data).any():
+        return None
+    names = column_names(data)
+    for j in range(data.shape[1]):
+        values = np.asarray(safe_indexing(data, j, axis=1))
+        where = f"column {shown(j if names is None else names[j])}"
+        if values.dtype.kind in "biuf":
+            rows = np.flatnonzero(is_wrong(values))
+            if len(rows):
+                return f"{where} is {what} in row {rows[0]}"
+        elif texts and (row := _first_text(values)) is not None:
+            return f"{where} holds {shown(values[row])} in row {row}"
+    return None
+
+
+def _first_text(values: NDArray[Any]) -> int | None:
+    for row, value in enumerate(values):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return row
+    return None
