@@ -20,6 +20,18 @@ from mkfusion.data._columns import (
 from mkfusion.data._containers import as_plain, with_numbers
 from mkfusion.data._folds import find_splitter, read_splits
 from mkfusion.data._kinds import Column, as_numbers, holds_texts, read_column, read_columns
+from mkfusion.data._missing import (
+    MISSING,
+    Known,
+    blaming,
+    known_parts,
+    listed,
+    missing_message,
+    read_known,
+    refuse_empty,
+    refuse_misnamed,
+    those,
+)
 from mkfusion.data._modalities import Modalities, present_samples
 from mkfusion.data._reading import (
     Samples,
@@ -53,7 +65,9 @@ from mkfusion.data._warnings import MissingCellsWarning, UnknownCategoriesWarnin
 __all__ = [
     "Column",
     "Columns",
+    "Known",
     "Labels",
+    "MISSING",
     "MOST_CLASSES",
     "MissingCellsWarning",
     "Modalities",
@@ -65,6 +79,7 @@ __all__ = [
     "as_numbers",
     "as_plain",
     "as_table",
+    "blaming",
     "check_entries",
     "check_features",
     "check_labels",
@@ -76,18 +91,24 @@ __all__ = [
     "holds_texts",
     "in_two_dimensions",
     "names_within",
+    "known_parts",
     "labels_from_decisions",
+    "listed",
+    "missing_message",
     "present_samples",
     "read_again",
     "read_column",
     "read_columns",
     "read_groups",
+    "read_known",
     "read_labels",
     "read_numbers",
     "read_samples",
     "read_splits",
     "read_target",
     "read_weights",
+    "refuse_empty",
+    "refuse_misnamed",
     "remember_features",
     "resolve_columns",
     "resolve_views",
@@ -98,4 +119,5 @@ __all__ = [
     "take_views",
     "top_levels",
     "with_numbers",
+    "those",
 ]

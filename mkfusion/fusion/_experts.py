@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import BaseComposition, HasMethods, Options, safe_indexing
 from mkfusion._messages import shown
-from mkfusion._types import Floats, Indices
-from mkfusion.data import View, about, check_entries, read_again, remember_features
+from mkfusion._types import Floats, Indices, Mask
+from mkfusion.data import Known, about, blaming, check_entries, remember_features
 from mkfusion.fusion._fitting import (
     Targets,
     Training,
@@ -27,6 +27,7 @@ from mkfusion.fusion._fitting import (
     read_training,
     seen_by,
 )
+from mkfusion.fusion._missing import Completion, TakesMissing, positions, refuse_nan
 
 _Splits = list[tuple[Indices, Indices]]
 
@@ -39,7 +40,9 @@ class Expert(NamedTuple):
     name : str
     estimator : estimator
     data : samples
-        Its modality's.
+        Its modality's, of the samples that have it.
+    present : ndarray of shape (n_samples,), dtype=bool
+        Which samples these are.
     calibrate : str or None
         Method of calibration; None for the estimator as it is.
     """
@@ -47,6 +50,7 @@ class Expert(NamedTuple):
     name: str
     estimator: Any
     data: Any
+    present: Mask
     calibrate: str | None = None
 
 
@@ -58,11 +62,15 @@ class HeldOut(NamedTuple):
     rows : ndarray of shape (n_held_out,)
         The samples that some split holds out.
     responses : ndarray of shape (n_held_out, n_experts, n_outputs)
-        Probabilities of the classes, or a prediction; their means over several splits.
+        Probabilities of the classes, or a prediction; their means over several splits. 0 where a
+        sample lacks an expert's modality.
+    present : ndarray of shape (n_held_out, n_experts), dtype=bool
+        Where it has it.
     """
 
     rows: Indices
     responses: Floats
+    present: Mask
 
 
 def default_estimator(data: Any, classes: Any) -> Any:
@@ -75,8 +83,10 @@ def response(estimator: Any, data: Any, classes: NDArray[Any] | None) -> Floats:
     data = seen_by(estimator, data)
     if classes is None:
         predicted = np.asarray(estimator.predict(data), dtype=np.float64)
+        refuse_nan(predicted, type(estimator).__name__)
         return predicted.reshape(len(predicted), 1)
     found = np.asarray(estimator.predict_proba(data), dtype=np.float64)
+    refuse_nan(found, type(estimator).__name__)
     chances = np.zeros((len(found), len(classes)))
     chances[:, np.searchsorted(classes, estimator.classes_)] = found
     return chances
@@ -130,14 +140,17 @@ def fit_experts(
     fitted = [first for (first, _), *_ in found]
     if not held_out:
         return fitted, None
-    total = np.zeros((len(everything), len(experts), found[0][1][1].shape[1]))
+    n_outputs = 1 if targets.classes is None else len(targets.classes)
+    total = np.zeros((len(everything), len(experts), n_outputs))
     count = np.zeros(len(everything))
+    present = np.stack([expert.present for expert in experts], axis=1)
     for s, (_, test) in enumerate(parts[1:], start=1):
         count[test] += 1
         for k, of_expert in enumerate(found):
-            total[test, k] += of_expert[s][1]
+            total[test[present[test, k]], k] += of_expert[s][1]
     rows = np.flatnonzero(count)
-    return fitted, HeldOut(rows, total[rows] / count[rows, np.newaxis, np.newaxis])
+    means = total[rows] / count[rows, np.newaxis, np.newaxis]
+    return fitted, HeldOut(rows, means, present[rows])
 
 
 def _fit_expert(
@@ -148,25 +161,31 @@ def _fit_expert(
     train: Indices,
     test: Indices,
 ) -> tuple[Any, Floats | None]:
-    with about(expert.name):
+    with about(expert.name), blaming(expert.name, expert.data):
         estimator = clone(expert.estimator)
+        held = len(test) > 0
+        whole = len(train) == len(targets.given) and not held
+        train, test = train[expert.present[train]], test[expert.present[test]]
+        if not len(train):
+            raise ValueError("no training sample of one of the splits has it; expected some.")
         if expert.calibrate is not None:
             assert splits is not None
             estimator = CalibratedClassifierCV(
                 estimator, method=expert.calibrate, cv=_inside(train, splits)
             )
-        data = seen_by(estimator, expert.data)
-        whole = len(train) == len(targets.given) and len(test) == 0
+        data, place = seen_by(estimator, expert.data), positions(expert.present)
         fit_weighted(
             estimator,
-            data if whole else safe_indexing(data, train),
+            data if whole else safe_indexing(data, place[train]),
             targets.given[train],
             None if weights is None else weights[train],
         )
-        if len(test) == 0:
+        if not held:
             return estimator, None
         # The estimator of a split is not needed any more.
-        return None, response(estimator, safe_indexing(data, test), targets.classes)
+        if not len(test):
+            return None, np.empty((0, 1 if targets.classes is None else len(targets.classes)))
+        return None, response(estimator, safe_indexing(data, place[test]), targets.classes)
 
 
 def _inside(train: Indices, splits: _Splits) -> _Splits:
@@ -188,7 +207,7 @@ def _inside(train: Indices, splits: _Splits) -> _Splits:
     return inner
 
 
-class ExpertFusion(BaseComposition):
+class ExpertFusion(TakesMissing, BaseComposition):
     """Fit one estimator per modality; what is common to those that do."""
 
     estimators: Sequence[tuple[str, Any, Any]] | None
@@ -196,7 +215,7 @@ class ExpertFusion(BaseComposition):
     modalities: Sequence[tuple[str, Any]] | None
     cv: Any
     n_jobs: int | None
-    _views: list[View]
+    _completion: Completion
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimators": [list, tuple, None],
@@ -205,6 +224,7 @@ class ExpertFusion(BaseComposition):
         "cv": ["cv_object"],
         "calibrate": [Options(str, {"auto", "sigmoid", "isotonic"})],
         "n_jobs": [Integral, None],
+        **TakesMissing._missing_constraints,
     }
 
     @property
@@ -258,6 +278,12 @@ class ExpertFusion(BaseComposition):
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> Training:
         """Check everything that `fit` was given, and find the modalities."""
+        if hasattr(self.estimators, "fit"):
+            name = type(self).__name__
+            raise TypeError(
+                f"estimators is {shown(self.estimators)}; expected a list of tuples (name, "
+                f"estimator, columns), or {name}(estimator=...) to clone one for each modality."
+            )
         self._validate_params()
         pairs = self.modalities
         if self.estimators is not None:
@@ -286,9 +312,9 @@ class ExpertFusion(BaseComposition):
         held_out : bool
         calibrate : {"auto", "sigmoid", "isotonic"} or None
         """
-        samples, targets = training.samples, training.targets
+        names, targets, known = training.samples.names, training.targets, training.known
         experts = []
-        for i, (name, part) in enumerate(zip(samples.names, samples.parts, strict=True)):
+        for i, (name, part) in enumerate(zip(names, known.parts, strict=True)):
             with about(name):
                 if self.estimators is not None:
                     estimator = self.estimators[i][1]
@@ -297,7 +323,7 @@ class ExpertFusion(BaseComposition):
                 else:
                     estimator = default_estimator(part, targets.classes)
                 method = None if calibrate is None else calibration(estimator, calibrate)
-                experts.append(Expert(name, estimator, part, method))
+                experts.append(Expert(name, estimator, part, known.present[:, i], method))
         asked = held_out or any(expert.calibrate for expert in experts)
         splits = training.splits(self.cv, groups) if asked else None
         return fit_experts(
@@ -307,22 +333,28 @@ class ExpertFusion(BaseComposition):
     def _keep(self, training: Training, fitted: list[Any]) -> None:
         """Remember what was learned: at the end, so that nothing is kept of a fit that fails."""
         remember_features(self, training.samples.X)
-        self._views = training.samples.views
+        self._completion = training.completion
         self.estimators_ = fitted
         self.modality_names_ = training.samples.names
         if training.targets.classes is not None:
             self.classes_ = training.targets.classes
 
-    def _parts(self, X: Any) -> list[Any]:
-        """Return each modality's part of new samples."""
+    def _known(self, X: Any) -> Known:
+        """Return what there is of each modality of new samples."""
         check_is_fitted(self)
-        return read_again(self, X, self._views)
+        return self._completion.read(self, X)
 
-    def _responses(self, data: list[Any]) -> Floats:
-        """Return what the experts say, of shape (n_samples, n_experts, n_outputs)."""
+    def _responses(self, known: Known) -> Floats:
+        """Return what the experts say, of shape (n_samples, n_experts, n_outputs).
+
+        0 where a sample lacks an expert's modality.
+        """
         classes = getattr(self, "classes_", None)
-        found = []
-        for view, estimator, part in zip(self._views, self.estimators_, data, strict=True):
-            with about(view.name):
-                found.append(response(estimator, part, classes))
-        return np.stack(found, axis=1)
+        n_outputs = 1 if classes is None else len(classes)
+        found = np.zeros((*known.present.shape, n_outputs))
+        pairs = zip(self.modality_names_, self.estimators_, known.parts, strict=True)
+        for k, (name, estimator, part) in enumerate(pairs):
+            if part is not None:
+                with about(name), blaming(name, part):
+                    found[known.rows(k), k] = response(estimator, part, classes)
+        return found

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn import config_context
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,6 +16,7 @@ from sklearn.utils.validation import has_fit_parameter
 from mkfusion._compat import BaseSearchCV
 from mkfusion._types import Floats, Indices
 from mkfusion.data import (
+    Known,
     Samples,
     check_rows,
     in_two_dimensions,
@@ -26,6 +28,7 @@ from mkfusion.data import (
     read_weights,
     with_numbers,
 )
+from mkfusion.fusion._missing import Completion, complete_training
 from mkfusion.kernels import sees_numbers, takes_table
 
 
@@ -55,11 +58,17 @@ class Training(NamedTuple):
     samples : Samples
     targets : Targets
     weights : ndarray of shape (n_samples,) or None
+    completion : Completion
+        What is done about modalities that samples lack.
+    known : Known
+        What there is of the samples, completed.
     """
 
     samples: Samples
     targets: Targets
     weights: Floats | None
+    completion: Completion
+    known: Known
 
     @property
     def share(self) -> Floats:
@@ -89,7 +98,8 @@ def read_training(estimator: Any, X: Any, y: Any, sample_weight: Any, modalities
         numbers = read_numbers(samples.X, y)
         targets = Targets(numbers, None, numbers)
     weights = None if sample_weight is None else read_weights(sample_weight, samples.X)
-    return Training(samples, targets, weights)
+    completion, known = complete_training(estimator.missing, samples.views, samples.parts)
+    return Training(samples, targets, weights, completion, known)
 
 
 def default_scaler(data: Any) -> StandardScaler:
@@ -146,7 +156,9 @@ def fit_weighted(
             f"sample_weight is given, but {type(estimator).__name__} takes none in its fit; "
             "expected None, or another estimator."
         )
-    return getattr(estimator, method)(data, y, **dict.fromkeys(keys, weights))
+    # Weights are for everything that takes them, as is documented: no request is waited for.
+    with config_context(enable_metadata_routing=False):
+        return getattr(estimator, method)(data, y, **dict.fromkeys(keys, weights))
 
 
 def _weight_keys(estimator: Any) -> list[str]:

@@ -12,12 +12,13 @@ from sklearn.base import ClassifierMixin, RegressorMixin, clone
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.utils.metaestimators import available_if
 
-from mkfusion._compat import HasMethods, Options
+from mkfusion._compat import HasMethods, Options, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.data import about, labels_from_decisions
+from mkfusion.data import about, blaming, labels_from_decisions
 from mkfusion.fusion._experts import ExpertFusion, HeldOut, response
 from mkfusion.fusion._fitting import Training, fit_weighted, seen_by
+from mkfusion.fusion._missing import positions, renormalised
 from mkfusion.fusion._weighting import (
     geometric_loss,
     log_chances,
@@ -69,6 +70,11 @@ class LateFusion(ExpertFusion):
             If a parameter is out of its range, modalities or columns are not there, or an
             estimator cannot be fitted; the message says of which modality.
         """
+        if self.combine == "stack" and self.missing == "marginalise":
+            raise ValueError(
+                'missing is "marginalise" and combine is "stack", whose final estimator takes what '
+                'all modalities say; expected missing="impute", or another combine.'
+            )
         training = self._read(X, y, sample_weight)
         weights = self._given_weights(len(training.samples.views))
         stacking = self.combine == "stack"
@@ -83,16 +89,13 @@ class LateFusion(ExpertFusion):
                 raise ValueError("sample_weight is 0 for all samples that cv holds out.")
             codes = training.targets.codes[held_out.rows]
             scores = [
-                self._score(held_out.responses[:, k], codes, share / share.sum())
-                for k in range(len(fitted))
+                self._score(held_out.responses[some, k], codes[some], _unit(share[some]))
+                for k, some in enumerate(held_out.present.T)
             ]
             if stacking:
                 final = self._stacked(training, held_out)
-            elif self.weighting == "ogr":
-                weights, ratios = self._by_ogr(training, held_out, fitted)
             else:
-                loss = self._loss(held_out.responses, codes, share / share.sum())
-                weights = on_simplex(loss, len(fitted))
+                weights, ratios = self._by_what_they_say(training, held_out, fitted)
         self._keep(training, fitted)
         self._final, self._scores, self._ratios, self._weights = final, scores, ratios, weights
         return self
@@ -140,29 +143,44 @@ class LateFusion(ExpertFusion):
             None if training.weights is None else training.weights[held_out.rows],
         )
 
-    def _by_ogr(
+    def _by_what_they_say(
         self, training: Training, held_out: HeldOut, fitted: list[Any]
-    ) -> tuple[Floats, Floats]:
-        """Return weights by the overfitting-to-generalisation ratio, and the ratios."""
+    ) -> tuple[Floats, Floats | None]:
+        """Return weights that are learned out of fold, and the ratios that "ogr" goes by."""
+        # Of samples that have everything: other combinations have other weights.
+        complete = held_out.present.all(axis=1) & (training.share[held_out.rows] > 0)
+        rows, responses = held_out.rows[complete], held_out.responses[complete]
+        if not len(rows):
+            raise ValueError(
+                f"weighting is {shown(self.weighting)}, and none of the samples that cv holds out "
+                'has all modalities; expected some, or "uniform".'
+            )
+        codes, share = training.targets.codes[rows], _unit(training.share[rows])
+        if self.weighting == "learned":
+            return on_simplex(self._loss(responses, codes, share), len(fitted)), None
         said_in_training = np.stack(
             [
-                response(estimator, part, training.targets.classes)
-                for estimator, part in zip(fitted, training.samples.parts, strict=True)
+                response(
+                    estimator,
+                    safe_indexing(part, positions(some)[rows]),
+                    training.targets.classes,
+                )
+                for estimator, part, some in zip(
+                    fitted, training.known.parts, training.known.present.T, strict=True
+                )
             ],
             axis=1,
-        )[held_out.rows]
-        codes = training.targets.codes[held_out.rows]
-        share = training.share[held_out.rows] / training.share[held_out.rows].sum()
+        )
         return ogr_weights(
             self._losses(said_in_training, codes),
-            self._losses(held_out.responses, codes),
+            self._losses(responses, codes),
             self._constant_loss(codes, share),
             share,
         )
 
-    def _expert_responses(self, X: Any) -> Floats:
-        """Return what experts say, of shape (n_samples, n_modalities, n_outputs)."""
-        return self._responses(self._parts(X))
+    def _stack_sees(self, X: Any) -> Floats:
+        """Return what the final estimator sees."""
+        return meta_features(self._responses(self._known(X)))
 
     @property
     def weights_(self) -> Floats:
@@ -208,6 +226,11 @@ class LateFusion(ExpertFusion):
     @abstractmethod
     def _constant_loss(self, codes: NDArray[Any], share: Floats) -> float:
         """Return the mean loss of the best constant response."""
+
+
+def _unit(share: Floats) -> Floats:
+    """Return weights of samples of sum 1."""
+    return share / (share.sum() or 1.0)
 
 
 def meta_features(responses: Floats) -> Floats:
@@ -261,6 +284,12 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         "auto" calibrates (by "sigmoid") only classifiers that have a `decision_function` but no
         `predict_proba`, where probabilities are needed. The others calibrate every classifier by
         :class:`sklearn.calibration.CalibratedClassifierCV`, in splits within the training part.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused (unless the estimator of the modality takes them), the modality's estimator is
+        fitted to the samples that have it and skipped where it is missing, the weights of the
+        others then scaled to a sum of 1, or columns of numbers are predicted from the other
+        modalities by ridge regression. "stack" needs all modalities: "marginalise" is refused.
     n_jobs : int, default=None
         Fits at the same time: of all modalities and folds.
 
@@ -353,6 +382,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         final_estimator: Any = None,
         cv: Any = 5,
         calibrate: str = "auto",
+        missing: str = "error",
         n_jobs: int | None = None,
     ) -> None:
         self.estimators = estimators
@@ -363,6 +393,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         self.final_estimator = final_estimator
         self.cv = cv
         self.calibrate = calibrate
+        self.missing = missing
         self.n_jobs = n_jobs
 
     @available_if(_has_probabilities)
@@ -378,12 +409,13 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        said = self._expert_responses(X)
         if self.combine == "stack":
-            return self.final_estimator_.predict_proba(meta_features(said))
+            return self.final_estimator_.predict_proba(self._stack_sees(X))
+        known = self._known(X)
+        said, weights = self._responses(known), renormalised(self.weights_, known.present)
         if self.combine == "product":
-            return softmax(np.einsum("ikc,k->ic", log_chances(said), self.weights_), axis=1)
-        return np.einsum("ikc,k->ic", said, self.weights_)
+            return softmax(np.einsum("ikc,ik->ic", log_chances(said), weights), axis=1)
+        return np.einsum("ikc,ik->ic", said, weights)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class of each sample.
@@ -399,21 +431,23 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
             Class labels.
         """
         if self.combine == "stack":
-            features = meta_features(self._expert_responses(X))
-            return np.asarray(self.final_estimator_.predict(features))
+            return np.asarray(self.final_estimator_.predict(self._stack_sees(X)))
         chances = self._votes(X) if self.combine == "vote" else self.predict_proba(X)
         return labels_from_decisions(chances, self.classes_)
 
     def _votes(self, X: Any) -> Floats:
         """Return the weight of the votes for each class, of shape (n_samples, n_classes)."""
-        data = self._parts(X)
-        votes = 0.0
-        for view, estimator, part, weight in zip(
-            self._views, self.estimators_, data, self.weights_, strict=True
-        ):
-            with about(view.name):
-                label = estimator.predict(seen_by(estimator, part))
-            votes = votes + weight * (label[:, np.newaxis] == self.classes_)
+        known = self._known(X)
+        weights = renormalised(self.weights_, known.present)
+        votes = np.zeros((len(weights), len(self.classes_)))
+        pairs = zip(self.modality_names_, self.estimators_, known.parts, strict=True)
+        for k, (name, estimator, part) in enumerate(pairs):
+            if part is None:
+                continue
+            with about(name), blaming(name, part):
+                label = np.asarray(estimator.predict(seen_by(estimator, part)))
+            rows = known.rows(k)
+            votes[rows] += weights[rows, k, np.newaxis] * (label[:, np.newaxis] == self.classes_)
         # Ties in the number of votes must not be decided by how sums of weights are rounded.
         return np.round(votes, 12)
 
@@ -461,6 +495,12 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
     cv : int, splitter or iterable of splits, default=5
         Folds by which weights or `final_estimator` are learned. An int is not shuffled. Not used
         where nothing is.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused (unless the estimator of the modality takes them), the modality's estimator is
+        fitted to the samples that have it and skipped where it is missing, the weights of the
+        others then scaled to a sum of 1, or columns of numbers are predicted from the other
+        modalities by ridge regression. "stack" needs all modalities: "marginalise" is refused.
     n_jobs : int, default=None
         Fits at the same time: of all modalities and folds.
 
@@ -528,6 +568,7 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
         weighting: Any = "uniform",
         final_estimator: Any = None,
         cv: Any = 5,
+        missing: str = "error",
         n_jobs: int | None = None,
     ) -> None:
         self.estimators = estimators
@@ -537,6 +578,7 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
         self.weighting = weighting
         self.final_estimator = final_estimator
         self.cv = cv
+        self.missing = missing
         self.n_jobs = n_jobs
 
     def predict(self, X: Any) -> Floats:
@@ -551,10 +593,11 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
         -------
         ndarray of shape (n_samples,)
         """
-        said = self._expert_responses(X)
         if self.combine == "stack":
-            return np.asarray(self.final_estimator_.predict(meta_features(said)))
-        return said[:, :, 0] @ self.weights_
+            return np.asarray(self.final_estimator_.predict(self._stack_sees(X)))
+        known = self._known(X)
+        said = self._responses(known)[:, :, 0]
+        return np.einsum("ik,ik->i", said, renormalised(self.weights_, known.present))
 
     def _calibration(self) -> None:
         return None

@@ -5,6 +5,7 @@ only, each kernel with its file, so that a new one is a file and a line there.
 """
 
 from mkfusion.kernels._adapters import PipelineKernel
+from mkfusion.kernels._imputed_tables import TableImputer
 from mkfusion.kernels._kernel import Kernel, join_input_tags, sees_numbers, takes_table
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
@@ -30,6 +31,7 @@ __all__ = [
     "MeanFiller",
     "Nominal",
     "PipelineKernel",
+    "TableImputer",
     "join_input_tags",
     "sees_numbers",
     "takes_table",

@@ -9,19 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._compat import num_samples
 from mkfusion._messages import shown
 from mkfusion.data import (
+    MISSING,
     Modalities,
     as_table,
     check_entries,
     check_features,
     column_names,
+    known_parts,
+    missing_message,
     names_within,
     present_samples,
+    refuse_empty,
+    refuse_misnamed,
     remember_features,
     resolve_columns,
     select_columns,
+    those,
 )
 from mkfusion.kernels._kernel import takes_gaps
 from mkfusion.kernels._visual import visual_block
@@ -32,8 +38,6 @@ from mkfusion.kernels.kernelizer._missing import (
     COMPLETIONS,
     Completion,
     Imputer,
-    missing_message,
-    refuse_empty,
 )
 
 
@@ -319,7 +323,7 @@ class ColumnKernelizer(BaseKernelizer):
         return X if isinstance(X, Modalities) else as_table(X)
 
     def _resolve(self, X: Any) -> list[Entry]:
-        if self.missing not in ["error", *COMPLETIONS]:
+        if self.missing not in MISSING:
             raise ValueError(
                 f'missing is {shown(self.missing)}; expected "error", "marginalise" or "impute".'
             )
@@ -343,7 +347,7 @@ class ColumnKernelizer(BaseKernelizer):
             return entry
         data = self._select(X, entry)
         if self.missing != "error":
-            data = _present_samples(present_samples(data), data)
+            data = those(present_samples(data), data)
         choice = choose_kernel(data, entry.name)
         if self.verbose:
             print(f"[{type(self).__name__}] {entry.name}: {choice}")
@@ -357,30 +361,17 @@ class ColumnKernelizer(BaseKernelizer):
         several = isinstance(self._entries[0].columns, str)
         check_features(self, X, several=several)
         if several and self._completion is not None:
-            self._check_absent(X)
-
-    def _check_absent(self, X: Modalities) -> None:
-        """Refuse modalities of which a name seems to be wrong, rather than the modality missing."""
-        absent = [entry.columns for entry in self._entries if entry.columns not in X]
-        unknown = [name for name in X.names if name not in self.feature_names_in_]
-        if absent and unknown:
-            raise ValueError(
-                f"X has the modalities {unknown}, which fit did not see, and lacks {absent}; "
-                f"expected {list(self.feature_names_in_)}. If it is meant to lack them, leave out "
-                "the others."
-            )
+            asked = [str(entry.columns) for entry in self._entries]
+            refuse_misnamed(X, asked, list(self.feature_names_in_))
 
     def _parts(self, X: Any, entries: Sequence[Entry], *, training: bool) -> Parts:
         allowed = self.missing != "error" if training else self._completion is not None
         data = [self._find(X, entry, allowed) for entry in entries]
-        nothing = np.zeros(num_samples(X), dtype=bool)
-        present = np.stack(
-            [nothing if part is None else present_samples(part) for part in data], axis=1
-        )
+        known = known_parts(data, num_samples(X))
         if not allowed:
-            return Parts(data, None, self._blame(entries, data, present))
-        refuse_empty([entry.name for entry in entries], present, training=training)
-        return Parts(list(map(_present_samples, present.T, data)), present)
+            return Parts(data, None, self._blame(entries, data, known.present))
+        refuse_empty([entry.name for entry in entries], known.present, training=training)
+        return Parts(*known)
 
     @staticmethod
     def _blame(
@@ -419,10 +410,3 @@ class ColumnKernelizer(BaseKernelizer):
 
     def _sk_visual_block_(self) -> Any:
         return visual_block(self._named_kernels, [str(columns) for _, _, columns in self.kernels])
-
-
-def _present_samples(present: NDArray[np.bool_], data: Any) -> Any:
-    """Return the samples that are present, None if there is none."""
-    if data is None or not present.any():
-        return None
-    return data if present.all() else safe_indexing(data, np.flatnonzero(present))

@@ -383,42 +383,6 @@ MAX_VALIDATED = 200
 MAX_KEPT = 2**24
 # Numbers in the kernels that are kept while patterns are gone through: 512 MB.
 MAX_SHARED = 2**26
-# Samples that a message lists.
-_MAX_SHOWN = 5
-
-
-def missing_message(what: str, present: Mask) -> str | None:
-    """Say which samples lack something, and what may be done about it; None if none does."""
-    missing = np.flatnonzero(~present)
-    if not len(missing):
-        return None
-    return (
-        f"{what} is missing (None, or NaN throughout) in {len(missing)} of {len(present)} "
-        f"samples: {_listed(missing)}; missing='error' expects it in all of them. "
-        "missing='marginalise' compares two samples by what both have, missing='impute' "
-        "predicts it from what else a sample has."
-    )
-
-
-def refuse_empty(names: Sequence[str], present: Mask, *, training: bool) -> None:
-    """Refuse samples that have nothing, and training samples none of which has a modality."""
-    nothing = np.flatnonzero(~present.any(axis=1))
-    if len(nothing):
-        raise ValueError(
-            f"{len(nothing)} of {len(present)} samples have none of {list(names)}: "
-            f"{_listed(nothing)}; expected at least one, to compare them by."
-        )
-    unknown = [name for name, some in zip(names, present.T, strict=True) if not some.any()]
-    if training and unknown:
-        raise ValueError(
-            f"no training sample has {', '.join(map(repr, unknown))} (None, or NaN throughout); "
-            "expected some to fit the kernels on."
-        )
-
-
-def _listed(index: Indices) -> str:
-    shown = ", ".join(map(str, index[:_MAX_SHOWN]))
-    return shown if len(index) <= _MAX_SHOWN else f"{shown}, ..."
 
 
 class Completion(Protocol):
@@ -536,11 +500,25 @@ class Imputer:
         self._grams.clear()
         return scores
 
+    def members(
+        self, known: Sequence[View] | None = None, present: Mask | None = None
+    ) -> list[Members]:
+        """Return each entry's samples in terms of training samples; of these themselves for None.
+
+        Parameters
+        ----------
+        known, present
+            As for `views`.
+        """
+        if known is None or present is None:
+            return self._members
+        return self._members_of(self._pad(known, present), present)
+
     def training_views(self) -> list[View]:
         return self._complete(self._training, self._members)
 
     def views(self, known: Sequence[View], present: Mask) -> list[View]:
-        return self._complete(known, self._members_of(self._pad(known, present), present))
+        return self._complete(known, self.members(known, present))
 
     def _complete(self, known: Sequence[View], rows: Sequence[Members]) -> list[View]:
         views = []
