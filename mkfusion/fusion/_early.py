@@ -13,9 +13,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import HasMethods
-from mkfusion.data import View, read_again, remember_features
+from mkfusion.data import remember_features
 from mkfusion.fusion._features import Blocks, TransformerParameters, about_gaps, join
 from mkfusion.fusion._fitting import fit_weighted
+from mkfusion.fusion._missing import Completion, refuse_nan
 
 
 def _inner_has(method: str) -> Any:
@@ -30,11 +31,13 @@ class _EarlyFusion(TransformerParameters):
     estimator: Any
     modalities: list[Any] | None
     block_scaling: bool
+    _completion: Completion
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "modalities": [list, tuple, None],
         "block_scaling": ["boolean"],
+        **TransformerParameters._missing_constraints,
     }
 
     def __init__(
@@ -43,10 +46,12 @@ class _EarlyFusion(TransformerParameters):
         modalities: list[Any] | None = None,
         *,
         block_scaling: bool = True,
+        missing: str = "error",
     ) -> None:
         self.estimator = estimator
         self.modalities = modalities
         self.block_scaling = block_scaling
+        self.missing = missing
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Make features of every modality, and fit the estimator to all of them.
@@ -74,9 +79,10 @@ class _EarlyFusion(TransformerParameters):
         """
         self._validate_params()
         training, entries = self._read_training(X, y, sample_weight)
-        samples, targets, weights = training
+        samples, targets, weights, completion, known = training
+        # Gaps in rows that are there are the estimator's.
         blocks = Blocks(entries, self.block_scaling)
-        of_modalities = blocks.fit(samples.parts, targets.given, weights)
+        of_modalities = blocks.fit(known, targets.given, weights)
         features = join(of_modalities)
         estimator = self.estimator
         if estimator is None:
@@ -85,7 +91,7 @@ class _EarlyFusion(TransformerParameters):
             fitted = fit_weighted(clone(estimator), features, targets.given, weights)
         # Only now: nothing is kept of a fit that fails.
         remember_features(self, samples.X)
-        self._views: list[View] = samples.views
+        self._completion = completion
         self._blocks = blocks
         self._sparse = issparse(features)
         self.estimator_ = fitted
@@ -112,13 +118,15 @@ class _EarlyFusion(TransformerParameters):
 
     def _features_of_modalities(self, X: Any) -> list[Any]:
         check_is_fitted(self)
-        return self._blocks.transform(read_again(self, X, self._views))
+        return self._blocks.transform(self._completion.read(self, X))
 
     def _ask(self, method: str, X: Any) -> NDArray[Any]:
         """Return what a method of the estimator says about samples."""
         blocks = self._features_of_modalities(X)
-        with about_gaps([view.name for view in self._views], blocks):
-            return np.asarray(getattr(self.estimator_, method)(join(blocks, self._sparse)))
+        with about_gaps(self._blocks.names, blocks):
+            said = np.asarray(getattr(self.estimator_, method)(join(blocks, self._sparse)))
+        refuse_nan(said, type(self.estimator_).__name__)
+        return said
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the prediction for each sample.
@@ -153,6 +161,12 @@ class EarlyFusionClassifier(ClassifierMixin, _EarlyFusion):
         Whether the features of each modality are divided by the square root of the sum of their
         variances in the training samples. Every modality then counts the same in distances and
         penalties, be it of 5 columns or of 1000.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        left to the transformer and the estimator, which refuse them unless they take gaps; its
+        features are filled with their means over the training samples that have it (with 0 where
+        they are sparse), so that they say nothing; or columns of numbers are predicted from the
+        other modalities by ridge regression.
 
     Attributes
     ----------
@@ -246,6 +260,12 @@ class EarlyFusionRegressor(RegressorMixin, _EarlyFusion):
         Whether the features of each modality are divided by the square root of the sum of their
         variances in the training samples. Every modality then counts the same in distances and
         penalties, be it of 5 columns or of 1000.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        left to the transformer and the estimator, which refuse them unless they take gaps; its
+        features are filled with their means over the training samples that have it (with 0 where
+        they are sparse), so that they say nothing; or columns of numbers are predicted from the
+        other modalities by ridge regression.
 
     Attributes
     ----------

@@ -8,14 +8,22 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.sparse import hstack, issparse
+from scipy.sparse import csr_matrix, hstack, issparse
 from sklearn.base import clone
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from mkfusion._compat import BaseComposition
 from mkfusion._messages import shown
-from mkfusion._types import Floats
-from mkfusion.data import about, check_entries, in_two_dimensions, with_numbers
+from mkfusion._types import Floats, Mask
+from mkfusion.data import (
+    Known,
+    about,
+    blaming,
+    check_entries,
+    in_two_dimensions,
+    listed,
+    with_numbers,
+)
 from mkfusion.fusion._fitting import (
     Training,
     default_scaler,
@@ -23,6 +31,7 @@ from mkfusion.fusion._fitting import (
     read_training,
     seen_by,
 )
+from mkfusion.fusion._missing import TakesMissing
 
 _NOT_FINITE = re.compile(r"\b(NaN|infinity|inf)\b")
 # Blocks of which less than this share is not zero stay sparse, as in ColumnTransformer.
@@ -45,7 +54,7 @@ class Entry(NamedTuple):
     columns: Any
 
 
-class TransformerParameters(BaseComposition):
+class TransformerParameters(TakesMissing, BaseComposition):
     """A fusion whose modalities' transformers have parameters of their own."""
 
     modalities: Sequence[Any] | None
@@ -140,6 +149,12 @@ class Blocks:
     entries : sequence of Entry
     scaled : bool
         Whether each block is divided by the root of its total variance in the training samples.
+    absent : {"mean", "zero"}, default="mean"
+        What features of samples are that lack the modality: those of the mean training sample (0
+        in sparse blocks, which would not stay so), or 0.
+    gaps : {"keep", "fill", "refuse"}, default="keep"
+        What becomes of features that are NaN in samples that are there: they are kept, the mean of
+        the training samples, or an error.
 
     Attributes
     ----------
@@ -150,40 +165,56 @@ class Blocks:
     widths : list of n_modalities int
     """
 
-    def __init__(self, entries: Sequence[Entry], scaled: bool) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], scaled: bool, absent: str = "mean", gaps: str = "keep"
+    ) -> None:
         self.names = [entry.name for entry in entries]
         self._given = [entry.transformer for entry in entries]
         self._scaled = scaled
+        self._absent = absent
+        self._gaps = gaps
 
-    def fit(self, data: Sequence[Any], y: Any, weights: Floats | None) -> list[Any]:
+    def fit(self, known: Known, y: Any, weights: Floats | None) -> list[Any]:
         """Fit, and return every training block (n_samples, width), sparse or not."""
         self.transformers: list[Any] = []
         blocks = []
-        for name, given, part in zip(self.names, self._given, data, strict=True):
-            with about(name):
+        shares = []
+        for k, (name, given, part) in enumerate(
+            zip(self.names, self._given, known.parts, strict=True)
+        ):
+            if part is None:
+                raise ValueError(f"no training sample has {name!r}; expected some to fit on.")
+            rows = known.rows(k)
+            share = None if weights is None else weights[rows]
+            with about(name), blaming(name, part):
                 if given is None:
                     transformer = default_scaler(part)
                 else:
                     transformer = given if isinstance(given, str) else clone(given)
                 if not isinstance(transformer, str):
                     part = seen_by(transformer, part)
-                    part = _fit_transform(transformer, part, y, weights)
+                    part = _fit_transform(transformer, part, y[rows], share)
                 blocks.append(_as_block(part))
             self.transformers.append(transformer)
+            shares.append(share)
         self.widths = [block.shape[1] for block in blocks]
         self.scales = np.ones(len(blocks))
         if self._scaled:
-            variances = np.array([_total_variance(block, weights) for block in blocks])
+            variances = np.array(list(map(_total_variance, blocks, shares)))
             self.scales[variances > 0] = 1.0 / np.sqrt(variances[variances > 0])
-        return self._scale(blocks)
+        self._means = list(map(_means, blocks, shares))
+        return self._complete(blocks, known)
 
-    def transform(self, data: Sequence[Any]) -> list[Any]:
+    def transform(self, known: Known) -> list[Any]:
         """Return every block (n_samples, width) of other samples."""
         blocks = []
         for name, transformer, part, width in zip(
-            self.names, self.transformers, data, self.widths, strict=True
+            self.names, self.transformers, known.parts, self.widths, strict=True
         ):
-            with about(name):
+            if part is None:
+                blocks.append(np.empty((0, width)))
+                continue
+            with about(name), blaming(name, part):
                 if not isinstance(transformer, str):
                     part = transformer.transform(seen_by(transformer, part))
                 block = _as_block(part)
@@ -192,11 +223,22 @@ class Blocks:
                         f"it has {block.shape[1]} features; expected {width}, as in fit."
                     )
                 blocks.append(block)
-        return self._scale(blocks)
+        return self._complete(blocks, known)
 
-    def _scale(self, blocks: list[Any]) -> list[Any]:
-        pairs = zip(blocks, self.scales, strict=True)
-        return [block if scale == 1.0 else block * scale for block, scale in pairs]
+    def _complete(self, blocks: list[Any], known: Known) -> list[Any]:
+        """Return scaled blocks of all samples from those of the samples that are there."""
+        found = []
+        for k, (name, block, mean) in enumerate(zip(self.names, blocks, self._means, strict=True)):
+            if self._gaps != "keep" and not _is_finite(block):
+                if self._gaps == "refuse":
+                    with about(name):
+                        raise ValueError(_gaps_message(block))
+                block = _without_gaps(block, mean)
+            if not known.present[:, k].all():
+                whole = np.zeros_like(mean) if self._absent == "zero" else mean
+                block = _spread_out(block, known.present[:, k], whole)
+            found.append(block if self.scales[k] == 1.0 else block * self.scales[k])
+        return found
 
 
 def join(blocks: Sequence[Any], sparse: bool | None = None) -> Any:
@@ -240,6 +282,48 @@ def _is_finite(block: Any) -> bool:
     return bool(np.isfinite(block.data if issparse(block) else block).all())
 
 
+def _means(block: Any, weights: Floats | None) -> Floats:
+    """Return the mean of every column, gaps left out; 0 for sparse ones."""
+    if issparse(block):
+        return np.zeros(block.shape[1])
+    present = ~np.isnan(block)
+    each = present if weights is None else present * weights[:, np.newaxis]
+    total = np.maximum(each.sum(axis=0), np.finfo(np.float64).tiny)
+    means: Floats = (each * np.where(present, block, 0.0)).sum(axis=0) / total
+    return means
+
+
+def _gaps_message(block: Any) -> str:
+    """Say which samples have features that are no numbers."""
+    dense = block.toarray() if issparse(block) else block
+    rows = np.flatnonzero(~np.isfinite(dense).all(axis=1))
+    return (
+        f"its features are NaN or infinite in {len(rows)} of {len(dense)} samples: "
+        f"{listed(rows)}; expected numbers. Fill gaps first, by SimpleImputer, or say "
+        "missing='marginalise' (gaps are then the mean) or missing='impute'."
+    )
+
+
+def _without_gaps(block: Any, mean: Floats) -> Any:
+    """Return a block whose NaN are the means of their columns."""
+    if issparse(block):
+        filled = block.copy()
+        filled.data[np.isnan(filled.data)] = 0.0
+        return filled
+    return np.where(np.isnan(block), mean, block)
+
+
+def _spread_out(block: Any, present: Mask, absent: Floats) -> Any:
+    """Return a block of all samples; those that are not there have given features."""
+    rows = np.flatnonzero(present)
+    if issparse(block):
+        place = (np.ones(len(rows)), (rows, np.arange(len(rows))))
+        return csr_matrix(place, shape=(len(present), len(rows))) @ block
+    whole = np.tile(absent, (len(present), 1))
+    whole[rows] = block
+    return whole
+
+
 def _fit_transform(transformer: Any, data: Any, y: Any, weights: Floats | None) -> Any:
     if hasattr(transformer, "fit_transform"):
         return fit_weighted(transformer, data, y, weights, "fit_transform")
@@ -268,9 +352,5 @@ def _total_variance(block: Any, weights: Floats | None) -> float:
     if issparse(block):
         variances = mean_variance_axis(block.astype(np.float64), axis=0, weights=weights)[1]
         return float(variances.sum())
-    present = ~np.isnan(block)
-    each = present if weights is None else present * weights[:, np.newaxis]
-    total = np.maximum(each.sum(axis=0), np.finfo(np.float64).tiny)
-    values = np.where(present, block, 0.0)
-    mean = (each * values).sum(axis=0) / total
-    return float(((each * (values - mean) ** 2).sum(axis=0) / total).sum())
+    residuals = block - _means(block, weights)
+    return float(_means(residuals**2, weights).sum())

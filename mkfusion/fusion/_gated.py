@@ -11,16 +11,24 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval
 from mkfusion._messages import shown
-from mkfusion._types import Floats
-from mkfusion.data import labels_from_decisions, read_again, read_samples
+from mkfusion._types import Floats, Mask
+from mkfusion.data import (
+    Known,
+    Samples,
+    known_parts,
+    labels_from_decisions,
+    read_again,
+    read_known,
+    read_samples,
+)
 from mkfusion.fusion._descent import descend
 from mkfusion.fusion._experts import ExpertFusion
 from mkfusion.fusion._features import Blocks, Entry, join, read_entries
 from mkfusion.fusion._fitting import Training
+from mkfusion.fusion._missing import everything
 from mkfusion.fusion._weighting import log_chances
 
 # Residuals of an expert have at least this share of the targets' standard deviation: an expert that
@@ -40,9 +48,10 @@ class Gate(NamedTuple):
     coef: Floats
     intercept: Floats
 
-    def weights(self, features: Any) -> Floats:
+    def weights(self, features: Any, present: Mask) -> Floats:
         """Return each expert's weight for each sample, of shape (n_samples, n_experts)."""
-        return softmax(np.asarray(features @ self.coef.T) + self.intercept, axis=1)
+        scores = np.asarray(features @ self.coef.T) + self.intercept
+        return softmax(np.where(present, scores, -np.inf), axis=1)
 
 
 def fit_gate(
@@ -51,6 +60,7 @@ def fit_gate(
     residuals: Floats | None,
     weights: Floats,
     *,
+    present: Mask,
     alpha: float,
     max_iter: int,
     tol: float,
@@ -69,6 +79,8 @@ def fit_gate(
     residuals : ndarray of shape (n_samples, n_experts) or None
         Of numbers: f_ik is normal, with a variance for each expert that is learned as well.
     weights : ndarray of shape (n_samples,)
+    present : ndarray of shape (n_samples, n_experts), dtype=bool
+        Which experts there are for which samples: g_ik = 0 for the others.
     alpha : float
     max_iter : int
     tol : float
@@ -83,20 +95,22 @@ def fit_gate(
     assert said is not None
     n_experts, n_features = said.shape[1], features.shape[1]
     n_gate = n_experts * n_features
+    tiny = np.finfo(np.float64).tiny
     share = weights / weights.sum()
     ridge = alpha / weights.sum()
     start = np.zeros(n_gate + n_experts * (1 if residuals is None else 2))
     bounds = None
     if residuals is not None:
-        spread = np.sqrt(share @ residuals**2)
-        least = max(_LEAST_SPREAD * spread.max(), np.finfo(np.float64).tiny)
+        residuals = np.where(present, residuals, 0.0)
+        spread = np.sqrt(share @ residuals**2 / np.maximum(share @ present, tiny))
+        least = max(_LEAST_SPREAD * spread.max(), tiny)
         start[-n_experts:] = np.log(np.maximum(spread, least))
         bounds = [(None, None)] * (n_gate + n_experts) + [(np.log(least), None)] * n_experts
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         coef = parameters[:n_gate].reshape(n_experts, n_features)
         scores = np.asarray(features @ coef.T) + parameters[n_gate : n_gate + n_experts]
-        log_gate = log_softmax(scores, axis=1)
+        log_gate = log_softmax(np.where(present, scores, -np.inf), axis=1)
         if residuals is None:
             joint = log_gate + log_likelihood
         else:
@@ -166,8 +180,10 @@ class GatedFusion(ExpertFusion):
         training = self._read(X, y, sample_weight)
         entries = self._gate_entries(training)
         seen = read_samples(training.samples.X, [(e.name, e.columns) for e in entries])
-        blocks = Blocks(entries, scaled=True)
-        features = join(blocks.fit(seen.parts, training.targets.given, training.weights))
+        gaps = "refuse" if self.missing == "error" else "fill"
+        blocks = Blocks(entries, scaled=True, gaps=gaps)
+        gate_sees = self._gate_sees(training, seen)
+        features = join(blocks.fit(gate_sees, training.targets.given, training.weights))
         fitted, held_out = self._fit_experts(
             training, groups, held_out=True, calibrate=getattr(self, "calibrate", None)
         )
@@ -186,17 +202,29 @@ class GatedFusion(ExpertFusion):
             chances,
             residuals,
             training.share[rows],
+            present=held_out.present,
             alpha=self.alpha,
             max_iter=self.max_iter,
             tol=self.tol,
         )
         self._keep(training, fitted)
-        self._gate_views, self._blocks, self._gate = seen.views, blocks, gate
+        self._gate_views = None if self.gate_on is None else seen.views
+        self._blocks, self._gate = blocks, gate
         self._sparse = issparse(features)
         self.objectives_ = path
         self.n_iter_ = len(path) - 1
-        self.weights_ = training.share @ gate.weights(features) / training.share.sum()
+        each = gate.weights(features, training.known.present)
+        self.weights_ = training.share @ each / training.share.sum()
         return self
+
+    def _gate_sees(self, training: Training, seen: Samples) -> Known:
+        """Return what there is of what the gate sees."""
+        if self.gate_on is None:
+            return training.known
+        if self.missing == "error":
+            return everything(seen.parts)
+        # A mean in place of what is not there says nothing: nothing need be predicted.
+        return known_parts(seen.parts, len(training.targets.given))
 
     def _gate_entries(self, training: Training) -> list[Entry]:
         """Return what the gate sees: modalities, and what makes features of them."""
@@ -228,14 +256,23 @@ class GatedFusion(ExpertFusion):
         ndarray of shape (n_samples, n_modalities)
             Non-negative, rows of sum 1; in the order of `modality_names_`.
         """
-        check_is_fitted(self)
-        blocks = self._blocks.transform(read_again(self, X, self._gate_views))
-        return self._gate.weights(join(blocks, self._sparse))
+        return self._opened(X, self._known(X))
+
+    def _opened(self, X: Any, known: Known) -> Floats:
+        """Return each modality's weight for each sample; `known` is what there is of X."""
+        if self._gate_views is None:
+            seen = known
+        elif self._completion.missing == "error":
+            seen = everything(read_again(self, X, self._gate_views))
+        else:
+            seen = read_known(self, X, self._gate_views)
+        features = join(self._blocks.transform(seen), self._sparse)
+        return self._gate.weights(features, known.present)
 
     def _mixed(self, X: Any) -> Floats:
         """Return the weighted mean of what the experts say, of shape (n_samples, n_outputs)."""
-        said = self._responses(self._parts(X))
-        return np.einsum("ikc,ik->ic", said, self.gate(X))
+        known = self._known(X)
+        return np.einsum("ikc,ik->ic", self._responses(known), self._opened(X, known))
 
 
 class GatedFusionClassifier(ClassifierMixin, GatedFusion):
@@ -271,6 +308,12 @@ class GatedFusionClassifier(ClassifierMixin, GatedFusion):
         Most steps.
     tol : float, default=1e-6
         Relative gain of a step, or slope, at which it is enough.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused; the experts of the modalities that a sample has share its weight, each fitted to
+        the samples that have its modality; or columns of numbers are predicted from the other
+        modalities by ridge regression. Where the gate's features have gaps, the latter two take
+        their means in the training samples.
     n_jobs : int, default=None
         Fits at the same time: of all modalities and folds.
 
@@ -356,6 +399,7 @@ class GatedFusionClassifier(ClassifierMixin, GatedFusion):
         calibrate: str = "auto",
         max_iter: int = 1000,
         tol: float = 1e-6,
+        missing: str = "error",
         n_jobs: int | None = None,
     ) -> None:
         self.estimators = estimators
@@ -367,6 +411,7 @@ class GatedFusionClassifier(ClassifierMixin, GatedFusion):
         self.calibrate = calibrate
         self.max_iter = max_iter
         self.tol = tol
+        self.missing = missing
         self.n_jobs = n_jobs
 
     def predict_proba(self, X: Any) -> Floats:
@@ -427,6 +472,12 @@ class GatedFusionRegressor(RegressorMixin, GatedFusion):
         Most steps.
     tol : float, default=1e-6
         Relative gain of a step, or slope, at which it is enough.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused; the experts of the modalities that a sample has share its weight, each fitted to
+        the samples that have its modality; or columns of numbers are predicted from the other
+        modalities by ridge regression. Where the gate's features have gaps, the latter two take
+        their means in the training samples.
     n_jobs : int, default=None
         Fits at the same time: of all modalities and folds.
 
@@ -498,6 +549,7 @@ class GatedFusionRegressor(RegressorMixin, GatedFusion):
         cv: Any = 5,
         max_iter: int = 1000,
         tol: float = 1e-6,
+        missing: str = "error",
         n_jobs: int | None = None,
     ) -> None:
         self.estimators = estimators
@@ -508,6 +560,7 @@ class GatedFusionRegressor(RegressorMixin, GatedFusion):
         self.cv = cv
         self.max_iter = max_iter
         self.tol = tol
+        self.missing = missing
         self.n_jobs = n_jobs
 
     def predict(self, X: Any) -> Floats:

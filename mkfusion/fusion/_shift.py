@@ -12,13 +12,14 @@ from scipy.special import expit, logsumexp, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion._compat import HasMethods, Interval, Options
+from mkfusion._compat import HasMethods, Interval, Options, num_samples
 from mkfusion._messages import shown
-from mkfusion._types import Floats
-from mkfusion.data import View, about, labels_from_decisions, read_again, remember_features
+from mkfusion._types import Floats, Mask
+from mkfusion.data import Known, about, blaming, labels_from_decisions, remember_features
 from mkfusion.fusion._descent import descend
 from mkfusion.fusion._experts import Expert, calibration, default_estimator, fit_experts, response
 from mkfusion.fusion._features import Blocks, Entry, TransformerParameters
+from mkfusion.fusion._missing import Completion, refuse_lacking
 
 
 class Offset(NamedTuple):
@@ -191,7 +192,7 @@ class ModalityShift(TransformerParameters):
     max_iter: int
     tol: float
     n_jobs: int | None
-    _views: list[View]
+    _completion: Completion
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "primary": [str, None],
@@ -204,6 +205,7 @@ class ModalityShift(TransformerParameters):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "n_jobs": [Integral, None],
+        **TransformerParameters._missing_constraints,
     }
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
@@ -232,16 +234,24 @@ class ModalityShift(TransformerParameters):
             If a parameter is out of its range, modalities or columns are not there, or the
             estimator cannot be fitted; the message says of which modality.
         """
+        if hasattr(self.primary, "fit"):
+            raise TypeError(
+                f"primary is {shown(self.primary)}; expected the name of a modality, or "
+                f"{type(self).__name__}(estimator=...) for the primary modality's estimator."
+            )
         self._validate_params()
         training, entries = self._read_training(X, y, sample_weight)
-        samples, targets, weights = training
-        views, data = samples.views, samples.parts
+        samples, targets, weights, completion, known = training
+        views = samples.views
         first = self._first(entries)
         # The offsets' features before the experts: what is wrong with them is known at once.
         others = [k for k in range(len(views)) if k != first]
-        blocks = Blocks([entries[k] for k in others], scaled=True)
-        features = blocks.fit([data[k] for k in others], targets.given, weights)
-        expert = self._expert(entries[first], data[first], targets.classes)
+        # Features of 0 shift nothing, whatever the gate says.
+        gaps = "refuse" if self.missing == "error" else "fill"
+        blocks = Blocks([entries[k] for k in others], scaled=True, absent="zero", gaps=gaps)
+        self._refuse_unshiftable(entries[first].name, known.present[:, first])
+        features = blocks.fit(_some(known, others), targets.given, weights)
+        expert = self._expert(entries[first], known.parts[first], targets.classes)
         splits = training.splits(self.cv, groups)
         (fitted,), held_out = fit_experts(
             [expert], targets, weights, splits, held_out=True, n_jobs=self.n_jobs
@@ -263,7 +273,7 @@ class ModalityShift(TransformerParameters):
             tol=self.tol,
         )
         remember_features(self, samples.X)
-        self._views, self._first_view, self._others = views, first, others
+        self._completion, self._first_view, self._others = completion, first, others
         self._blocks, self._offset = blocks, offset
         self.estimator_ = fitted
         self.primary_ = views[first].name
@@ -301,7 +311,7 @@ class ModalityShift(TransformerParameters):
             method = None
             if classes is not None:
                 method = calibration(estimator, self.calibrate)
-            return Expert(entry.name, estimator, data, method)
+            return Expert(entry.name, estimator, data, np.ones(num_samples(data), bool), method)
 
     def _scores(self, said: Floats) -> Floats:
         """Return what can be shifted: predictions, or centred logarithms of probabilities."""
@@ -310,16 +320,26 @@ class ModalityShift(TransformerParameters):
         logs = np.log(np.maximum(said, _LEAST_CHANCE))
         return logs - logs.mean(axis=1, keepdims=True)
 
-    def _read(self, X: Any) -> tuple[list[Any], Floats]:
-        """Return the other modalities' features, and the primary's scores."""
+    @staticmethod
+    def _refuse_unshiftable(primary: str, present: Mask) -> None:
+        refuse_lacking(
+            primary,
+            present,
+            "it is primary, and without it nothing is there to shift; expected it in all of them, "
+            "missing='impute', or late fusion with missing='marginalise'.",
+        )
+
+    def _read(self, X: Any) -> tuple[list[Any], Floats, Mask]:
+        """Return the other modalities' features, the primary's scores, and where others are."""
         check_is_fitted(self)
-        data = read_again(self, X, self._views)
-        blocks = self._blocks.transform([data[k] for k in self._others])
-        with about(self.primary_):
-            said = response(
-                self.estimator_, data[self._first_view], getattr(self, "classes_", None)
-            )
-        return blocks, self._scores(said)
+        known = self._completion.read(self, X)
+        self._refuse_unshiftable(self.primary_, known.present[:, self._first_view])
+        others = _some(known, self._others)
+        blocks = self._blocks.transform(others)
+        part = known.parts[self._first_view]
+        with about(self.primary_), blaming(self.primary_, part):
+            said = response(self.estimator_, part, getattr(self, "classes_", None))
+        return blocks, self._scores(said), others.present
 
     def shift(self, X: Any) -> Floats:
         """Return what the other modalities add to the scores of the primary.
@@ -334,7 +354,8 @@ class ModalityShift(TransformerParameters):
         ndarray of shape (n_samples, n_classes) or (n_samples, 1)
             Norms of rows are below `max_norm_`.
         """
-        return self._offset(*self._read(X))
+        blocks, scores, _ = self._read(X)
+        return self._offset(blocks, scores)
 
     def gate(self, X: Any) -> Floats:
         """Return how far the gates of the other modalities are open.
@@ -347,14 +368,20 @@ class ModalityShift(TransformerParameters):
         Returns
         -------
         ndarray of shape (n_samples, n_others)
-            Between 0 and 1; in the order of `other_names_`.
+            Between 0 and 1; in the order of `other_names_`. 0 where a modality is missing.
         """
-        return self._offset.gates(*self._read(X))
+        blocks, scores, present = self._read(X)
+        return self._offset.gates(blocks, scores) * present
 
     def _shifted(self, X: Any) -> Floats:
         """Return shifted scores, of shape (n_samples, n_outputs)."""
-        blocks, scores = self._read(X)
+        blocks, scores, _ = self._read(X)
         return scores + self._offset(blocks, scores)
+
+
+def _some(known: Known, which: list[int]) -> Known:
+    """Return what there is of some modalities."""
+    return Known([known.parts[k] for k in which], known.present[:, which])
 
 
 class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
@@ -385,6 +412,12 @@ class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
         Most steps.
     tol : float, default=1e-6
         Relative gain of a step, or slope, at which it is enough.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused; a modality other than the primary shifts nothing where it is missing; or columns of
+        numbers are predicted from the other modalities by ridge regression. A sample without the
+        primary is refused but with "impute". Gaps in features of the others are their means in the
+        training samples, but with "error".
     n_jobs : int, default=None
         Folds to fit at the same time.
 
@@ -470,6 +503,7 @@ class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
         calibrate: str = "auto",
         max_iter: int = 1000,
         tol: float = 1e-6,
+        missing: str = "error",
         n_jobs: int | None = None,
     ) -> None:
         self.primary = primary
@@ -481,6 +515,7 @@ class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
         self.calibrate = calibrate
         self.max_iter = max_iter
         self.tol = tol
+        self.missing = missing
         self.n_jobs = n_jobs
 
     def predict_proba(self, X: Any) -> Floats:
@@ -539,6 +574,12 @@ class ModalityShiftRegressor(RegressorMixin, ModalityShift):
         Most steps.
     tol : float, default=1e-6
         Relative gain of a step, or slope, at which it is enough.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused; a modality other than the primary shifts nothing where it is missing; or columns of
+        numbers are predicted from the other modalities by ridge regression. A sample without the
+        primary is refused but with "impute". Gaps in features of the others are their means in the
+        training samples, but with "error".
     n_jobs : int, default=None
         Folds to fit at the same time.
 
@@ -611,6 +652,7 @@ class ModalityShiftRegressor(RegressorMixin, ModalityShift):
         cv: Any = 5,
         max_iter: int = 1000,
         tol: float = 1e-6,
+        missing: str = "error",
         n_jobs: int | None = None,
     ) -> None:
         self.primary = primary
@@ -621,6 +663,7 @@ class ModalityShiftRegressor(RegressorMixin, ModalityShift):
         self.cv = cv
         self.max_iter = max_iter
         self.tol = tol
+        self.missing = missing
         self.n_jobs = n_jobs
 
     def predict(self, X: Any) -> Floats:

@@ -94,7 +94,14 @@ def test_slopes_by_differences(monkeypatch, kind):
     residuals = None if kind == "classes" else said
     weights = rng.uniform(size=30)
     _gated.fit_gate(
-        rng.normal(size=(30, 4)), chances, residuals, weights, alpha=0.7, max_iter=1, tol=1.0
+        rng.normal(size=(30, 4)),
+        chances,
+        residuals,
+        weights,
+        present=said < 2.0,
+        alpha=0.7,
+        max_iter=1,
+        tol=1.0,
     )
     at = rng.normal(size=seen["n"])
     numeric = approx_fprime(at, lambda t: seen["loss"](t)[0], 1e-7)
