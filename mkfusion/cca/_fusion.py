@@ -12,13 +12,14 @@ from scipy.linalg import lstsq, svd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion._compat import Interval, check_feature_names_in
+from mkfusion._compat import Interval, Options, check_feature_names_in, safe_indexing
 from mkfusion._messages import shown
-from mkfusion._types import Floats
+from mkfusion._types import Floats, Mask
 from mkfusion.cca._analysis import MultisetCCA
 from mkfusion.cca._reading import as_numbers, read_analysis
 from mkfusion.cca._solver import Table, standardize
-from mkfusion.data import about, read_again, remember_features
+from mkfusion.data import MISSING, Modalities, about, blaming, read_samples, remember_features
+from mkfusion.kernels import SampleCompletion, complete_samples
 
 SHARED = "shared"
 
@@ -63,6 +64,12 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         Which part of X is which modality. `columns` is the name of one where X is `Modalities`, or
         columns of a table as in :class:`sklearn.compose.ColumnTransformer`. None for all modalities
         of X, which is `Modalities` then.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused; shared features are the sum of the scores that there are, scaled to variance one as
+        the whole sum is, and private features of what is missing are 0, their mean; or its columns
+        are predicted from the other modalities by ridge regression. Only training samples that have
+        all modalities say how these go together: it is learned from them alone.
 
     Attributes
     ----------
@@ -123,6 +130,7 @@ class CCAFusion(TransformerMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_private": [Interval(Integral, 1, None, closed="left"), None],
         "parts": [list, tuple, None],
+        "missing": [Options(str, set(MISSING))],
         **{
             name: MultisetCCA._parameter_constraints[name]
             for name in ("n_components", "regularisation", "scale", "modalities")
@@ -138,6 +146,7 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         regularisation: float | Sequence[float] = 0.1,
         scale: bool = True,
         modalities: list[tuple[str, Any]] | None = None,
+        missing: str = "error",
     ) -> None:
         self.n_components = n_components
         self.n_private = n_private
@@ -145,6 +154,7 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         self.regularisation = regularisation
         self.scale = scale
         self.modalities = modalities
+        self.missing = missing
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find the shared components, and what each modality has besides.
@@ -167,6 +177,7 @@ class CCAFusion(TransformerMixin, BaseEstimator):
             If a parameter is out of its range, or modalities are not there or not finite numbers.
         """
         self._validate_params()
+        X, completion = self._complete(X)
         cca = MultisetCCA(
             self.n_components,
             regularisation=self.regularisation,
@@ -182,16 +193,16 @@ class CCAFusion(TransformerMixin, BaseEstimator):
             for table, weights in zip(tables, cca.weights_, strict=True)
         ]
         shared = [weights * share for weights, share in zip(cca.weights_, cca.shares_, strict=True)]
-        scores = sum(
+        scores = [
             (table.samples * table.deviation) @ weights
             for table, weights in zip(tables, shared, strict=True)
-        )
-        spread = np.std(scores, axis=0, ddof=1)
+        ]
         remember_features(self, samples.X)
+        self._completion = completion
         self.cca_ = cca
         self._parts = parts
-        # Of variance one, as the scores are that they sum.
-        self._shared_weights = [weights / spread for weights in shared]
+        self._shared_weights = shared
+        self._covariances = np.einsum("uik,vik->kuv", scores, scores) / (len(scores[0]) - 1)
         self.shared_variance_ratio_ = np.array([one.shared_variance for one in private])
         self.private_weights_ = {
             name: one.weights for name, one in zip(names, private, strict=True) if name in parts
@@ -225,19 +236,44 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = self.cca_.modality_names_
+        known = self._completion.read(self, X)
+        present = known.present
         data = []
-        for v, one in enumerate(read_again(self, X, self.cca_._views)):
-            mean = self.cca_.means_[v]
-            with about(names[v]):
-                data.append(as_numbers(self, one, len(mean), self.cca_._column_names[v]) - mean)
+        for v, (part, mean) in enumerate(zip(known.parts, self.cca_.means_, strict=True)):
+            centred = np.zeros((len(present), len(mean)))
+            if part is not None:
+                with about(names[v]), blaming(names[v], part):
+                    columns = as_numbers(self, part, len(mean), self.cca_._column_names[v])
+                centred[known.rows(v)] = columns - mean
+            data.append(centred)
         found = []
         for part in self._parts:
             if part == SHARED:
                 weighed = zip(data, self._shared_weights, strict=True)
-                found.append(np.sum([one @ weights for one, weights in weighed], axis=0))
+                total = np.sum([one @ weights for one, weights in weighed], axis=0)
+                found.append(total / self._spread(present))
             else:
                 found.append(data[names.index(part)] @ self.private_weights_[part])
         return np.hstack(found)
+
+    def _complete(self, X: Any) -> tuple[Any, SampleCompletion]:
+        """Return the training samples that have everything, and how others are completed."""
+        asked = self.modalities
+        if asked is None and not isinstance(X, Modalities):
+            asked = [("X", slice(None))]  # refused by the analysis, which says why
+        samples = read_samples(X, asked)
+        if self.missing == "error":
+            return X, SampleCompletion("error", samples.views, None)
+        completion, rows = complete_samples(self.missing, samples.views, samples.parts)
+        return safe_indexing(samples.X, rows), completion
+
+    def _spread(self, present: Mask) -> Floats:
+        """Return standard deviations (n_samples, k) of sums of the scores that samples have.
+
+        In the training samples: shared features are of variance one, whatever they are made of.
+        """
+        each = present.astype(np.float64)
+        return np.sqrt(np.einsum("iu,kuv,iv->ik", each, self._covariances, each))
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
         """Return the names of the features, such as ``"shared0"`` and ``"gyro__private0"``.

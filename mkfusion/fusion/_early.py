@@ -16,7 +16,8 @@ from mkfusion._compat import HasMethods
 from mkfusion.data import remember_features
 from mkfusion.fusion._features import Blocks, TransformerParameters, about_gaps, join
 from mkfusion.fusion._fitting import fit_weighted
-from mkfusion.fusion._missing import Completion, refuse_nan
+from mkfusion.fusion._missing import refuse_nan
+from mkfusion.kernels import SampleCompletion
 
 
 def _inner_has(method: str) -> Any:
@@ -31,7 +32,7 @@ class _EarlyFusion(TransformerParameters):
     estimator: Any
     modalities: list[Any] | None
     block_scaling: bool
-    _completion: Completion
+    _completion: SampleCompletion
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"]), None],

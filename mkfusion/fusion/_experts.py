@@ -27,7 +27,8 @@ from mkfusion.fusion._fitting import (
     read_training,
     seen_by,
 )
-from mkfusion.fusion._missing import Completion, TakesMissing, positions, refuse_nan
+from mkfusion.fusion._missing import TakesMissing, positions, refuse_nan
+from mkfusion.kernels import SampleCompletion
 
 _Splits = list[tuple[Indices, Indices]]
 
@@ -215,7 +216,7 @@ class ExpertFusion(TakesMissing, BaseComposition):
     modalities: Sequence[tuple[str, Any]] | None
     cv: Any
     n_jobs: int | None
-    _completion: Completion
+    _completion: SampleCompletion
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimators": [list, tuple, None],

@@ -28,8 +28,7 @@ from mkfusion.data import (
     read_weights,
     with_numbers,
 )
-from mkfusion.fusion._missing import Completion, complete_training
-from mkfusion.kernels import sees_numbers, takes_table
+from mkfusion.kernels import SampleCompletion, complete_training, sees_numbers, takes_table
 
 
 class Targets(NamedTuple):
@@ -58,7 +57,7 @@ class Training(NamedTuple):
     samples : Samples
     targets : Targets
     weights : ndarray of shape (n_samples,) or None
-    completion : Completion
+    completion : SampleCompletion
         What is done about modalities that samples lack.
     known : Known
         What there is of the samples, completed.
@@ -67,7 +66,7 @@ class Training(NamedTuple):
     samples: Samples
     targets: Targets
     weights: Floats | None
-    completion: Completion
+    completion: SampleCompletion
     known: Known
 
     @property

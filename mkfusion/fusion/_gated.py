@@ -28,8 +28,8 @@ from mkfusion.fusion._descent import descend
 from mkfusion.fusion._experts import ExpertFusion
 from mkfusion.fusion._features import Blocks, Entry, join, read_entries
 from mkfusion.fusion._fitting import Training
-from mkfusion.fusion._missing import everything
 from mkfusion.fusion._weighting import log_chances
+from mkfusion.kernels import everything
 
 # Residuals of an expert have at least this share of the targets' standard deviation: an expert that
 # meets a few targets exactly would make the likelihood infinite.

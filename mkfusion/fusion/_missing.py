@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
-from mkfusion._compat import Options, num_samples
+from mkfusion._compat import Options
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices, Mask
-from mkfusion.data import (
-    MISSING,
-    Known,
-    View,
-    known_parts,
-    listed,
-    read_again,
-    read_known,
-    refuse_empty,
-)
-from mkfusion.kernels import TableImputer
+from mkfusion.data import MISSING, listed
 
 
 class TakesMissing:
@@ -29,55 +18,6 @@ class TakesMissing:
     missing: str
 
     _missing_constraints: ClassVar[dict[str, list[Any]]] = {"missing": [Options(str, set(MISSING))]}
-
-
-class Completion(NamedTuple):
-    """How samples are completed, as `missing` said in fit.
-
-    Attributes
-    ----------
-    missing : {"error", "marginalise", "impute"}
-    views : list of View
-        The modalities of the training samples.
-    imputer : TableImputer or None
-        With "impute".
-    """
-
-    missing: str
-    views: list[View]
-    imputer: TableImputer | None
-
-    def read(self, estimator: Any, X: Any) -> Known:
-        """Return what there is of any samples: everything, but for "marginalise".
-
-        With "error", what may be lacking is left to the estimators: some take it.
-        """
-        if self.missing == "error":
-            return everything(read_again(estimator, X, self.views))
-        known = read_known(estimator, X, self.views)
-        refuse_empty([view.name for view in self.views], known.present, training=False)
-        return known if self.imputer is None else everything(self.imputer.complete(known))
-
-
-def everything(parts: Sequence[Any]) -> Known:
-    """Return samples of which none is taken to lack anything."""
-    return Known(list(parts), np.ones((num_samples(parts[0]), len(parts)), dtype=bool))
-
-
-def complete_training(
-    missing: str, views: list[View], parts: Sequence[Any]
-) -> tuple[Completion, Known]:
-    """Return how samples are completed, and what there is of the training samples."""
-    if missing == "error":
-        return Completion(missing, views, None), everything(parts)
-    names = [view.name for view in views]
-    known = known_parts(parts, num_samples(parts[0]))
-    refuse_empty(names, known.present, training=True)
-    if missing == "marginalise":
-        return Completion(missing, views, None), known
-    imputer = TableImputer(names, known)
-    completed = everything(imputer.complete(known, training=True))
-    return Completion(missing, views, imputer), completed
 
 
 def positions(present: Mask) -> Indices:

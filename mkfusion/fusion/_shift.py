@@ -19,7 +19,8 @@ from mkfusion.data import Known, about, blaming, labels_from_decisions, remember
 from mkfusion.fusion._descent import descend
 from mkfusion.fusion._experts import Expert, calibration, default_estimator, fit_experts, response
 from mkfusion.fusion._features import Blocks, Entry, TransformerParameters
-from mkfusion.fusion._missing import Completion, refuse_lacking
+from mkfusion.fusion._missing import refuse_lacking
+from mkfusion.kernels import SampleCompletion
 
 
 class Offset(NamedTuple):
@@ -192,7 +193,7 @@ class ModalityShift(TransformerParameters):
     max_iter: int
     tol: float
     n_jobs: int | None
-    _completion: Completion
+    _completion: SampleCompletion
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "primary": [str, None],

@@ -5,8 +5,13 @@ only, each kernel with its file, so that a new one is a file and a line there.
 """
 
 from mkfusion.kernels._adapters import PipelineKernel
-from mkfusion.kernels._imputed_tables import TableImputer
 from mkfusion.kernels._kernel import Kernel, join_input_tags, sees_numbers, takes_table
+from mkfusion.kernels._lacking import (
+    SampleCompletion,
+    complete_samples,
+    complete_training,
+    everything,
+)
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
 from mkfusion.kernels.kernelizer._filler import MeanFiller
@@ -31,7 +36,10 @@ __all__ = [
     "MeanFiller",
     "Nominal",
     "PipelineKernel",
-    "TableImputer",
+    "SampleCompletion",
+    "complete_samples",
+    "complete_training",
+    "everything",
     "join_input_tags",
     "sees_numbers",
     "takes_table",

@@ -67,6 +67,12 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
     cov_type : {"nonrobust", "HC0", "HC3"}, default="nonrobust"
         How the covariance of the estimates is estimated: from the curvature of the likelihood, or
         such that it holds whatever the variances of the samples are.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused; the terms of what is there are summed, those of what is missing at their mean (of
+        form "additive" only: a product with what is missing has no value); or its columns are
+        predicted from the other modalities by ridge regression. The coefficients, and what is
+        inferred of them, come from the training samples that have all modalities.
     cv : int, splitter or iterable, default=5
         Folds that "cv" learns from.
     tol : float, default=1e-6
@@ -156,6 +162,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         rank: int | str = "cv",
         scaling: str | None = "auto",
         cov_type: str = "nonrobust",
+        missing: str = "error",
         cv: Any = 5,
         tol: float = 1e-6,
         max_iter: int = 10_000,
@@ -170,6 +177,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         self.rank = rank
         self.scaling = scaling
         self.cov_type = cov_type
+        self.missing = missing
         self.cv = cv
         self.tol = tol
         self.max_iter = max_iter
@@ -206,6 +214,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
             two classes.
         """
         self._validate_params()
+        X, y, sample_weight, completion = self._complete(X, y, sample_weight)
         columns, layout = read_layout(self, X, self.modalities)
         check_rows(X, y=y, sample_weight=sample_weight)
         _, classes, codes = read_labels(columns, y, "two classes")
@@ -220,6 +229,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
             raise ValueError("y has one class among the samples with a positive sample_weight.")
         with rollback(self):
             remember_features(self, X)
+            self._completion = completion
             self.classes_ = classes
             coef, intercept = self._fit_columns(columns, layout, codes.astype(np.float64), weights)
             self.coef_, self.intercept_ = coef[None], np.array([intercept])

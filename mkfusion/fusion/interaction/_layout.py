@@ -9,17 +9,21 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Indices
 from mkfusion.data import (
     Modalities,
     View,
     about,
     as_matrix,
+    as_table,
+    blaming,
     column_names,
     read_again,
     read_samples,
     top_levels,
 )
+from mkfusion.kernels import SampleCompletion, complete_samples
 
 
 class Layout(NamedTuple):
@@ -91,6 +95,46 @@ def read_layout(
     return np.hstack(parts), Layout(samples.views, samples.names, widths, columns)
 
 
+def complete_training(
+    X: Any, modalities: Sequence[tuple[str, Any]] | None, missing: str
+) -> tuple[Any, Indices, SampleCompletion]:
+    """Return the training samples that have everything, which these are, and how others are read.
+
+    Standard errors and p-values would take what is filled in for what was seen.
+
+    Parameters
+    ----------
+    X : Modalities, DataFrame or array-like of shape (n_samples, n_features)
+    modalities : list of (name, columns) pairs, or None
+    missing : {"marginalise", "impute"}
+    """
+    if modalities is None and not isinstance(X, Modalities):
+        table = as_table(X)
+        names = column_names(table) or [f"x{j}" for j in range(table.shape[1])]
+        modalities = [(name, [j]) for j, name in enumerate(names)]
+    samples = read_samples(X, modalities)
+    completion, rows = complete_samples(missing, samples.views, samples.parts)
+    return safe_indexing(samples.X, rows), rows, completion
+
+
+def read_known_columns(
+    estimator: Any, X: Any, layout: Layout, completion: SampleCompletion, means: Floats
+) -> Floats:
+    """Return the columns (n_samples, n_columns) of samples that may lack modalities.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_columns,)
+        In place of columns that are not there.
+    """
+    known = completion.read(estimator, X)
+    columns = np.tile(means, (len(known.present), 1))
+    for k, (name, part) in enumerate(zip(layout.names, known.parts, strict=True)):
+        if part is not None:
+            columns[np.ix_(known.rows(k), layout.owner == k)] = _as_numbers(part, name, 1)
+    return columns
+
+
 def read_columns_again(estimator: Any, X: Any, layout: Layout) -> Floats:
     """Return the columns (n_samples, n_columns) that the training samples had of other samples."""
     if layout.views is None:
@@ -114,7 +158,7 @@ def read_columns_again(estimator: Any, X: Any, layout: Layout) -> Floats:
 
 def _as_numbers(data: Any, name: str, min_samples: int) -> Floats:
     """Return a modality's samples as an array (n_samples, width)."""
-    with about(name):
+    with about(name), blaming(name, data):
         try:
             return as_matrix(data, min_samples=min_samples)
         except (TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,12 @@ from scipy.linalg import LinAlgWarning
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from mkfusion._compat import Interval, StrOptions
+from mkfusion._compat import Interval, StrOptions, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats
+from mkfusion.fusion._missing import TakesMissing
 from mkfusion.fusion.interaction._basis import Basis, find_basis
 from mkfusion.fusion.interaction._bilinear import (
     NO_RIDGE,
@@ -34,14 +35,36 @@ from mkfusion.fusion.interaction._inference import (
     coefficient_table,
     conclude,
 )
-from mkfusion.fusion.interaction._layout import Layout, read_columns_again
+from mkfusion.fusion.interaction._layout import (
+    Layout,
+    complete_training,
+    read_columns_again,
+    read_known_columns,
+)
 from mkfusion.fusion.interaction._penalized import Penalty, fit_penalized, make_groups
 from mkfusion.fusion.interaction._terms import FORMS, Scaling, Terms, learn_scaling, make_terms
+from mkfusion.kernels import SampleCompletion
 
 _MOST_SHOWN = 5
 
 
-class BaseInteraction(BaseEstimator):
+class Complete(NamedTuple):
+    """Training samples that have everything, with their targets and weights.
+
+    Attributes
+    ----------
+    X, y, weights : Any
+    completion : SampleCompletion or None
+        What is done about others; None with ``missing="error"``.
+    """
+
+    X: Any
+    y: Any
+    weights: Any
+    completion: SampleCompletion | None
+
+
+class BaseInteraction(TakesMissing, BaseEstimator):
     """Fit terms of columns and their products, and say what they are worth."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -62,6 +85,7 @@ class BaseInteraction(BaseEstimator):
         ],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        **TakesMissing._missing_constraints,
     }
     _logistic: ClassVar[bool]
 
@@ -79,12 +103,30 @@ class BaseInteraction(BaseEstimator):
     random_state: Any
     verbose: int
 
+    _completion: SampleCompletion | None
+    _means: Floats
     _layout: Layout
     _terms: Terms
     _scaling: Scaling
     inference_: Inference
 
     # ------------------------------------------------------------------------------- fitting
+
+    def _complete(self, X: Any, y: Any, sample_weight: Any) -> Complete:
+        """Return the training samples that have everything."""
+        if self.missing == "error":
+            return Complete(X, y, sample_weight, None)
+        if self.missing == "marginalise" and self.form != "additive":
+            raise ValueError(
+                f'missing is "marginalise" and form is {shown(self.form)}: a product with a '
+                'modality that is missing has no value; expected form="additive", or '
+                'missing="impute".'
+            )
+        check_consistent_length(X, y, sample_weight)
+        X, rows, completion = complete_training(X, self.modalities, self.missing)
+        if sample_weight is not None and np.ndim(sample_weight):
+            sample_weight = safe_indexing(sample_weight, rows)
+        return Complete(X, safe_indexing(y, rows), sample_weight, completion)
 
     def _fit_columns(
         self, columns: Floats, layout: Layout, target: Floats, weights: Floats
@@ -104,6 +146,7 @@ class BaseInteraction(BaseEstimator):
             kind = "standardize" if penalised else None
         terms = make_terms(layout, self.form)
         self._layout, self._terms = layout, terms
+        self._means = np.average(columns, axis=0, weights=weights)
         self._scaling = learn_scaling(columns, weights, kind)
         self.term_names_ = np.array(terms.names, dtype=object)
         self.n_iter_ = 1
@@ -223,7 +266,9 @@ class BaseInteraction(BaseEstimator):
 
     def _read(self, X: Any) -> Floats:
         check_is_fitted(self)
-        return read_columns_again(self, X, self._layout)
+        if self._completion is None:
+            return read_columns_again(self, X, self._layout)
+        return read_known_columns(self, X, self._layout, self._completion, self._means)
 
     # ----------------------------------------------------------------------------- inference
 

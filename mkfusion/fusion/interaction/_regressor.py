@@ -69,6 +69,12 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         Whether estimates over their standard errors are compared with the t distribution, and
         tests with F, rather than with the normal and chi-squared ones. None: for "nonrobust" only,
         as in statsmodels.
+    missing : {"error", "marginalise", "impute"}, default="error"
+        What is done about samples that lack a modality, as in :class:`ColumnKernelizer`: they are
+        refused; the terms of what is there are summed, those of what is missing at their mean (of
+        form "additive" only: a product with what is missing has no value); or its columns are
+        predicted from the other modalities by ridge regression. The coefficients, and what is
+        inferred of them, come from the training samples that have all modalities.
     cv : int, splitter or iterable, default=5
         Folds that "cv" learns from.
     tol : float, default=1e-6
@@ -176,6 +182,7 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         scaling: str | None = "auto",
         cov_type: str = "nonrobust",
         use_t: bool | None = None,
+        missing: str = "error",
         cv: Any = 5,
         tol: float = 1e-6,
         max_iter: int = 10_000,
@@ -191,6 +198,7 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         self.scaling = scaling
         self.cov_type = cov_type
         self.use_t = use_t
+        self.missing = missing
         self.cv = cv
         self.tol = tol
         self.max_iter = max_iter
@@ -221,12 +229,14 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
             If a parameter is out of its range, or samples are not finite numbers.
         """
         self._validate_params()
+        X, y, sample_weight, completion = self._complete(X, y, sample_weight)
         columns, layout = read_layout(self, X, self.modalities)
         check_rows(X, y=y, sample_weight=sample_weight)
         target = read_numbers(columns, y)
         weights = read_weights(sample_weight, columns, least=2)
         with rollback(self):
             remember_features(self, X)
+            self._completion = completion
             self.coef_, self.intercept_ = self._fit_columns(columns, layout, target, weights)
         return self
 

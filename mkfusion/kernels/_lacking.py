@@ -1,4 +1,4 @@
-"""Columns of modalities that samples lack, predicted from the modalities that they have."""
+"""What estimators on modalities do with samples that lack some, and columns that are predicted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from mkfusion._types import Floats
-from mkfusion.data import Known, about, in_two_dimensions
+from mkfusion._compat import num_samples
+from mkfusion._types import Floats, Indices
+from mkfusion.data import (
+    Known,
+    View,
+    about,
+    in_two_dimensions,
+    known_parts,
+    read_again,
+    read_known,
+    refuse_empty,
+)
 from mkfusion.kernels.kernelizer._missing import Imputer
 from mkfusion.stack import FactorView
 
@@ -167,3 +177,72 @@ def _learn_scaling(matrix: Floats) -> _Scaling:
     varies = deviation > _ROUNDING * np.abs(mean)
     scale = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
     return _Scaling(mean, scale / np.sqrt(max(1, np.count_nonzero(varies))))
+
+
+class SampleCompletion(NamedTuple):
+    """How samples are completed, as `missing` said in fit.
+
+    Attributes
+    ----------
+    missing : {"error", "marginalise", "impute"}
+    views : list of View
+        The modalities of the training samples.
+    imputer : TableImputer or None
+        With "impute".
+    """
+
+    missing: str
+    views: list[View]
+    imputer: TableImputer | None
+
+    def read(self, estimator: Any, X: Any) -> Known:
+        """Return what there is of any samples: everything, but for "marginalise".
+
+        With "error", what may be lacking is left to the estimators: some take it.
+        """
+        if self.missing == "error":
+            return everything(read_again(estimator, X, self.views))
+        known = read_known(estimator, X, self.views)
+        refuse_empty([view.name for view in self.views], known.present, training=False)
+        return known if self.imputer is None else everything(self.imputer.complete(known))
+
+
+def everything(parts: Sequence[Any]) -> Known:
+    """Return samples of which none is taken to lack anything."""
+    return Known(list(parts), np.ones((num_samples(parts[0]), len(parts)), dtype=bool))
+
+
+def complete_training(
+    missing: str, views: list[View], parts: Sequence[Any]
+) -> tuple[SampleCompletion, Known]:
+    """Return how samples are completed, and what there is of the training samples."""
+    if missing == "error":
+        return SampleCompletion(missing, views, None), everything(parts)
+    names = [view.name for view in views]
+    known = known_parts(parts, num_samples(parts[0]))
+    refuse_empty(names, known.present, training=True)
+    if missing == "marginalise":
+        return SampleCompletion(missing, views, None), known
+    imputer = TableImputer(names, known)
+    completed = everything(imputer.complete(known, training=True))
+    return SampleCompletion(missing, views, imputer), completed
+
+
+def complete_samples(
+    missing: str, views: list[View], parts: Sequence[Any]
+) -> tuple[SampleCompletion, Indices]:
+    """Return how samples are completed, and which of the training samples have everything.
+
+    For what learns how modalities go together: predictions of one from others would pass for it.
+    """
+    names = [view.name for view in views]
+    known = known_parts(parts, num_samples(parts[0]))
+    refuse_empty(names, known.present, training=True)
+    rows = np.flatnonzero(known.present.all(axis=1))
+    if len(rows) < 2:
+        raise ValueError(
+            f"{len(rows)} of {len(known.present)} training samples have all of {names}; expected "
+            "at least 2, to learn how these go together."
+        )
+    imputer = TableImputer(names, known) if missing == "impute" else None
+    return SampleCompletion(missing, views, imputer), rows
