@@ -21,6 +21,7 @@ SECTIONS = (
     "predict",
     "path",
     "emap",
+    "missing",
     "verdicts",
 )
 FIGURE = "figure"

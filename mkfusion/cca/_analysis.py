@@ -33,9 +33,15 @@ from mkfusion.data import (
     Modalities,
     View,
     about,
+    blaming,
     check_entries,
     column_names,
     remember_features,
+)
+
+_REMEDY = (
+    "expected it in all of them. transform_modality and CCAFusion(missing='marginalise') go by "
+    "what samples have."
 )
 
 
@@ -127,7 +133,7 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         ridges = self._ridges(len(samples.parts))
         whitened = []
         for v, (data, c) in enumerate(zip(samples.parts, ridges, strict=True)):
-            with about(names[v] if samples.views else ""):
+            with about(names[v] if samples.views else ""), blaming(data, _REMEDY):
                 whitened.append(self._whiten(data, v, c))
         blocks = [one.block.H for one in whitened]
         k = self._count(names, [block.shape[1] for block in blocks])
@@ -311,7 +317,7 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         data = read_analysis_again(self, X, y, self._views)
         scores = []
         for v, one in enumerate(data):
-            with about(self.modality_names_[v] if self._views else ""):
+            with about(self.modality_names_[v] if self._views else ""), blaming(one, _REMEDY):
                 scores.append(self._project(one, v))
         return scores
 

@@ -242,7 +242,7 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         for v, (part, mean) in enumerate(zip(known.parts, self.cca_.means_, strict=True)):
             centred = np.zeros((len(present), len(mean)))
             if part is not None:
-                with about(names[v]), blaming(names[v], part):
+                with about(names[v]), blaming(part):
                     columns = as_numbers(self, part, len(mean), self.cca_._column_names[v])
                 centred[known.rows(v)] = columns - mean
             data.append(centred)
@@ -263,6 +263,9 @@ class CCAFusion(TransformerMixin, BaseEstimator):
             asked = [("X", slice(None))]  # refused by the analysis, which says why
         samples = read_samples(X, asked)
         if self.missing == "error":
+            for name, part in zip(samples.names, samples.parts, strict=True):
+                with about(name), blaming(part):
+                    as_numbers(self, part)
             return X, SampleCompletion("error", samples.views, None)
         completion, rows = complete_samples(self.missing, samples.views, samples.parts)
         return safe_indexing(samples.X, rows), completion

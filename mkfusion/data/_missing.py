@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mkfusion._compat import num_samples, safe_indexing
-from mkfusion._messages import shown
 from mkfusion._types import Indices, Mask
 from mkfusion.data._columns import as_table, select_columns
 from mkfusion.data._modalities import Modalities, present_samples
@@ -23,6 +22,11 @@ MISSING = ("error", "marginalise", "impute")
 _MAX_SHOWN = 5
 # What estimators raise of samples that are not there: of NaN, None in lists, or whatever.
 _REFUSALS = (ValueError, TypeError, AttributeError)
+
+_REMEDY = (
+    "missing='error' expects it in all of them. missing='marginalise' goes by what samples have, "
+    "missing='impute' predicts it from what else a sample has."
+)
 
 
 class Known(NamedTuple):
@@ -121,26 +125,27 @@ def those(present: Mask, data: Any) -> Any:
     return data if present.all() else safe_indexing(data, np.flatnonzero(present))
 
 
-def missing_message(what: str, present: Mask) -> str | None:
+def missing_message(what: str, present: Mask, remedy: str = _REMEDY) -> str | None:
     """Say which samples lack something, and what may be done about it; None if none does."""
     missing = np.flatnonzero(~present)
     if not len(missing):
         return None
     return (
         f"{what} is missing (None, or NaN throughout) in {len(missing)} of {len(present)} "
-        f"samples: {listed(missing)}; missing='error' expects it in all of them. "
-        "missing='marginalise' goes by what samples have, missing='impute' "
-        "predicts it from what else a sample has."
+        f"samples: {listed(missing)}; {remedy}"
     )
 
 
 @contextmanager
-def blaming(name: str, data: Any) -> Iterator[None]:
-    """Say in an error which samples lack a modality, if any do: what is inside may take them."""
+def blaming(data: Any, remedy: str = _REMEDY) -> Iterator[None]:
+    """Say in an error which samples lack a modality, if any do: what is inside may take them.
+
+    Stands inside :func:`about`, which says which modality it is.
+    """
     try:
         yield
     except _REFUSALS as error:
-        message = missing_message(f"modality {shown(name)}", present_samples(data))
+        message = missing_message("it", present_samples(data), remedy)
         if message is None:
             raise
         raise ValueError(f"{message} ({error})") from error

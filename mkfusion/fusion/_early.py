@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import HasMethods
-from mkfusion.data import remember_features
+from mkfusion.data import Known, remember_features
 from mkfusion.fusion._features import Blocks, TransformerParameters, about_gaps, join
 from mkfusion.fusion._fitting import fit_weighted
 from mkfusion.fusion._missing import refuse_nan
@@ -88,7 +88,7 @@ class _EarlyFusion(TransformerParameters):
         estimator = self.estimator
         if estimator is None:
             estimator = Ridge() if targets.classes is None else LogisticRegression()
-        with about_gaps(samples.names, of_modalities):
+        with about_gaps(samples.names, of_modalities, known.parts):
             fitted = fit_weighted(clone(estimator), features, targets.given, weights)
         # Only now: nothing is kept of a fit that fails.
         remember_features(self, samples.X)
@@ -115,16 +115,17 @@ class _EarlyFusion(TransformerParameters):
         ndarray or sparse matrix of shape (n_samples, n_features_of_all)
             Modalities in their order.
         """
-        return join(self._features_of_modalities(X), self._sparse)
+        return join(self._blocks.transform(self._known(X)), self._sparse)
 
-    def _features_of_modalities(self, X: Any) -> list[Any]:
+    def _known(self, X: Any) -> Known:
         check_is_fitted(self)
-        return self._blocks.transform(self._completion.read(self, X))
+        return self._completion.read(self, X)
 
     def _ask(self, method: str, X: Any) -> NDArray[Any]:
         """Return what a method of the estimator says about samples."""
-        blocks = self._features_of_modalities(X)
-        with about_gaps(self._blocks.names, blocks):
+        known = self._known(X)
+        blocks = self._blocks.transform(known)
+        with about_gaps(self._blocks.names, blocks, known.parts):
             said = np.asarray(getattr(self.estimator_, method)(join(blocks, self._sparse)))
         refuse_nan(said, type(self.estimator_).__name__)
         return said

@@ -162,7 +162,7 @@ def _fit_expert(
     train: Indices,
     test: Indices,
 ) -> tuple[Any, Floats | None]:
-    with about(expert.name), blaming(expert.name, expert.data):
+    with about(expert.name), blaming(expert.data):
         estimator = clone(expert.estimator)
         held = len(test) > 0
         whole = len(train) == len(targets.given) and not held
@@ -356,6 +356,6 @@ class ExpertFusion(TakesMissing, BaseComposition):
         pairs = zip(self.modality_names_, self.estimators_, known.parts, strict=True)
         for k, (name, estimator, part) in enumerate(pairs):
             if part is not None:
-                with about(name), blaming(name, part):
+                with about(name), blaming(part):
                     found[known.rows(k), k] = response(estimator, part, classes)
         return found

@@ -22,6 +22,7 @@ from mkfusion.data import (
     check_entries,
     in_two_dimensions,
     listed,
+    present_samples,
     with_numbers,
 )
 from mkfusion.fusion._fitting import (
@@ -186,7 +187,7 @@ class Blocks:
                 raise ValueError(f"no training sample has {name!r}; expected some to fit on.")
             rows = known.rows(k)
             share = None if weights is None else weights[rows]
-            with about(name), blaming(name, part):
+            with about(name), blaming(part):
                 if given is None:
                     transformer = default_scaler(part)
                 else:
@@ -214,7 +215,7 @@ class Blocks:
             if part is None:
                 blocks.append(np.empty((0, width)))
                 continue
-            with about(name), blaming(name, part):
+            with about(name), blaming(part):
                 if not isinstance(transformer, str):
                     part = transformer.transform(seen_by(transformer, part))
                 block = _as_block(part)
@@ -231,7 +232,7 @@ class Blocks:
         for k, (name, block, mean) in enumerate(zip(self.names, blocks, self._means, strict=True)):
             if self._gaps != "keep" and not _is_finite(block):
                 if self._gaps == "refuse":
-                    with about(name):
+                    with about(name), blaming(known.parts[k]):
                         raise ValueError(_gaps_message(block))
                 block = _without_gaps(block, mean)
             if not known.present[:, k].all():
@@ -261,7 +262,7 @@ def join(blocks: Sequence[Any], sparse: bool | None = None) -> Any:
 
 
 @contextmanager
-def about_gaps(names: Sequence[str], blocks: Sequence[Any]) -> Iterator[None]:
+def about_gaps(names: Sequence[str], blocks: Sequence[Any], parts: Sequence[Any]) -> Iterator[None]:
     """Say in an error about numbers that are not finite which modalities have such features.
 
     What does not take them knows nothing of modalities; what takes them raises no error.
@@ -271,10 +272,15 @@ def about_gaps(names: Sequence[str], blocks: Sequence[Any]) -> Iterator[None]:
     except ValueError as error:
         if type(error) is not ValueError or not _NOT_FINITE.search(str(error)):
             raise
-        having = [name for name, block in zip(names, blocks, strict=True) if not _is_finite(block)]
+        having = [k for k, block in enumerate(blocks) if not _is_finite(block)]
         if not having:
             raise
-        with about(", ".join(having), "modality" if len(having) == 1 else "modalities"):
+        which = ", ".join(names[k] for k in having)
+        with (
+            about(which, "modality" if len(having) == 1 else "modalities"),
+            # The first that samples lack altogether, if any.
+            blaming(next((parts[k] for k in having if not present_samples(parts[k]).all()), [])),
+        ):
             raise
 
 

@@ -444,7 +444,7 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         for k, (name, estimator, part) in enumerate(pairs):
             if part is None:
                 continue
-            with about(name), blaming(name, part):
+            with about(name), blaming(part):
                 label = np.asarray(estimator.predict(seen_by(estimator, part)))
             rows = known.rows(k)
             votes[rows] += weights[rows, k, np.newaxis] * (label[:, np.newaxis] == self.classes_)

@@ -338,7 +338,7 @@ class ModalityShift(TransformerParameters):
         others = _some(known, self._others)
         blocks = self._blocks.transform(others)
         part = known.parts[self._first_view]
-        with about(self.primary_), blaming(self.primary_, part):
+        with about(self.primary_), blaming(part):
             said = response(self.estimator_, part, getattr(self, "classes_", None))
         return blocks, self._scores(said), others.present
 

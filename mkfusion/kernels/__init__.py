@@ -6,17 +6,17 @@ only, each kernel with its file, so that a new one is a file and a line there.
 
 from mkfusion.kernels._adapters import PipelineKernel
 from mkfusion.kernels._kernel import Kernel, join_input_tags, sees_numbers, takes_table
-from mkfusion.kernels._lacking import (
-    SampleCompletion,
-    complete_samples,
-    complete_training,
-    everything,
-)
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
 from mkfusion.kernels.kernelizer._filler import MeanFiller
 from mkfusion.kernels.kernelizer._interactions import InteractionKernels
 from mkfusion.kernels.kernelizer._kernelizer import Entry, Kernelizer
+from mkfusion.kernels.kernelizer._lacking import (
+    SampleCompletion,
+    complete_samples,
+    complete_training,
+    everything,
+)
 from mkfusion.kernels.kernelizer._missing import Marginaliser
 from mkfusion.kernels.kernelizer._normalize import CosineNormalization
 from mkfusion.kernels.tables._variables import Cells, Graded, Nominal

@@ -158,7 +158,7 @@ def read_columns_again(estimator: Any, X: Any, layout: Layout) -> Floats:
 
 def _as_numbers(data: Any, name: str, min_samples: int) -> Floats:
     """Return a modality's samples as an array (n_samples, width)."""
-    with about(name), blaming(name, data):
+    with about(name), blaming(data):
         try:
             return as_matrix(data, min_samples=min_samples)
         except (TypeError, ValueError) as error:

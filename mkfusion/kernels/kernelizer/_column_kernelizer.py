@@ -148,7 +148,11 @@ class ColumnKernelizer(BaseKernelizer):
       their values with each other. The mean of cosine-normalised kernels with one kernel to an
       entry keeps K(i, i) = 1: it is divided by the geometric mean of the shares that i and j have.
       (Dividing by the share that *both* have is not positive semi-definite.) With
-      ``normalize="center"``, the 0 of a missing modality is the mean of the training samples.
+      ``normalize="center"``, the 0 of a missing modality is the mean of the training samples. What
+      is left of a model where a modality is missing was not made to stand alone: it is less
+      accurate than a model without that modality, by up to 0.18 on three data sets (see the guide
+      to kernels). Where many new samples lack one, take "impute", or
+      :class:`LateFusionClassifier` with ``missing="marginalise"``.
     - "impute": kernel regression predicts the modality's features, whatever the modality is made
       of: phi_k(x_i) = sum_j A_ij phi_k(x_j) over training samples j that have it (among at most
       2000, evenly spaced), so that ``K'_k = A K_k A'``, positive semi-definite as well. A_i are the

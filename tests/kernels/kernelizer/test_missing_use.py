@@ -267,7 +267,7 @@ def test_auto_looks_at_what_is_there(missing: str) -> None:
 def test_refused_by_default() -> None:
     message = (
         r"modality 'gyro' is missing \(None, or NaN throughout\) in 3 of 30 samples: 5, 9, 28; "
-        r"missing='error' expects it in all of them\. missing='marginalise' compares .* "
+        r"missing='error' expects it in all of them\. missing='marginalise' goes .* "
         r"missing='impute' predicts it"
     )
     complete = Modalities(accel=ACCEL, gyro=gappy()["gyro"], notes=NOTES)

@@ -176,7 +176,7 @@ def _learn_scaling(matrix: Floats) -> _Scaling:
     # Columns that do not vary say nothing; rounding may say that they do.
     varies = deviation > _ROUNDING * np.abs(mean)
     scale = np.where(varies, 1.0 / np.where(varies, deviation, 1.0), 0.0)
-    return _Scaling(mean, scale / np.sqrt(max(1, np.count_nonzero(varies))))
+    return _Scaling(mean, scale / np.sqrt(max(1, int(np.count_nonzero(varies)))))
 
 
 class SampleCompletion(NamedTuple):
