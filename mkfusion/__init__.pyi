@@ -88,6 +88,7 @@ from .mkl import (
     mkl_path as mkl_path,
 )
 from .stack import (
+    DegenerateKernelWarning as DegenerateKernelWarning,
     KernelStack as KernelStack,
 )
 

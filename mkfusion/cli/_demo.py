@@ -253,8 +253,8 @@ def print_demo(
     report.table(["kernel", *(one.method for one in learned)], rows)
     report.say()
     report.say(
-        "Kernels are cosine-normalised, so their weights compare; what a modality is worth, they "
-        "do not tell."
+        "A weight says how large a part of the function lies in its kernel, on the training "
+        "samples. It is not importance: what a modality is worth, the scores above tell."
     )
     for one in learned:
         mark = "! above the tolerance: " if one.gap > one.tol else ""

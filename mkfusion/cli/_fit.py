@@ -164,6 +164,10 @@ def _print(pipeline: Pipeline, samples: Any, choice: Any, options: argparse.Name
         for (name, kernel, _), weight in zip(kernels, machine.weights_, strict=True)
     ]
     report.table(header, rows)
+    report.say(
+        "A weight is not importance: mkfusion compare tells what each modality is worth on samples "
+        "that were held out."
+    )
     report.say()
     report.say(
         f"Certified duality gap {machine.duality_gap_:.1e}: the objective is at most this share "

@@ -151,6 +151,33 @@ def _in_one_dimension(y: Any, expected: str) -> NDArray[Any]:
         raise ValueError(
             f"y: expected {expected}; requires y to be passed, but the target y is None."
         )
+    return one_target(y)
+
+
+def one_target(y: Any) -> NDArray[Any]:
+    """Return a target in one dimension, as it came otherwise.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, 1)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If there are several columns, or several fields in each entry, as in survival targets: what
+        sorts and compares these would take every pair of them for a class.
+    """
+    fields = getattr(getattr(y, "dtype", None), "names", None)
+    if fields:
+        raise ValueError(
+            f"y is a structured array with the fields {list(fields)}, as survival targets are; "
+            "expected one class label or number for each sample. Survival is not supported: take "
+            "one field, such as the logarithm of the time of the samples with an event."
+        )
     given: NDArray[Any] = column_or_1d(as_plain(y, "y"), warn=True)
     return given
 

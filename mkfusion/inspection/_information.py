@@ -15,11 +15,10 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import column_or_1d
 
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
-from mkfusion.data import check_rows
+from mkfusion.data import check_rows, one_target
 from mkfusion.inspection._arguments import check_count, count_samples, group_codes, splits_of
 from mkfusion.inspection._broja import GAP, couple, mutual_information
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome
@@ -33,7 +32,7 @@ _DIGITS = 12
 def target_states(y: Any, bins: int | None) -> Indices:
     """Return the number of each sample's target value, or bin."""
     count_samples("y", y, 1)
-    values = column_or_1d(y)
+    values = one_target(y)
     if bins is not None:
         check_count("target_bins", bins, 2)
         numbers = check_array(values[:, np.newaxis], dtype=np.float64, input_name="y")

@@ -13,6 +13,7 @@ from sklearn.metrics.pairwise import kernel_metrics, pairwise_kernels
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array
 
+from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
 from mkfusion.kernels._kernel import (
@@ -35,6 +36,7 @@ from mkfusion.kernels._rows import (
     PolynomialKernel,
     RBFKernel,
 )
+from mkfusion.stack import GRAM_RTOL
 
 # ---------------------------------------------------------------------------------------- names
 
@@ -91,11 +93,16 @@ def _(spec: str) -> Any:
 
 # ------------------------------------------------------------------------------------ functions
 
+# Of so many training samples a function is asked for values together and one by one.
+_CHECKED = 4
+
 
 class FunctionKernel(Kernel):
     """A function of two collections of samples, or an object that behaves like one.
 
-    Where it also has `fit` or `diag`, these are used.
+    Where it also has `fit` or `diag`, these are used. Entry (i, j) of what it returns must depend
+    on ``X[i]`` and ``Y[j]`` only: values that change with the samples beside them would be other
+    ones in prediction than in training. `fit` asks for a few values together and one by one.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -105,7 +112,35 @@ class FunctionKernel(Kernel):
         samples = super()._fit_prepare(X, y)
         if hasattr(self.function, "fit"):
             self.function.fit(samples, y)
+        if not self._has_own_noise():  # which a block of some samples with others has not
+            self._check_entries(samples)
         return samples
+
+    def _check_entries(self, samples: Any) -> None:
+        """Refuse values that depend on the samples beside them."""
+        n_samples = num_samples(samples)
+        some = np.unique(np.linspace(0, n_samples - 1, _CHECKED).astype(np.intp))
+        few = safe_indexing(samples, some)
+        together = self._evaluate(few)
+        if together.shape != (len(some),) * 2 or not np.isfinite(together).all():
+            return  # refused with the values that are asked for
+        slack = GRAM_RTOL[together.dtype] * float(np.abs(together).max())
+        for i in range(len(some)):
+            one = safe_indexing(few, [i])
+            for alone, beside in (
+                (self._evaluate(one, few), together[i : i + 1]),
+                (self._evaluate(few, one), together[:, i : i + 1]),
+                (self._evaluate(one), together[i : i + 1, i : i + 1]),
+            ):
+                if alone.shape == beside.shape and not (np.abs(alone - beside) <= slack).all():
+                    j = np.unravel_index(np.argmax(np.abs(alone - beside)), alone.shape)
+                    raise ValueError(
+                        f"{self._label()} gives {alone[j]:.6g} for two samples and "
+                        f"{beside[j]:.6g} for the same two beside others; expected entry (i, j) "
+                        "of f(X, Y) to depend on X[i] and Y[j] only. What is learned from samples, "
+                        "such as a mean or a reference, belongs into `fit` (see mkfusion.Kernel), "
+                        "or is given to f as a constant."
+                    )
 
     def _prepare(self, X: Any) -> Any:
         return X.tocsr() if issparse(X) else X

@@ -18,7 +18,7 @@ from mkfusion._compat import Interval, Options
 from mkfusion.data import rollback
 from mkfusion.mkl._validation import Training
 from mkfusion.solvers import Loss, MKLResult, one_blas_thread, solve_mkl
-from mkfusion.stack import prediction_stack, remember_input
+from mkfusion.stack import prediction_stack, remember_input, warn_degenerate
 
 _TINY = float(np.finfo(float).tiny)
 
@@ -69,6 +69,8 @@ class BaseMKL(BaseEstimator, ABC):
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         self._check_parameters()
         training = self._prepare(X, y, sample_weight)
+        learned = np.concatenate(training.groups).T if self.p < np.inf else None
+        warn_degenerate(training.stack, learned, stacklevel=3)
         results = self._solve(training)
         with rollback(self):
             return self._keep(X, training, results)

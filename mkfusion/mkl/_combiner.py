@@ -13,12 +13,12 @@ from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import HasMethods, Interval, Options
 from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.data import has_fractions, read_labels, read_numbers, seems_classes
+from mkfusion.data import has_fractions, one_target, read_labels, read_numbers, seems_classes
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.solvers import HardMargin, one_blas_thread
 from mkfusion.stack import (
@@ -28,6 +28,8 @@ from mkfusion.stack import (
     prediction_stack,
     remember_input,
     training_stack,
+    unbiased_products,
+    warn_degenerate,
 )
 
 # Ridge of the correlations between kernels. It makes the maximiser unique: kernels that are copies
@@ -59,6 +61,32 @@ def align_weights(stack: KernelStack, targets: Floats) -> Floats:
         norms = np.sqrt(products)
         weights[some] = np.divide(fit, norms, out=np.zeros_like(fit), where=norms > 0.0)
     # A positive semi-definite kernel is never aligned negatively but by rounding.
+    return np.maximum(weights, 0.0)
+
+
+def unbiased_weights(stack: KernelStack, targets: Floats) -> Floats:
+    """Return weights proportional to each kernel's alignment between different samples.
+
+    Parameters
+    ----------
+    stack : KernelStack of shape (n, n, n_kernels)
+        Symmetric.
+    targets : ndarray of shape (n, n_targets)
+        Centred columns Y; the target kernel is Y Y'.
+
+    Returns
+    -------
+    ndarray of shape (n_kernels,)
+        Non-negative; zero for kernels that are less aligned than by chance.
+    """
+    n = stack.shape[0]
+    if n < 4:
+        raise ValueError(
+            f'X has {n} samples; expected at least 4 for weighting="unbiased_alignment".'
+        )
+    fit, products = unbiased_products(stack, targets)
+    norms = np.sqrt(products)
+    weights = np.divide(fit, norms, out=np.zeros_like(fit), where=norms > 0.0)
     return np.maximum(weights, 0.0)
 
 
@@ -160,7 +188,14 @@ def easymkl_weights(stack: KernelStack, signs: Floats, lam: float) -> Floats:
     return np.where(distances > noise, distances, 0.0)
 
 
-_LEARNED = ("alignment", "alignf", "easymkl")
+_LEARNED = ("alignment", "unbiased_alignment", "alignf", "easymkl")
+
+
+_ALIGNMENTS = {
+    "alignment": align_weights,
+    "unbiased_alignment": unbiased_weights,
+    "alignf": alignf_weights,
+}
 
 
 class KernelCombiner(TransformerMixin, BaseEstimator):
@@ -176,6 +211,9 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
 
         - ``"uniform"``: the mean of the kernels; needs no target.
         - ``"alignment"``: each kernel in proportion to its own centred alignment with the target.
+        - ``"unbiased_alignment"``: the same between different samples only, without the diagonal:
+          a kernel that is nearly a multiple of the identity, which separates any training samples,
+          gets next to no weight. The choice where some modalities may be noise.
         - ``"alignf"``: the non-negative weights whose weighted sum is aligned best with the target:
           kernels that say the same share their weight, and useless ones get none.
         - ``"easymkl"``: each kernel in proportion to the distance that it sees between the two
@@ -192,7 +230,7 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
         nearest points of the classes' convex hulls. It acts on the sum of the kernels, whose scale
         matters for it.
     target_type : {"auto", "classes", "continuous"}, default="auto"
-        What `y` is for "alignment" and "alignf". "auto" takes numbers with a fraction for a
+        What `y` is for the three alignments. "auto" takes numbers with a fraction for a
         continuous target, and whole numbers, strings and booleans for classes; more than 20
         different whole numbers it refuses.
 
@@ -214,6 +252,9 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
     -----
     sklearn.exceptions.ConvergenceWarning
         If "easymkl" or the model did not reach their tolerance.
+    UserWarning
+        If "unbiased_alignment" finds no kernel aligned with the target better than by chance; all
+        kernels then get the same weight.
 
     See Also
     --------
@@ -231,6 +272,11 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
     the idea, do not centre, and what is the same for all samples then counts as alignment. No
     positive semi-definite kernel is aligned negatively; below zero by rounding is zero. Constant
     kernels get no weight.
+
+    "unbiased_alignment" takes the kernels between different samples only, centred so that rows
+    and columns have the sum zero, as unbiased estimates of dependence do (Song et al., 2012;
+    Székely and Rizzo, 2014). What has nothing to do with the target then has the alignment 0 on
+    average, whatever its diagonal; below zero is zero.
 
     "alignf" minimises ``v'Mv - 2v'a`` over v >= 0, where the matrix M (n_kernels, n_kernels) holds
     the inner products of the centred kernels, and a those with T. Its combined kernel does not
@@ -251,6 +297,12 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
 
     Cortes, Mohri and Rostamizadeh, "Algorithms for learning kernels based on centered alignment",
     JMLR 13 (2012).
+
+    Song, Smola, Gretton, Bedo and Borgwardt, "Feature selection via dependence maximization", JMLR
+    13 (2012).
+
+    Székely and Rizzo, "Partial distance correlation with methods for dissimilarities", Annals of
+    Statistics 42 (2014).
 
     Aiolli and Donini, "EasyMKL: a scalable multiple kernel learning algorithm", Neurocomputing 169
     (2015).
@@ -305,7 +357,7 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
                 (n, n), or KernelStack
             Gram matrices of the training samples.
         y : array-like of shape (n,), default=None
-            Class labels, or a continuous target for "alignment" and "alignf". Ignored where
+            Class labels, or a continuous target for the three alignments. Ignored where
             nothing is learned: with "uniform", given weights and fitted models.
 
         Returns
@@ -324,10 +376,12 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
         stack = training_stack(self, X, y=y)
         with one_blas_thread():
             stack.check_gram("X")
+        learned = isinstance(self.weighting, str) and self.weighting in _LEARNED
+        if not learned and not _is_unfitted_model(self.weighting):  # which say so with the target
+            warn_degenerate(stack, None, stacklevel=2)
         model = None
         if isinstance(self.weighting, str):
             m = stack.shape[2]
-            learned = self.weighting in _LEARNED
             weights = self._learn(stack, y) if learned else np.full(m, 1.0 / m)
         elif hasattr(self.weighting, "fit"):
             model, weights = _model_weights(self.weighting, stack, y)
@@ -342,12 +396,24 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
     def _learn(self, stack: KernelStack, y: Any) -> NDArray[np.float64]:
         """Return weights that sum to one."""
         if y is not None:
-            y = column_or_1d(y, warn=True)
+            y = one_target(y)
         if self.weighting == "easymkl":
-            weights = easymkl_weights(stack, _signs(stack, y), float(self.lam))
+            signs = _signs(stack, y)
+            warn_degenerate(stack, signs.T, stacklevel=3)
+            weights = easymkl_weights(stack, signs, float(self.lam))
         else:
-            learn = align_weights if self.weighting == "alignment" else alignf_weights
-            weights = learn(stack, self._targets(stack, y))
+            targets = self._targets(stack, y)
+            fooled = self.weighting != "unbiased_alignment"
+            warn_degenerate(stack, targets if fooled else None, stacklevel=3)
+            weights = _ALIGNMENTS[self.weighting](stack, targets)
+        if self.weighting == "unbiased_alignment" and not weights.any():
+            warnings.warn(
+                "X holds no kernel that is aligned with y between different samples better than by "
+                "chance; all kernels get the same weight.",
+                UserWarning,
+                stacklevel=3,
+            )
+            weights = np.ones(len(weights))
         if not weights.any():
             raise ValueError(
                 "X holds no kernel that tells samples apart where y does; expected at least one "

@@ -28,6 +28,7 @@ from mkfusion.stack import (
     prediction_stack,
     remember_input,
     training_stack,
+    warn_degenerate,
 )
 
 # Training samples that gating features are expanded in: many times the components that a gate has
@@ -466,6 +467,7 @@ class LocalizedMKLClassifier(GatedClassifier):
         weights = class_weights(self.class_weight, sample_weight, stack, labels)
         gating, gated = self._roles(stack)
         stack = checked(stack)
+        warn_degenerate(stack, labels.signs.T, stacklevel=2)
         with one_blas_thread():
             features = learn_features(stack, gating, self.gating_components, weights)
             machines = GatedMachines(

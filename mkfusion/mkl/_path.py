@@ -12,6 +12,7 @@ from mkfusion._messages import shown
 from mkfusion.mkl._base import BaseMKL
 from mkfusion.mkl._classifier import MKLClassifier
 from mkfusion.solvers import Setting, solve_path
+from mkfusion.stack import warn_degenerate
 
 
 def mkl_path(
@@ -79,6 +80,9 @@ def mkl_path(
         model._check_parameters()
 
     training = models[0]._prepare(X, y, sample_weight)
+    learned = any(model.p < np.inf for model in models)
+    targets = np.concatenate(training.groups).T if learned else None
+    warn_degenerate(training.stack, targets, stacklevel=2)
     paths = []
     for targets in training.groups:
         tasks = (len(targets), 1)

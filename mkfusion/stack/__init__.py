@@ -1,9 +1,10 @@
 """m aligned kernels as one object, wherever they lie."""
 
-from mkfusion.stack._alignment import centred_products
+from mkfusion.stack._alignment import centred_products, unbiased_products
 from mkfusion.stack._bank import Bank, BankStack
 from mkfusion.stack._checks import kernel_indices
 from mkfusion.stack._dense import check_finite
+from mkfusion.stack._diagnosis import DegenerateKernelWarning, warn_degenerate
 from mkfusion.stack._file import place_in_file, reopen
 from mkfusion.stack._gram import GRAM_RTOL, asymmetry
 from mkfusion.stack._inputs import prediction_stack, remember_input, training_stack
@@ -18,6 +19,7 @@ __all__ = [
     "Bank",
     "BankStack",
     "ComputedStack",
+    "DegenerateKernelWarning",
     "Factor",
     "FactorView",
     "GRAM_RTOL",
@@ -38,4 +40,6 @@ __all__ = [
     "row_batches",
     "split_for_threads",
     "training_stack",
+    "unbiased_products",
+    "warn_degenerate",
 ]

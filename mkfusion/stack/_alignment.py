@@ -66,6 +66,45 @@ def centred_products(stack: KernelStack, targets: Floats, *, pairs: bool) -> tup
     return fit, products
 
 
+def unbiased_products(stack: KernelStack, targets: Floats) -> tuple[Floats, Floats]:
+    """Return inner products with the target, and squared norms, of kernels without their diagonals.
+
+    The entries between different samples are centred so that every row and column has the sum 0
+    (the U-centring of Székely and Rizzo, Annals of Statistics 42, 2014). In these terms a kernel
+    has the mean 0 with any target that does not depend on it, and a multiple of the identity is 0.
+
+    Parameters
+    ----------
+    stack : KernelStack of shape (n, n, n_kernels)
+        Symmetric, of at least four samples.
+    targets : ndarray of shape (n, n_targets)
+        Centred columns.
+
+    Returns
+    -------
+    fit, products : ndarray of shape (n_kernels,)
+        Exactly zero for kernels that are constant between different samples up to rounding.
+    """
+    n, _, m = stack.shape
+    diagonal = stack.diagonal()
+    means = np.empty((m, n))
+    for rows in row_batches(n, n * m):
+        sums = np.asarray(stack[rows]).sum(axis=1, dtype=np.float64).T
+        means[:, rows] = (sums - diagonal[:, rows]) / (n - 2)
+    means -= means.sum(axis=1, keepdims=True) / (2 * (n - 1))
+    sizes, fit, products = np.zeros(m), np.zeros(m), np.zeros(m)
+    for rows in row_batches(n, n * m):
+        block = np.moveaxis(np.asarray(stack[rows]), -1, 0).astype(np.float64)
+        sizes += _grams(block.reshape(m, -1), False)
+        block -= means[:, rows, np.newaxis] + means[:, np.newaxis]
+        block[:, np.arange(block.shape[1]), np.arange(n)[rows]] = 0.0
+        # The rows of the target kernel's mean vanish in the product, as rows of the kernel do.
+        fit += np.einsum("kiu,iu->k", block @ targets, targets[rows])
+        products += _grams(block.reshape(m, -1), False)
+    constant = products <= (_CONSTANT * np.finfo(stack.dtype).eps) ** 2 * sizes
+    return np.where(constant, 0.0, fit), np.where(constant, 0.0, products)
+
+
 def _grams(vectors: Floats, pairs: bool) -> Floats:
     """Return the inner products of vectors (m, size): of all pairs, or with themselves."""
     return vectors @ vectors.T if pairs else np.einsum("ki,ki->k", vectors, vectors)

@@ -105,3 +105,14 @@ def test_groups() -> None:
     np.testing.assert_array_equal(read_groups(["u", "v", "u"], 3), ["u", "v", "u"])
     with pytest.raises(ValueError, match=r"groups has shape \(2,\); expected \(3,\)"):
         read_groups(["u", "v"], 3)
+
+
+SURVIVAL = np.array(
+    [(True, 3.0), (False, 5.0), (True, 1.0), (True, 9.0)], dtype=[("event", "?"), ("time", "f8")]
+)
+
+
+@pytest.mark.parametrize("read", [read_labels, read_numbers])
+def test_survival_targets_are_refused(read) -> None:
+    with pytest.raises(ValueError, match=r"fields \['event', 'time'\].*Survival is not supported"):
+        read(X, SURVIVAL)

@@ -125,9 +125,8 @@ def test_objects_that_are_fitted() -> None:
     ],
 )
 def test_functions_that_return_something_else(function, error, message: str) -> None:
-    stack = Kernelizer([function], normalize=None).fit_transform(X)
     with pytest.raises(error, match=message):
-        stack.gram(0)
+        Kernelizer([function], normalize=None).fit_transform(X).gram(0)
 
 
 # ---------------------------------------------------------------------- Gaussian processes
@@ -280,3 +279,44 @@ def test_first_step() -> None:
     assert first_step(make_pipeline("passthrough", make_pipeline(scaler), "rbf")) is scaler
     assert isinstance(first_step(make_pipeline(None, "rbf")), RBFKernel)
     assert first_step(rbf_kernel) is rbf_kernel
+
+
+# ------------------------------------------------------- functions that see the samples beside
+
+
+def about_their_mean(left, right):
+    """As pyRiemann's kernel of covariances, whose reference is the mean of its first argument."""
+    reference = np.mean(left, axis=0)
+    return (left - reference) @ (right - reference).T
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        about_their_mean,
+        lambda left, right: about_their_mean(right, left).T,
+        lambda left, right: rbf_kernel(left, right, gamma=1.0 / np.var(left)),
+        lambda left, right: (
+            left @ right.T + (len(left) == len(right)) * np.eye(len(left), len(right))
+        ),
+        lambda left, right: left @ right.T / np.abs(left @ right.T).max(),
+    ],
+)
+@pytest.mark.parametrize("normalize", ["cosine", None])
+def test_entries_that_depend_on_the_batch_are_refused(function, normalize) -> None:
+    with pytest.raises(
+        ValueError, match=r"expected entry \(i, j\) of f\(X, Y\) to depend on X\[i\]"
+    ):
+        Kernelizer([function], normalize=normalize).fit(X)
+
+
+def test_a_reference_that_is_fitted_is_taken() -> None:
+    class AboutTheMean:
+        def fit(self, X, y=None):
+            self.mean = X.mean(axis=0)
+
+        def __call__(self, left, right):
+            return (left - self.mean) @ (right - self.mean).T
+
+    centred = X - X.mean(axis=0)
+    np.testing.assert_allclose(gram(AboutTheMean(), X, Z), (Z - X.mean(axis=0)) @ centred.T)

@@ -342,6 +342,7 @@ def test_prediction_before_fit() -> None:
 # Cases that look like bad input but are not
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.DegenerateKernelWarning")
 def test_integer_and_boolean_kernels_are_numbers() -> None:
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 2, size=(N, 6))

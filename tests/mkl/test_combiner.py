@@ -36,6 +36,7 @@ import mkfusion.mkl._combiner
 import mkfusion.solvers._hard_margin
 from mkfusion import (
     ColumnKernelizer,
+    DegenerateKernelWarning,
     KernelCombiner,
     KernelStack,
     MKLClassifier,
@@ -157,6 +158,7 @@ def test_nothing_is_aligned_better_than_alignf(y: NDArray[Any]) -> None:
     assert best >= alignment(weights(kernels, y, "alignment"))
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.DegenerateKernelWarning")
 @aligned
 def test_a_constant_added_to_a_kernel_changes_nothing(weighting: str) -> None:
     """Centring sees through it, without losing the digits that the kernel still has."""
@@ -167,6 +169,7 @@ def test_a_constant_added_to_a_kernel_changes_nothing(weighting: str) -> None:
         np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.DegenerateKernelWarning")
 @aligned
 def test_kernels_far_from_the_origin(weighting: str) -> None:
     """Linear kernels of samples that were not centred, some of them nearly the same."""
@@ -372,6 +375,7 @@ def test_copies_share_weight(weighting: str) -> None:
         np.testing.assert_allclose(shared, weights(kernels, y, weighting), atol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.DegenerateKernelWarning")
 @learned
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_constant_kernels_get_no_weight(weighting: str, dtype: type) -> None:
@@ -759,3 +763,54 @@ NOT_A_GRAM_MATRIX = "the check passes a matrix with large negative eigenvalues a
 )
 def test_scikit_learn_checks(estimator: BaseEstimator, check: Callable[[Any], None]) -> None:
     check(estimator)
+
+
+@pytest.mark.parametrize("weighting", [*LEARNED, "unbiased_alignment"])
+def test_survival_targets_are_refused(weighting: str) -> None:
+    """They were read as a class for each pair of event and time."""
+    fields = [("event", "?"), ("time", "f8")]
+    survival = np.array([(i % 3 > 0, float(i)) for i in range(72)], dtype=fields)
+    with pytest.raises(ValueError, match="Survival is not supported"):
+        KernelCombiner(weighting).fit(bank()[0].transpose(1, 2, 0), survival)
+    for model in (MKLClassifier(), MKLRegressor()):
+        with pytest.raises(ValueError, match="Survival is not supported"):
+            model.fit(bank()[0].transpose(1, 2, 0), survival)
+
+
+# ---------------------------------------------------------- alignment between different samples
+
+
+@class_counts
+def test_unbiased_alignment_is_the_formula(classes: int) -> None:
+    """Song et al. (2012), equation 4, for kernels without their diagonals."""
+
+    def product(K: Floats, L: Floats) -> float:
+        n = len(K)
+        K, L = K - np.diag(np.diagonal(K)), L - np.diag(np.diagonal(L))
+        sums = np.trace(K @ L) + K.sum() * L.sum() / ((n - 1) * (n - 2))
+        return float(sums - 2.0 / (n - 2) * (K @ L).sum())
+
+    kernels, y = bank(classes)
+    target = target_kernel(y)
+    expected = np.array([product(K, target) / np.sqrt(product(K, K)) for K in kernels])
+    expected = np.maximum(expected, 0.0)
+    found = weights(kernels, y, "unbiased_alignment")
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-9)
+    shifted = kernels + 3.0 * np.eye(72) + 100.0
+    np.testing.assert_allclose(weights(shifted, y, "unbiased_alignment"), found, rtol=1e-7)
+
+
+def test_unbiased_alignment_gives_noise_next_to_nothing() -> None:
+    X, y = load_sonar(return_X_y=True)
+    noise = np.random.default_rng(1).normal(size=(len(y), 200))
+    kernels = np.array([RBFKernel()(np.asarray(X["bands"])), RBFKernel()(noise)])
+    assert weights(kernels, y, "unbiased_alignment")[1] < 0.06
+    with pytest.warns(DegenerateKernelWarning, match="'kernel1' is nearly a multiple of the id"):
+        assert MKLClassifier(C=10).fit(list(kernels), y).weights_[1] > 0.4
+
+
+def test_nothing_aligned_better_than_by_chance() -> None:
+    y = np.tile([0, 1], 36)
+    with pytest.warns(UserWarning, match="better than by chance; all kernels get the same weight"):
+        found = weights(np.array([np.eye(72), 2.0 * np.eye(72)]), y, "unbiased_alignment")
+    np.testing.assert_allclose(found, 0.5)

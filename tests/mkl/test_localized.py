@@ -197,6 +197,7 @@ def test_many_samples_need_few_landmarks() -> None:
     np.testing.assert_array_equal(order[other.landmarks], found.landmarks)
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.DegenerateKernelWarning")
 def test_nothing_to_gate_on() -> None:
     x, y = raw()
     kernels = [*grams(x, x)[:2], np.ones((N, N))]

@@ -32,6 +32,7 @@ def test_against_centred_arrays(dtype) -> None:
     np.testing.assert_allclose(squares, np.diagonal(products), rtol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.DegenerateKernelWarning")
 @pytest.mark.parametrize("share", [0.0, 1e-16, 3e-11, 1e-4])
 def test_combiner_and_inspection_say_the_same(share) -> None:
     """The weights of "alignment" are the alignments with the target, over the kernels' norms."""

@@ -17,7 +17,12 @@ from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
 from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels._projected import ProjectedKernel
-from mkfusion.kernels.signals._signals import Series, SignalKernel, typical_distance
+from mkfusion.kernels.signals._signals import (
+    Series,
+    SignalKernel,
+    check_steps_vary,
+    typical_distance,
+)
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
@@ -389,6 +394,7 @@ class GlobalAlignmentKernel(AlignmentKernel):
         self.n_jobs = n_jobs
 
     def _learn_signals(self, series: Series) -> None:
+        check_steps_vary(series)
         _check_steps(self.triangular, "triangular", 1)
         median = self.sigma == "median"
         self.sigma_ = _median_width(series) if median else _check_width(self.sigma, "sigma")
@@ -494,6 +500,7 @@ class SoftDTWKernel(ProjectedKernel, AlignmentKernel):
         self.n_jobs = n_jobs
 
     def _learn_signals(self, series: Series) -> None:
+        check_steps_vary(series)
         _check_steps(self.band, "band", 0)
         if self.smoothing == "median":
             self.smoothing_ = 2.0 * _median_width(series) ** 2

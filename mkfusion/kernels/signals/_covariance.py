@@ -10,7 +10,27 @@ from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf, shrunk_covariance
 
 from mkfusion._messages import shown
+from mkfusion._types import FloatArray
+from mkfusion.kernels._rows import LinearKernel
 from mkfusion.kernels.signals._signals import Series, SignalFeatureKernel, check_length
+
+
+class CenteredLinearKernel(LinearKernel):
+    """The inner product of rows, less their mean over the training samples."""
+
+    def _learn(self, samples: FloatArray) -> None:
+        super()._learn(samples)
+        self.mean_ = samples.mean(axis=0, dtype=np.float64).astype(samples.dtype)
+
+    def _features(self, samples: FloatArray) -> Any:
+        return samples - self.mean_
+
+    def _evaluate(self, samples: FloatArray, others: FloatArray | None = None) -> FloatArray:
+        rows = self._features(samples)
+        return super()._evaluate(rows, None if others is None else self._features(others))
+
+    def _diagonal(self, samples: FloatArray) -> NDArray[np.float64]:
+        return super()._diagonal(self._features(samples))
 
 
 class CovarianceKernel(SignalFeatureKernel):
@@ -20,8 +40,9 @@ class CovarianceKernel(SignalFeatureKernel):
     together. Such matrices lie on a curved manifold; their logarithms lie in a vector space, with
     the distance ||log S - log R||_F, which a rotation of the channels does not change, nor does a
     common factor of all signals [1]_. The kernel is a Gaussian of this distance [2]_, or the inner
-    product tr(log S log R). Neither the order of the time steps nor the length of a signal matters,
-    so lengths may differ.
+    product tr((log S - M)(log R - M)), where M is the mean of the training signals' logarithms: it
+    does not depend on the unit of the signals either. Neither the order of the time steps nor the
+    length of a signal matters, so lengths may differ.
 
     Signals are an array (n_samples, n_channels, n_timesteps), or a list of arrays (n_channels,
     n_timesteps). The kernel is positive semi-definite: an inner product, or a Gaussian of one.
@@ -77,6 +98,8 @@ class CovarianceKernel(SignalFeatureKernel):
            [0.96, 1.  , 0.26],
            [0.37, 0.26, 1.  ]])
     """
+
+    _linear = CenteredLinearKernel
 
     def __init__(
         self,

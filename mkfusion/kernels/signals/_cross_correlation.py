@@ -12,7 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._types import FloatArray
 from mkfusion.kernels._parameters import check_number
-from mkfusion.kernels.signals._signals import Series, SignalKernel
+from mkfusion.kernels.signals._signals import Series, SignalKernel, check_steps_vary
 
 # Numbers that are transformed at the same time: what stays in a core's own cache.
 _CACHED = 2**16
@@ -85,6 +85,7 @@ class CrossCorrelationKernel(SignalKernel):
         self.n_jobs = n_jobs
 
     def _learn_signals(self, series: Series) -> None:
+        check_steps_vary(series)
         check_number(self.gamma, "gamma", positive=True)
         self.n_shifts_ = 2 * series.shape[2] - 1
 

@@ -126,6 +126,8 @@ class SignalFeatureKernel(SignalKernel):
 
     kernel: str
     gamma: float | str | None
+    # What "linear" stands for.
+    _linear: type[FeatureKernel] = LinearKernel
 
     @abstractmethod
     def _describe(self, series: Series) -> NDArray[np.float64]:
@@ -137,7 +139,7 @@ class SignalFeatureKernel(SignalKernel):
     def _learn(self, samples: FloatArray) -> None:
         kernels: dict[str, FeatureKernel] = {
             "rbf": RBFKernel(gamma=self.gamma),
-            "linear": LinearKernel(),
+            "linear": self._linear(),
         }
         # `in` on a list: what is not hashable is refused with this message too.
         if self.kernel not in list(kernels):
@@ -163,6 +165,20 @@ def check_length(series: Series, least: int, reason: str) -> None:
         i = short[0]
         raise ValueError(
             f"X[{i}] has {series.lengths[i]} time steps; expected at least {least}: {reason}."
+        )
+
+
+def check_steps_vary(series: Series) -> None:
+    """Refuse training signals that all have one time step: the axes are in another order, then.
+
+    Single signals of one time step are as good as longer ones where lengths differ.
+    """
+    n_samples, n_channels, longest = series.shape
+    if longest == 1:
+        raise ValueError(
+            f"X holds {n_samples} signals of {n_channels} channels and one time step; expected "
+            f"{_EXPECTED}. Signals whose time steps come first, (n_samples, n_timesteps, "
+            "n_channels) as in tslearn, are X.transpose(0, 2, 1)."
         )
 
 

@@ -8,7 +8,7 @@ from scipy.linalg import logm
 from scipy.stats import ortho_group
 from sklearn.covariance import ledoit_wolf
 
-from mkfusion import CovarianceKernel
+from mkfusion import CovarianceKernel, Kernelizer
 
 rng = np.random.default_rng(0)
 SIGNALS = [
@@ -31,10 +31,31 @@ def logarithms(X, shrinkage) -> np.ndarray:
     return np.array(found)
 
 
+def inner_products(logs) -> np.ndarray:
+    """Between logarithms less their mean."""
+    logs = logs - logs.mean(axis=0)
+    return np.einsum("aij,bij->ab", logs, logs)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("normalize", ["cosine", "trace", "center", None])
+def test_the_unit_of_the_signals_changes_nothing(kernel, normalize) -> None:
+    """Volts or microvolts: the logarithms differ by a constant, which their mean takes away."""
+    found = [
+        Kernelizer([CovarianceKernel(kernel=kernel)], normalize=normalize)
+        .fit([unit * x for x in SIGNALS[:4]])
+        .transform([unit * x for x in SIGNALS])
+        .gram(0)
+        for unit in (1.0, 1e-6, 1e6)
+    ]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(found[2], found[0], rtol=1e-8, atol=1e-10)
+
+
 @pytest.mark.parametrize("shrinkage", ["ledoit_wolf", 0.2, 1])
 def test_values(shrinkage) -> None:
     logs = logarithms(SIGNALS, shrinkage)
-    products = np.einsum("aij,bij->ab", logs, logs)
+    products = inner_products(logs)
     distances = ((logs[:, np.newaxis] - logs) ** 2).sum(axis=(2, 3))
     linear = CovarianceKernel(shrinkage, kernel="linear").fit(SIGNALS)
     np.testing.assert_allclose(linear(SIGNALS), products, rtol=1e-9)
@@ -48,7 +69,7 @@ def test_without_shrinkage_where_there_is_enough() -> None:
     X = [x for x in SIGNALS if x.shape[1] > 8]
     logs = logarithms(X, 0.0)
     found = CovarianceKernel(0.0, kernel="linear")(X)
-    np.testing.assert_allclose(found, np.einsum("aij,bij->ab", logs, logs), rtol=1e-9)
+    np.testing.assert_allclose(found, inner_products(logs), rtol=1e-8)
 
 
 def test_rotations_factors_and_the_order_of_time_steps_change_nothing() -> None:
@@ -62,6 +83,7 @@ def test_rotations_factors_and_the_order_of_time_steps_change_nothing() -> None:
 def test_one_channel() -> None:
     X = rng.normal(size=(5, 1, 20)) * np.array([1.0, 1.0, 2.0, 4.0, 8.0])[:, np.newaxis, np.newaxis]
     logs = np.log(X.var(axis=2)[:, 0])
+    logs -= logs.mean()
     found = CovarianceKernel(kernel="linear")(X)
     np.testing.assert_allclose(found, np.outer(logs, logs), rtol=1e-9)
 

@@ -282,3 +282,15 @@ def test_grid_search_by_name() -> None:
         "columnkernelizer__gyro__triangular",
     }
     assert search.score(motions.data[test], motions.target[test]) > 0.95
+
+
+@pytest.mark.parametrize(
+    "kernel", [GlobalAlignmentKernel(), SoftDTWKernel(), CrossCorrelationKernel()], ids=str
+)
+@pytest.mark.parametrize("as_list", [False, True])
+def test_time_in_the_middle_is_refused(kernel, as_list) -> None:
+    """The layout of tslearn, (n, T, 1), is not T channels of one time step."""
+    X = np.random.default_rng(0).normal(size=(6, 12, 1))
+    with pytest.raises(ValueError, match=r"12 channels and one time step.*transpose\(0, 2, 1\)"):
+        kernel.fit(list(X) if as_list else X)
+    assert kernel(X.transpose(0, 2, 1)).shape == (6, 6)

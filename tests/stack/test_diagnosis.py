@@ -1,0 +1,87 @@
+"""Kernels that tell samples nothing, or tell them all apart."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mkfusion import (
+    ColumnKernelizer,
+    DegenerateKernelWarning,
+    KernelCombiner,
+    KernelStack,
+    LocalizedMKLClassifier,
+    MKLClassifier,
+    RBFKernel,
+    mkl_path,
+)
+from mkfusion.stack import warn_degenerate
+
+rng = np.random.default_rng(0)
+N = 80
+Y = np.where(np.arange(N) % 2, 1.0, -1.0)
+HEALTHY = rng.normal(size=(N, 3)) + Y[:, np.newaxis]
+VOLTS = 1e-5 * HEALTHY
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "poly", "sigmoid", RBFKernel(gamma=None)], ids=str)
+def test_small_units_make_kernels_of_ones(kernel) -> None:
+    model = make_pipeline(ColumnKernelizer([("eeg", kernel, slice(0, 3))]), MKLClassifier())
+    if kernel == "sigmoid":  # not positive semi-definite but on such data
+        model[0].set_params(normalize=None)
+    with pytest.warns(DegenerateKernelWarning, match="'eeg:.* is nearly constant"):
+        model.fit(VOLTS, Y)
+
+
+def test_a_width_that_is_learned_is_silent() -> None:
+    for kernel in (RBFKernel(), make_pipeline(StandardScaler(), "rbf")):
+        make_pipeline(ColumnKernelizer([("eeg", kernel, slice(0, 3))]), MKLClassifier()).fit(
+            VOLTS, Y
+        )
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda stack: MKLClassifier().fit(stack, Y),
+        lambda stack: LocalizedMKLClassifier(max_iter=3, tol=1.0).fit(stack, Y),
+        lambda stack: KernelCombiner("alignf").fit(stack, Y),
+        lambda stack: KernelCombiner("easymkl").fit(stack, Y),
+        lambda stack: mkl_path(stack, Y, C=[1.0]),
+    ],
+)
+def test_whoever_learns_weights_warns_of_the_identity(fit) -> None:
+    stack = KernelStack([HEALTHY @ HEALTHY.T, 2.0 * np.eye(N)], names=["good", "own"])
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        fit(stack)
+    words = [str(one.message) for one in seen if one.category is DegenerateKernelWarning]
+    assert len(words) == 1 and words[0].startswith("Kernel 'own' is nearly a multiple of the id")
+    assert 'KernelCombiner("unbiased_alignment")' in words[0]
+    assert {one.filename for one in seen if one.category is DegenerateKernelWarning} == {__file__}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_is_told_from_texts(seed) -> None:
+    """Both are near the identity; only one of them is aligned with the target."""
+    own = np.random.default_rng(seed)
+    noise = RBFKernel()(own.normal(size=(N, 300)))
+    words = own.poisson(0.03 + 0.06 * (Y[:, np.newaxis] > 0) * (np.arange(300) < 60), (N, 300))
+    texts = words @ words.T + 1e-9 * np.eye(N)
+    texts = texts / np.sqrt(np.outer(np.diagonal(texts), np.diagonal(texts)))
+    with pytest.warns(DegenerateKernelWarning, match="'noise'") as seen:
+        warn_degenerate(
+            KernelStack([noise, texts], names=["noise", "texts"]), Y[:, None], stacklevel=1
+        )
+    assert len(seen) == 1
+
+
+def test_what_has_no_weights_or_no_scale_is_silent() -> None:
+    MKLClassifier().fit(np.eye(N), Y)  # one kernel: no weights
+    MKLClassifier(p=np.inf).fit([HEALTHY @ HEALTHY.T, np.eye(N)], Y)  # none that are learned
+    KernelCombiner("unbiased_alignment").fit([HEALTHY @ HEALTHY.T, np.eye(N)], Y)
+    MKLClassifier().fit([HEALTHY @ HEALTHY.T, np.zeros((N, N))], Y)
