@@ -23,6 +23,7 @@ SECTIONS = (
     "emap",
     "missing",
     "verdicts",
+    "noise",
 )
 FIGURE = "figure"
 

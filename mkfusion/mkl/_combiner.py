@@ -288,6 +288,11 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
     derivation gives where these share their kernel weights. (Weights for every class, as MKLpy
     learns, do not make one Gram matrix.)
 
+    Give scikit-learn's `SVC` and `SVR` after a combiner no sample weights of zero, as bagging draws
+    them: with a precomputed kernel, up to version 1.9.1 at least, they predict from the wrong
+    columns then, and with a class without weight they name the wrong classes (scikit-learn issues
+    5150 and 25380). Drop these samples, or use :class:`MKLClassifier`, which is right.
+
     "alignment" and "easymkl" weigh kernels as they come: bring them to one scale before, as
     :class:`ColumnKernelizer` does.
 
