@@ -32,6 +32,19 @@ class DegenerateKernelWarning(UserWarning):
     width far too large for the samples' unit. The second is nearly a multiple of the identity once
     centred, as with a width far too small, or with many columns of noise: it separates any
     training samples, so that learned weights favour it, and says little of new ones.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from mkfusion import DegenerateKernelWarning, MKLClassifier
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", DegenerateKernelWarning)
+    ...     try:
+    ...         MKLClassifier().fit([np.ones((6, 6))], [0, 1, 0, 1, 0, 1])
+    ...     except DegenerateKernelWarning as warning:
+    ...         print(str(warning).split(":")[0])
+    Kernel 'kernel0' is nearly constant
     """
 
 
