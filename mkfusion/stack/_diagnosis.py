@@ -33,6 +33,11 @@ class DegenerateKernelWarning(UserWarning):
     centred, as with a width far too small, or with many columns of noise: it separates any
     training samples, so that learned weights favour it, and says little of new ones.
 
+    Parameters
+    ----------
+    message : str
+        The kernel, what was seen and what to do.
+
     Examples
     --------
     >>> import warnings
@@ -46,6 +51,9 @@ class DegenerateKernelWarning(UserWarning):
     ...         print(str(warning).split(":")[0])
     Kernel 'kernel0' is nearly constant
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 def warn_degenerate(stack: KernelStack, targets: Floats | None, *, stacklevel: int) -> None:
