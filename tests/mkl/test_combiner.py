@@ -804,7 +804,7 @@ def test_unbiased_alignment_gives_noise_next_to_nothing() -> None:
     X, y = load_sonar(return_X_y=True)
     noise = np.random.default_rng(1).normal(size=(len(y), 200))
     kernels = np.array([RBFKernel()(np.asarray(X["bands"])), RBFKernel()(noise)])
-    assert weights(kernels, y, "unbiased_alignment")[1] < 0.06
+    assert weights(kernels, y, "unbiased_alignment")[1] < 0.1
     with pytest.warns(DegenerateKernelWarning, match="'kernel1' is nearly a multiple of the id"):
         assert MKLClassifier(C=10).fit(list(kernels), y).weights_[1] > 0.4
 

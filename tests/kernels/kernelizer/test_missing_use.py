@@ -184,6 +184,8 @@ def test_co_learning() -> None:
 # ------------------------------------------------------------------- as a scikit-learn citizen
 
 
+# Some of its widths are far too small for 20 samples.
+@pytest.mark.filterwarnings("ignore::mkfusion.DegenerateKernelWarning")
 @either
 def test_in_a_grid_search(missing: str) -> None:
     model = make_pipeline(make("error"), MKLClassifier())
