@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from mkfusion._compat import Interval, Options
 from mkfusion.data import rollback
 from mkfusion.mkl._validation import Training
-from mkfusion.solvers import Loss, MKLResult, one_blas_thread, solve_mkl
+from mkfusion.solvers import MAX_TIME, ROUNDING, Loss, MKLResult, one_blas_thread, solve_mkl
 from mkfusion.stack import prediction_stack, remember_input, warn_degenerate
 
 _TINY = float(np.finfo(float).tiny)
@@ -29,6 +29,7 @@ class BaseMKL(BaseEstimator, ABC):
     p: float
     tol: float
     max_iter: int
+    max_time: float | None
     verbose: bool | int
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -37,6 +38,7 @@ class BaseMKL(BaseEstimator, ABC):
         "lam": [Interval(Real, 0, None, closed="neither"), None],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "verbose": ["verbose"],
     }
 
@@ -89,6 +91,7 @@ class BaseMKL(BaseEstimator, ABC):
                         lam=self._strength(),
                         tol=self.tol,
                         max_iter=self.max_iter,
+                        max_time=self.max_time,
                         report=_print_progress if self.verbose else None,
                     )
                     for targets in training.groups
@@ -111,15 +114,35 @@ class BaseMKL(BaseEstimator, ABC):
         self.duality_gap_ = results[0].gap if len(results) == 1 else gap / max(primal, _TINY)
         self.n_iter_ = max(result.n_iter for result in results)
         remember_input(self, X, training.stack.shape[0])
-        if not all(result.converged for result in results):
+        limits = {result.limit for result in results if not result.converged}
+        if limits:
             warnings.warn(
                 f"{type(self).__name__} reached the relative duality gap {self.duality_gap_:.2g} "
-                f"after max_iter={self.max_iter} choices of kernel weights; expected "
-                f"tol={self.tol:g}. Raise max_iter or tol, or bring the kernels to one scale.",
+                f"{self._reason(limits)}",
                 ConvergenceWarning,
                 stacklevel=4,
             )
         return self
+
+    def _reason(self, limits: set[str]) -> str:
+        """Say what ended a fit above its tolerance, and what helps."""
+        expected = f"expected tol={self.tol:g}"
+        if MAX_TIME in limits:
+            return (
+                f"after max_time={self.max_time:g} seconds; {expected}. Raise max_time or tol, or "
+                "bring the kernels to one scale."
+            )
+        if ROUNDING in limits:
+            return (
+                f"after {self.n_iter_} choices of kernel weights, where rounding errors of products "
+                f"with the kernels are the limit; {expected}. Standardise the features or bring the "
+                "kernels to one scale (normalize=\"cosine\"), compute them in float64, lower C, or "
+                "raise tol."
+            )
+        return (
+            f"after max_iter={self.max_iter} choices of kernel weights; {expected}. Raise max_iter "
+            "or tol, or bring the kernels to one scale."
+        )
 
     def _decisions(self, X: Any) -> NDArray[np.float64]:
         """Return every task's decision values (n_samples, n_tasks).

@@ -48,6 +48,9 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         Relative duality gap to reach: the objective is at most this share above the optimum.
     max_iter : int, default=200
         Most choices of kernel weights to try before giving up with a warning.
+    max_time : float, default=None
+        Seconds after which to end with the best weights so far and a warning, about: a step that
+        has begun is not cut short, and checking the kernels does not count. None is no limit.
     n_jobs : int, default=None
         Threads that solve one-versus-rest problems with `per_class_weights`.
     verbose : bool or int, default=False
@@ -72,7 +75,8 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     objective_ : float
         Primal objective value, summed over the one-versus-rest problems.
     duality_gap_ : float
-        Certified relative duality gap, (primal - dual) / primal.
+        Certified duality gap, (primal - dual) / primal, with what rounding may add to it: relative
+        to `objective_`, which is what the optimum is below; 0 if both are zero.
     n_iter_ : int
         Choices of kernel weights that were tried (the most of any problem with
         `per_class_weights`).
@@ -84,7 +88,8 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        If `max_iter` did not suffice, with the gap reached.
+        If `max_iter` or `max_time` did not suffice, or rounding errors of the kernels stood in the
+        way, with the gap reached.
 
     See Also
     --------
@@ -141,6 +146,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         class_weight: dict[Any, float] | str | None = None,
         tol: float = 1e-3,
         max_iter: int = 200,
+        max_time: float | None = None,
         n_jobs: int | None = None,
         verbose: bool | int = False,
     ) -> None:
@@ -151,6 +157,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         self.class_weight = class_weight
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.n_jobs = n_jobs
         self.verbose = verbose
 

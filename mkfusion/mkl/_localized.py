@@ -21,7 +21,7 @@ from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.data import labels_from_decisions, read_labels
 from mkfusion.mkl._validation import checked, class_weights
-from mkfusion.solvers import Descent, GatedMachines, gates, one_blas_thread
+from mkfusion.solvers import Deadline, Descent, GatedMachines, gates, one_blas_thread
 from mkfusion.stack import (
     KernelStack,
     kernel_indices,
@@ -291,6 +291,9 @@ class LocalizedMKLClassifier(GatedClassifier):
         of a hundredth of it.
     max_iter : int, default=200
         Most steps of each start before giving up with a warning.
+    max_time : float, default=None
+        Seconds after which to end with the best gates so far and a warning, about; checking the
+        kernels and the machines of the gates that are kept do not count. None is no limit.
     random_state : int, RandomState instance or None, default=None
         Draws the random starts. Pass an int for reproducible results.
     verbose : bool or int, default=False
@@ -322,7 +325,8 @@ class LocalizedMKLClassifier(GatedClassifier):
         The objective at the beginning of the start that was kept and after each of its steps; it
         never rises. (Values of the dual, which are those of the primal less the machines' gap.)
     start_objectives_ : ndarray of shape (n_init,)
-        The objective at the end of every start, first that from uniform gates.
+        The objective at the end of every start, first that from uniform gates; fewer if `max_time`
+        ended the fit.
     duality_gap_ : float
         Certified relative duality gap of the machines at the gates found, (primal - dual) / primal
         without the penalty. It says nothing of the gates.
@@ -336,7 +340,7 @@ class LocalizedMKLClassifier(GatedClassifier):
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        If `max_iter` did not suffice for the start that was kept, or the machines at its end could
+        If `max_iter` or `max_time` did not suffice for the start that was kept, or the machines at its end could
         not be solved to `tol`.
 
     See Also
@@ -403,6 +407,7 @@ class LocalizedMKLClassifier(GatedClassifier):
         "class_weight": [dict, Options(str, {"balanced"}), None],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -420,6 +425,7 @@ class LocalizedMKLClassifier(GatedClassifier):
         class_weight: dict[Any, float] | str | None = None,
         tol: float = 1e-3,
         max_iter: int = 200,
+        max_time: float | None = None,
         random_state: Any = None,
         verbose: bool | int = False,
     ) -> None:
@@ -433,6 +439,7 @@ class LocalizedMKLClassifier(GatedClassifier):
         self.class_weight = class_weight
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.random_state = random_state
         self.verbose = verbose
 
@@ -468,6 +475,7 @@ class LocalizedMKLClassifier(GatedClassifier):
         gating, gated = self._roles(stack)
         stack = checked(stack)
         warn_degenerate(stack, labels.signs.T, stacklevel=2)
+        deadline = Deadline(self.max_time)
         with one_blas_thread():
             features = learn_features(stack, gating, self.gating_components, weights)
             machines = GatedMachines(
@@ -479,8 +487,9 @@ class LocalizedMKLClassifier(GatedClassifier):
                 self.gating,
                 self.gating_ridge,
                 self.tol,
+                deadline,
             )
-            descents = self._descend(machines)
+            descents = self._descend(machines, deadline)
             best = min(descents, key=lambda descent: descent.curve[-1])
             solution = machines.solution(best.theta)
         remember_input(self, X, stack.shape[0])
@@ -500,10 +509,10 @@ class LocalizedMKLClassifier(GatedClassifier):
         self.n_iter_ = len(best.curve)
         if best.exhausted or solution.gap > self.tol:
             warnings.warn(
-                f"{type(self).__name__} took {self.n_iter_ - 1} steps (max_iter={self.max_iter}) "
-                f"to the objective {self.objective_:.6g}, and reached the relative duality gap "
-                f"{self.duality_gap_:.2g} (tol={self.tol:g}). Raise max_iter, tol or gating_ridge, "
-                "or bring the kernels to one scale.",
+                f"{type(self).__name__} took {self.n_iter_ - 1} steps (max_iter={self.max_iter}, "
+                f"max_time={self.max_time}) to the objective {self.objective_:.6g}, and reached the relative duality gap "
+                f"{self.duality_gap_:.2g} (tol={self.tol:g}). Raise max_iter, max_time, tol or "
+                "gating_ridge, or bring the kernels to one scale.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -525,11 +534,13 @@ class LocalizedMKLClassifier(GatedClassifier):
         weights[gating] = 1.0 / gating.size
         return weights, gated
 
-    def _descend(self, machines: GatedMachines) -> list[Descent]:
-        """Descend from every start."""
+    def _descend(self, machines: GatedMachines, deadline: Deadline) -> list[Descent]:
+        """Descend from every start, until the deadline."""
         rng = check_random_state(self.random_state)
         descents = []
         for start in range(self.n_init):
+            if start and deadline.passed:
+                break
             theta = rng.normal(size=machines.shape) if start else np.zeros(machines.shape)
 
             def report(n_steps: int, objective: float, start: int = start) -> None:

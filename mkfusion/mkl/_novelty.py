@@ -43,6 +43,9 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         optimum.
     max_iter : int, default=200
         Most choices of kernel weights to try before giving up with a warning.
+    max_time : float, default=None
+        Seconds after which to end with the best weights so far and a warning, about: a step that
+        has begun is not cut short, and checking the kernels does not count. None is no limit.
     verbose : bool or int, default=False
         Whether to print the gap after every choice of kernel weights.
 
@@ -63,7 +66,8 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
     objective_ : float
         Primal objective value; negative.
     duality_gap_ : float
-        Certified relative duality gap, (primal - dual) / abs(primal).
+        Certified duality gap, (primal - dual) / abs(primal), with what rounding may add to it:
+        relative to the size of `objective_`, or to that of rounding errors in it if that is more.
     n_iter_ : int
         Choices of kernel weights that were tried.
     n_features_in_ : int
@@ -74,7 +78,8 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        If `max_iter` did not suffice, with the gap reached.
+        If `max_iter` or `max_time` did not suffice, or rounding errors of the kernels stood in the
+        way, with the gap reached.
 
     See Also
     --------
@@ -118,12 +123,14 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         *,
         tol: float = 1e-3,
         max_iter: int = 200,
+        max_time: float | None = None,
         verbose: bool | int = False,
     ) -> None:
         self.nu = nu
         self.p = p
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

@@ -98,6 +98,7 @@ def mkl_path(
                 loss=template._loss(),
                 tol=template.tol,
                 max_iter=template.max_iter,
+                max_time=template.max_time,
             )
         )
     return [

@@ -49,6 +49,9 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         Relative duality gap to reach: the objective is at most this share above the optimum.
     max_iter : int, default=200
         Most choices of kernel weights to try before giving up with a warning.
+    max_time : float, default=None
+        Seconds after which to end with the best weights so far and a warning, about: a step that
+        has begun is not cut short, and checking the kernels does not count. None is no limit.
     verbose : bool or int, default=False
         Whether to print the gap after every choice of kernel weights.
 
@@ -67,7 +70,8 @@ class MKLRegressor(RegressorMixin, BaseMKL):
     objective_ : float
         Primal objective value.
     duality_gap_ : float
-        Certified relative duality gap, (primal - dual) / primal.
+        Certified duality gap, (primal - dual) / primal, with what rounding may add to it: relative
+        to `objective_`, which is what the optimum is below; 0 if both are zero.
     n_iter_ : int
         Choices of kernel weights that were tried.
     n_features_in_ : int
@@ -78,7 +82,8 @@ class MKLRegressor(RegressorMixin, BaseMKL):
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        If `max_iter` did not suffice, with the gap reached.
+        If `max_iter` or `max_time` did not suffice, or rounding errors of the kernels stood in the
+        way, with the gap reached.
 
     See Also
     --------
@@ -128,6 +133,7 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         lam: float | None = None,
         tol: float = 1e-3,
         max_iter: int = 200,
+        max_time: float | None = None,
         verbose: bool | int = False,
     ) -> None:
         self.C = C
@@ -137,6 +143,7 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         self.lam = lam
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

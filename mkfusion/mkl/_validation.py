@@ -20,6 +20,10 @@ IN_MEMORY_BYTES = 2**31
 _LOW_RANK = 5
 
 
+# Sums of products of so large entries with dual variables still are numbers.
+LARGEST_ENTRY = 1e100
+
+
 class Training(NamedTuple):
     """What an estimator learns from.
 
@@ -46,9 +50,28 @@ def checked(stack: KernelStack) -> KernelStack:
     if stack.shape[2] <= MANY_KERNELS and _belongs_in_memory(stack):
         # The solver reads rows of these many times; of more kernels it sees a few whole passes.
         stack = stack.materialize()
+    _check_size(stack)
     with one_blas_thread():
         stack.check_gram("X")
     return stack
+
+
+def _check_size(stack: KernelStack) -> None:
+    """Refuse kernels whose squares overflow, or do as soon as they are added up.
+
+    The largest entries of a Gram matrix are on its diagonal.
+    """
+    suspects = np.arange(stack.shape[2]) if stack.in_memory else np.flatnonzero(~stack.known_gram)
+    if not suspects.size:
+        return
+    largest = np.abs(stack.select(suspects).diagonal()).max(axis=1)
+    if (largest > LARGEST_ENTRY).any():
+        k = int(suspects[largest.argmax()])
+        raise ValueError(
+            f"X[{k}] ({stack.names[k]!r}) has the entry {largest.max():.3g} on its diagonal, whose "
+            f"square overflows in double precision; expected entries of at most {LARGEST_ENTRY:g}. "
+            "Divide the kernel, or the features that it is computed from, by their size."
+        )
 
 
 def _belongs_in_memory(stack: KernelStack) -> bool:

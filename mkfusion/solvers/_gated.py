@@ -10,7 +10,9 @@ from scipy.optimize import OptimizeResult, minimize
 from scipy.special import expit, softmax
 
 from mkfusion._types import FloatArray, Floats, Indices, Stack
+from mkfusion.solvers._limits import NEVER, Deadline
 from mkfusion.solvers._losses import Hinge
+from mkfusion.solvers._machines import relative_gap
 from mkfusion.solvers._rows import WholeRows
 
 # Shares of the tolerance: the gap of the machines, whose error must drown neither the slope nor
@@ -75,6 +77,10 @@ class Descent(NamedTuple):
     exhausted: bool
 
 
+class _OutOfTimeError(Exception):
+    """Leaves the optimiser at the deadline."""
+
+
 class GatedMachines:
     """The optimum of all tasks' machines as a function of the gates' parameters.
 
@@ -95,6 +101,8 @@ class GatedMachines:
         Half of it times the squared parameters is added to the objective.
     tol : float
         Relative accuracy.
+    deadline : Deadline
+        When to end with what there is.
     """
 
     def __init__(
@@ -107,8 +115,10 @@ class GatedMachines:
         gating: str,
         ridge: float,
         tol: float,
+        deadline: Deadline = NEVER,
     ) -> None:
         self._stack = stack
+        self._deadline = deadline
         self._kernels = kernels
         self._inputs = np.column_stack([np.ones(len(features)), features])
         self._tasks = [Hinge().task(y, cost) for y in targets]
@@ -128,7 +138,7 @@ class GatedMachines:
         The dual variables are optimal: by Danskin's theorem they count as constants.
         """
         eta = self.gates(theta)
-        K = self._solve(eta)
+        K = self._solve(eta, self._deadline)
         value = 0.5 * self._ridge * float(np.sum(theta * theta))
         beta = np.array([task.beta for task in self._tasks])
         value += sum(task.gain(task.beta) for task in self._tasks)
@@ -141,7 +151,7 @@ class GatedMachines:
 
     def solution(self, theta: Floats) -> Solution:
         """Solve and certify the machines at these parameters."""
-        K = self._solve(self.gates(theta))
+        K = self._solve(self.gates(theta), NEVER)
         gap = primal = 0.0
         intercept = []
         for task in self._tasks:
@@ -153,7 +163,7 @@ class GatedMachines:
             np.array([task.beta for task in self._tasks]),
             np.array(intercept),
             primal + 0.5 * self._ridge * float(np.sum(theta * theta)),
-            gap / primal if primal > 0.0 else 0.0,
+            relative_gap(primal, primal - gap, 0.0),
         )
 
     def descend(
@@ -174,35 +184,44 @@ class GatedMachines:
         # Tolerances of the optimiser are absolute, and its first step is one unit.
         unit, _ = self.value_and_slope(np.zeros(self.shape))
 
+        last = start
+
         def scaled(flat: Floats) -> tuple[float, Floats]:
+            if self._deadline.passed:
+                raise _OutOfTimeError
             value, slope = self.value_and_slope(flat.reshape(self.shape))
             return value / unit, slope.ravel() / unit
 
         def remember(intermediate_result: OptimizeResult) -> None:
+            nonlocal last
+            last = intermediate_result.x.reshape(self.shape)
             curve.append(float(intermediate_result.fun) * unit)
             report(len(curve) - 1, curve[-1])
 
-        found = minimize(
-            scaled,
-            start.ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            callback=remember,
-            # A line search that fails has met the machines' accuracy: as good as a small step.
-            options={
-                "maxiter": max_iter,
-                "maxfun": np.iinfo(np.int32).max,
-                "ftol": _STEP_SHARE * self._tol,
-                "gtol": 0.0,
-            },
-        )
+        try:
+            found = minimize(
+                scaled,
+                start.ravel(),
+                jac=True,
+                method="L-BFGS-B",
+                callback=remember,
+                # A line search that fails has met the machines' accuracy: as good as a small step.
+                options={
+                    "maxiter": max_iter,
+                    "maxfun": np.iinfo(np.int32).max,
+                    "ftol": _STEP_SHARE * self._tol,
+                    "gtol": 0.0,
+                },
+            )
+        except _OutOfTimeError:
+            return Descent(last, curve, True)
         return Descent(found.x.reshape(self.shape), curve, found.status == _OUT_OF_STEPS)
 
     def _grams(self) -> Iterator[FloatArray]:
         """One after the other, the kernels of the composite."""
         return (self._stack.block(int(k), None, None) for k in self._kernels)
 
-    def _solve(self, eta: Floats) -> Floats:
+    def _solve(self, eta: Floats, deadline: Deadline) -> Floats:
         """Solve the machines on the composite kernel of gates `eta`, and return it."""
         K, product = self._buffers
         K[:] = 0.0
@@ -214,5 +233,5 @@ class GatedMachines:
         for task in self._tasks:
             # Feasible for any gates: the last machines are where the next ones begin.
             task.e = task.y - K @ task.beta
-            task.solve(rows, _MACHINES_SHARE * self._tol, 0.0, np.inf)
+            task.solve(rows, _MACHINES_SHARE * self._tol, 0.0, np.inf, deadline)
         return K

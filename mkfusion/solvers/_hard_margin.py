@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mkfusion._types import Floats
+from mkfusion.solvers._limits import NEVER
 from mkfusion.solvers._losses import _HingeTask
 from mkfusion.solvers._rows import WholeRows
 
@@ -64,8 +65,9 @@ class HardMargin(_HingeTask):
         rows = WholeRows(K)
         stop = _MAX_SMO_ITER * self.y.size
         while True:
-            self._sharpen(rows, stop)
+            self._sharpen(rows, stop, NEVER)
             gap, square = self.gap()
-            if gap <= tol * square or self._n_iter >= stop:
+            ends = self._n_iter >= stop or self._violation <= self._floor(rows.diag)
+            if gap <= tol * square or ends:
                 return gap / square
             self._violation *= _CUT

@@ -16,8 +16,9 @@ from numba import njit
 from scipy.linalg import cho_solve
 
 from mkfusion._types import Floats, Indices
+from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._rows import CompositeRows, WholeRows
-from mkfusion.solvers._svm import BoxTask, Task, ridged_cholesky
+from mkfusion.solvers._svm import EPS, BoxTask, Task, ridged_cholesky
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
@@ -73,6 +74,11 @@ def intercept_and_loss(e: Floats, y: Floats, cost: Floats) -> tuple[float, float
 
 # Share of what a sum of vectors could be that it is after they cancelled out.
 _CANCELLED = 1e-9
+# Share of the targets by which they differ from a constant after rounding.
+_CONSTANT = 8.0 * EPS
+# The least ridge of a linear system, and how often its solution is refined as long as the gap falls
+# to this share.
+_LEAST_RIDGE, _REFINEMENTS, _REFINED = 1e-16, 10, 0.5
 
 
 class Loss(ABC):
@@ -173,6 +179,9 @@ class _HingeTask(BoxTask):
         positive, negative = self.upper, self.lower
         return positive / positive.sum() - negative / negative.sum()
 
+    def sides(self) -> list[tuple[Floats, Floats]]:
+        return [(self.y, np.ones(self.y.size))]
+
 
 class _TubeTask(BoxTask):
     def __init__(self, y: Floats, cost: Floats, epsilon: float) -> None:
@@ -191,6 +200,13 @@ class _TubeTask(BoxTask):
 
     def probe(self) -> Floats:
         return _residuals(self.y, self.cost)
+
+    def vanishes(self) -> bool:
+        return self.loss(self.y)[1] <= _CONSTANT * float(self.cost @ np.abs(self.y))
+
+    def sides(self) -> list[tuple[Floats, Floats]]:
+        ones = np.ones(self.y.size)
+        return [(ones, self.y - self.epsilon), (-ones, -self.y - self.epsilon)]
 
 
 class _OneClassTask(BoxTask):
@@ -215,6 +231,9 @@ class _OneClassTask(BoxTask):
 
     def probe(self) -> Floats:
         return self.cost / self.cost.sum()
+
+    def sides(self) -> list[tuple[Floats, Floats]]:
+        return [(np.ones(self.y.size), np.zeros(self.y.size))]
 
     def noise(self, diag: Floats) -> float:
         # The optimum is 0 where the origin lies among the samples: vectors that cancel out.
@@ -257,18 +276,53 @@ class _SquaredTask(Task):
         K.flat[:: len(K) + 1] += self._half_price[free]
         return K
 
+    def loss_noise(self, e: Floats, b: float, noise: Floats) -> float:
+        return float(self.cost @ (2.0 * np.abs(e - b) * noise + noise * noise))
+
+    def vanishes(self) -> bool:
+        return self.loss(self.y)[1] <= float(self.cost @ (_CONSTANT * self.y) ** 2)
+
+    def ridge(self) -> Floats:
+        return self._half_price
+
     def solve(
-        self, rows: CompositeRows | WholeRows, share: float, allowance: float, ceiling: float
+        self,
+        rows: CompositeRows | WholeRows,
+        share: float,
+        allowance: float,
+        ceiling: float,
+        deadline: Deadline,
     ) -> None:
         free = self._counted
-        factor = ridged_cholesky(self.curvature(rows.block(free), free))
+        K = self.curvature(rows.block(free), free)
+        factor = ridged_cholesky(K, _LEAST_RIDGE)
+        self.stuck = factor is None
         if factor is None:
-            raise FloatingPointError("The composite kernel is not positive semi-definite.")
-        right = np.column_stack([self.y[free], np.ones(free.size)])
-        Z = cho_solve(factor, right, check_finite=False)
-        self.beta = np.zeros(self.y.size)
-        self.beta[free] = Z[:, 0] - Z[:, 1] * (Z[:, 0].sum() / Z[:, 1].sum())
-        self.beta[free] -= self.beta[free].mean()
+            return
+        border = cho_solve(factor, np.ones(free.size), check_finite=False)
+        border /= border.sum()
+        beta, reached = np.zeros(free.size), np.inf
+        # One step solves the system; more are for a ridge that was needed, and for rounding.
+        for _ in range(_REFINEMENTS):
+            step = cho_solve(factor, self.y[free] - K @ beta, check_finite=False)
+            beta = beta + step - border * step.sum()
+            beta -= beta.mean()
+            before = self.beta, self.e
+            self.beta = np.zeros(self.y.size)
+            self.beta[free] = beta
+            self.e = self.y.copy()
+            self.e[free] -= K @ beta - self._half_price[free] * beta
+            gap, primal = self.gap()
+            if gap <= max(share * primal, allowance):
+                return
+            if not gap <= _REFINED * reached:
+                if not gap < reached and np.isfinite(reached):
+                    self.beta, self.e = before
+                break
+            reached = gap
+            if deadline.passed:
+                return
+        self.stuck = True
 
 
 def _residuals(y: Floats, cost: Floats) -> Floats:

@@ -9,25 +9,33 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 
 from mkfusion._types import Floats, Indices, Stack
+from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._losses import Loss
 from mkfusion.solvers._rows import CompositeRows
-from mkfusion.solvers._svm import ridged_cholesky
+from mkfusion.solvers._svm import EPS, ridged_cholesky
 from mkfusion.solvers._weights import Regulariser
 
 # Changes of the gradient that are remembered.
 _SECANTS = 10
+# Rows of a kernel that are looked at together.
+_ROWS_AT_A_TIME = 512
 
 
 def relative_gap(primal: float, dual: float, noise: float) -> float:
     """Return the duality gap as a share of the primal value, or of the noise if that is more."""
-    size = max(abs(primal), noise)
-    return max(primal - dual, 0.0) / size if size > 0.0 else 0.0
+    gap, size = max(primal - dual, 0.0), max(abs(primal), noise)
+    if not np.isfinite(primal - dual):
+        return float("inf")  # nothing is known of such a point
+    if size > 0.0:
+        return gap / size
+    return 0.0 if gap == 0.0 else float("inf")
 
 
 class Certificate(NamedTuple):
     """A feasible point with its primal and dual value, and what is left of the gap to whom.
 
-    Where `complete` is False idle kernels were left out, and `dual` may be too large.
+    Where `complete` is False idle kernels were left out, and `dual` may be too large. `rounding`
+    is what rounding errors may add to the gap, known of fresh products only.
     """
 
     d: Floats
@@ -39,10 +47,11 @@ class Certificate(NamedTuple):
     weights_gap: float
     complete: bool
     noise: float
+    rounding: float = 0.0
 
     @property
     def gap(self) -> float:
-        return relative_gap(self.primal, self.dual, self.noise)
+        return relative_gap(self.primal + self.rounding, self.dual, self.noise)
 
     @property
     def size(self) -> float:
@@ -70,7 +79,7 @@ class Machines:
     def __init__(self, stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser) -> None:
         n, _, m = stack.shape
         self._stack = stack
-        self._reg = reg
+        self.reg = reg
         self.diagonal = stack.diagonal()
         self._rows = CompositeRows(stack, self.diagonal)
         self._tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
@@ -81,6 +90,7 @@ class Machines:
         self._active = np.arange(m)
         self._idle = np.arange(0)
         self._idle_beta = self.beta
+        self._fresh = True
         if self.beta.any():
             self._multiply(self._active, np.zeros_like(self.beta))
 
@@ -91,7 +101,7 @@ class Machines:
         and better.
         """
         self.focus(np.ones(self.g.size, dtype=bool))
-        self._reg = reg
+        self.reg = reg
         self._secants.clear()
         old = np.array([task.cost for task in self._tasks])
         counted = old > 0.0
@@ -100,6 +110,7 @@ class Machines:
         gains = {t: t * linear - reg.conjugate(t * t * self.g) for t in (ratio, min(ratio, 1.0))}
         scale = max(gains, key=gains.__getitem__)
         self._F *= scale
+        self._fresh = False
         self.g = scale * scale * self.g
         for task, new in zip(self._tasks, cost, strict=True):
             task.restart(new, scale)
@@ -118,6 +129,7 @@ class Machines:
             self._idle_beta = self.beta
 
     def _multiply(self, kernels: Indices, old_beta: Floats) -> None:
+        self._fresh = self._fresh and not old_beta.any()
         if kernels.size:
             self._stack.add_dot(self.beta - old_beta, self._F, kernels)
             forms = np.einsum("ukn,un->k", self._F[:, kernels], self.beta)
@@ -134,13 +146,18 @@ class Machines:
         # Nearly all of them will move.
         self._rows.require(np.unique(np.concatenate([task.free for task in self._tasks])))
 
-    def solve(self, share: float, allowance: float, ceiling: float) -> None:
+    @property
+    def stuck(self) -> bool:
+        """Whether rounding, or the number of iterations, ended the last `solve` of a task."""
+        return any(task.stuck for task in self._tasks)
+
+    def solve(self, share: float, allowance: float, ceiling: float, deadline: Deadline) -> None:
         """Bring the machines' gap at the present weights to ``max(share * primal, allowance)``.
 
         Stops early once their optimum is seen to lie above `ceiling`.
         """
         for task in self._tasks:
-            task.solve(self._rows, share, allowance / len(self._tasks), ceiling)
+            task.solve(self._rows, share, allowance / len(self._tasks), ceiling, deadline)
         old, self.beta = self.beta, np.array([task.beta for task in self._tasks])
         self.g = self.g.copy()
         self._multiply(self._active, old)
@@ -157,20 +174,72 @@ class Machines:
         complete = not self._idle.size or self._idle_beta is self.beta
         g = self.g if complete else self.g[self._active]
         quadratic = float(d @ self.g)
-        conjugate = self._reg.conjugate(g)
+        conjugate = self.reg.conjugate(g)
         dual, loss = -conjugate, 0.0
         intercept = np.empty(len(self._tasks))
         for u, (task, f) in enumerate(zip(self._tasks, self._decisions(d), strict=True)):
             dual += task.gain(task.beta)
             intercept[u], task_loss = task.loss(task.y - f)
             loss += task_loss
-        penalty = self._reg.primal(d)
+        penalty = self.reg.primal(d)
         primal = 0.5 * quadratic + loss + penalty
         weights_gap = max(penalty + conjugate - 0.5 * quadratic, 0.0)
         noise = sum(task.noise(d @ self.diagonal) for task in self._tasks)
         return Certificate(
             d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise
         )
+
+    def vouch(self, found: Certificate, tol: float) -> Certificate:
+        """Evaluate a point again, of fresh products, and with what they owe to rounding.
+
+        Products that were kept by increments drift, the more the larger the dual variables once
+        were.
+        """
+        if self.beta is not found.beta:
+            self.beta = found.beta
+            for task, beta in zip(self._tasks, self.beta, strict=True):
+                task.beta = beta.copy()
+            self._fresh = False
+        self._idle_beta = self.beta
+        if not self._fresh:
+            self._F[:] = 0.0
+            self._multiply(np.arange(self.g.size), np.zeros_like(self.beta))
+            self._fresh = True
+        fresh = self.certify(found.d)
+        lengths = np.sqrt(np.maximum(self.diagonal, 0.0))
+        spans = np.abs(self.beta) @ lengths.T
+        # By Cauchy and Schwarz ...
+        rounded = fresh._replace(rounding=self._rounding(fresh, spans, (spans * found.d) @ lengths))
+        if fresh.gap > tol or rounded.gap <= tol:
+            return rounded
+        # ... or, where that does not do, of the kernels themselves.
+        sizes = np.zeros_like(self.beta)
+        support = np.flatnonzero(self.beta.any(axis=0))
+        for rows in np.array_split(support, len(support) // _ROWS_AT_A_TIME + 1):
+            for k in np.flatnonzero(found.d):
+                block = np.abs(self._stack.block(int(k), rows, None))
+                sizes += found.d[k] * (np.abs(self.beta[:, rows]) @ block)
+        return fresh._replace(rounding=self._rounding(fresh, spans, sizes))
+
+    def _rounding(self, at: Certificate, spans: Floats, sizes: Floats) -> float:
+        """Return what rounding may add to a gap.
+
+        Parameters
+        ----------
+        at : Certificate
+        spans : ndarray of shape (n_tasks, n_kernels)
+            Roots of bounds of what forms are sums of.
+        sizes : ndarray of shape (n_tasks, n)
+            What decision values are sums of.
+        """
+        forms = at.g + EPS * np.sum(spans * spans, axis=0)
+        total = self.reg.conjugate(forms) - self.reg.conjugate(at.g)
+        decisions = self._decisions(at.d)
+        for u, (task, f) in enumerate(zip(self._tasks, decisions, strict=True)):
+            noise = EPS * (sizes[u] + np.abs(task.y) + np.abs(at.intercept[u]))
+            total += task.loss_noise(task.y - f, float(at.intercept[u]), noise)
+            total += float(np.abs(task.beta) @ noise)
+        return total
 
     def better_weights(self, at: Certificate, tol: float, *, renew: bool) -> Floats:
         """Return the weights that minimise a quadratic model of the objective.
@@ -194,7 +263,7 @@ class Machines:
         for step, change in self._secants:
             _add_curvature(H, step[active], change[active])
         found = np.zeros_like(at.d)
-        found[active] = self._reg.step(at.d[active], at.g[active], H, tol)
+        found[active] = self.reg.step(at.d[active], at.g[active], H, tol)
         return found
 
     def warm_start_weights(self, tol: float) -> Floats:
@@ -202,13 +271,13 @@ class Machines:
 
         `tol` is the suboptimality to stop at, as a share of the weighted forms.
         """
-        start = self._reg.adopt(self._d, self.g, self.diagonal.max(axis=1) > 0.0)
-        if self._reg.fixed:
+        start = self.reg.adopt(self._d, self.g, self.diagonal.max(axis=1) > 0.0)
+        if self.reg.fixed:
             return start
         # The forms follow the weights: the quadratic model knows how, `adopt` does not.
         H = self._hessian()
         c = 0.5 * self.g + H @ self._d
-        return self._reg.maximise(start, c, H, tol * float(self._d @ self.g))
+        return self.reg.maximise(start, c, H, tol * float(self._d @ self.g))
 
     def learn(self, start: Certificate, end: Certificate) -> None:
         """Remember how the gradient, -g/2, changed between two choices of weights.

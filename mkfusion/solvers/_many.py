@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mkfusion._types import Floats, Indices, Stack
+from mkfusion.solvers._limits import MAX_ITER, MAX_TIME, ROUNDING, Deadline
 from mkfusion.solvers._losses import Loss
 from mkfusion.solvers._machines import relative_gap
 from mkfusion.solvers._rows import WholeRows
@@ -48,6 +49,8 @@ class MKLResult(NamedTuple):
     n_iter : int
         Choices of weights that were tried.
     converged : bool
+    limit : str
+        What ended the search if not: `MAX_ITER`, `MAX_TIME` or `ROUNDING`.
     """
 
     weights: Floats
@@ -58,10 +61,57 @@ class MKLResult(NamedTuple):
     gap: float
     n_iter: int
     converged: bool
+    limit: str = MAX_ITER
 
 
 Report = Callable[[int, float, Floats], None] | None
-Solver = Callable[[Stack, Floats, Floats, Loss, Regulariser, float, int, Report], MKLResult]
+
+
+class Stop(NamedTuple):
+    """When to stop, and whom to tell of the way there.
+
+    Attributes
+    ----------
+    tol : float
+        Relative duality gap to reach.
+    max_iter : int
+        Most choices of weights to try.
+    deadline : Deadline
+    report : callable or None
+        Called as ``report(n_iter, gap, weights)``.
+    """
+
+    tol: float
+    max_iter: int
+    deadline: Deadline
+    report: Report
+
+    def tell(self, n_iter: int, gap: float, weights: Floats) -> None:
+        """Report, if somebody wants to know."""
+        if self.report is not None:
+            self.report(n_iter, gap, weights)
+
+    def limit(self, n_iter: int) -> str:
+        """Return what ended a search that did not reach the tolerance."""
+        if self.deadline.passed:
+            return MAX_TIME
+        return MAX_ITER if n_iter >= self.max_iter else ROUNDING
+
+
+Solver = Callable[[Stack, Floats, Floats, Loss, Regulariser, Stop], MKLResult]
+
+
+def nothing_to_learn(
+    stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser
+) -> MKLResult | None:
+    """Return the optimum if a constant is optimal, with a loss of zero; otherwise None."""
+    tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+    if not all(task.vanishes() for task in tasks):
+        return None
+    m = stack.shape[2]
+    weights = np.zeros(m) if reg.lam else reg.start(np.ones(m, dtype=bool))
+    intercept = np.array([task.loss(task.y)[0] for task in tasks])
+    return MKLResult(weights, np.zeros_like(y), intercept, 0.0, 0.0, 0.0, 1, True)
 
 
 def solve_by_columns(
@@ -70,18 +120,17 @@ def solve_by_columns(
     cost: Floats,
     loss: Loss,
     reg: Regulariser,
-    tol: float,
-    max_iter: int,
-    report: Report,
+    stop: Stop,
     solve: Solver,
 ) -> MKLResult:
     """Learn sparse weights (p = 1): solve for some kernels, look at all, add what violates.
 
     Parameters
     ----------
-    stack, y, cost, loss, tol, max_iter, report
+    stack, y, cost, loss
         As for `solve_mkl`.
     reg : Regulariser
+    stop : Stop
     solve : callable
         Solves the problem of a few kernels in memory.
 
@@ -89,16 +138,17 @@ def solve_by_columns(
     -------
     MKLResult
     """
-    m = stack.shape[2]
+    m, tol = stack.shape[2], stop.tol
     rng = np.random.default_rng(0)
     tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
     forms = stack.quadratic(np.array([task.probe() for task in tasks]))
     added = min(_MOST_ADDED, max(_LEAST_ADDED, _ADDED_NUMBERS // stack.shape[0] ** 2))
     active = np.sort(np.argsort(-forms)[:added])
     best: MKLResult | None = None
-    for n_iter in range(1, max_iter + 1):
+    for n_iter in range(1, stop.max_iter + 1):
         few = stack.select(active).materialize()
-        result = solve(few, y, cost, loss, reg, _RESTRICTED_SHARE * tol, max_iter, None)
+        inner = Stop(_RESTRICTED_SHARE * tol, stop.max_iter, stop.deadline, None)
+        result = solve(few, y, cost, loss, reg, inner)
         forms = stack.quadratic(result.beta)
         gain = sum(task.gain(beta) for task, beta in zip(tasks, result.beta, strict=True))
         dual = gain - reg.conjugate(forms)
@@ -109,13 +159,12 @@ def solve_by_columns(
             best = result._replace(
                 weights=weights, dual=dual, gap=gap, n_iter=n_iter, converged=gap <= tol
             )
-        if report is not None:
-            report(n_iter, best.gap, weights)
-        if gap <= tol:
+        stop.tell(n_iter, best.gap, weights)
+        if gap <= tol or stop.deadline.passed:
             break
         active = _next_active(active, result.weights, forms, added // 2, rng)
     assert best is not None
-    return best._replace(n_iter=n_iter)
+    return best._replace(n_iter=n_iter, limit=stop.limit(n_iter))
 
 
 def _next_active(
@@ -140,34 +189,34 @@ def solve_by_passes(
     cost: Floats,
     loss: Loss,
     reg: Regulariser,
-    tol: float,
-    max_iter: int,
-    report: Report,
+    stop: Stop,
 ) -> MKLResult:
     """Learn smooth weights (p > 1): weights follow the forms, as far as the objective falls.
 
     Parameters
     ----------
-    stack, y, cost, loss, tol, max_iter, report
+    stack, y, cost, loss
         As for `solve_mkl`.
     reg : Regulariser
+    stop : Stop
 
     Returns
     -------
     MKLResult
     """
     tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+    tol = stop.tol
     beta = np.zeros_like(y)
     d = anchor_d = reg.start(stack.diagonal().max(axis=1) > 0.0)
     anchor_forms, reached = np.zeros_like(d), np.inf
     share = _FIRST_SHARE
     best: MKLResult | None = None
-    for n_iter in range(1, max_iter + 1):
+    for n_iter in range(1, stop.max_iter + 1):
         K = stack.combine(d)
         rows = WholeRows(K)
         for task in tasks:
             task.e = task.y - K @ task.beta
-            task.solve(rows, _SVM_SHARE * tol, 0.0, np.inf)
+            task.solve(rows, _SVM_SHARE * tol, 0.0, np.inf, stop.deadline)
         beta = np.array([task.beta for task in tasks])
         forms = np.maximum(stack.quadratic(beta), 0.0)
         decisions = beta @ K
@@ -181,9 +230,8 @@ def solve_by_passes(
         if best is None or gap < best.gap:
             intercept = np.array([b for b, _ in found])
             best = MKLResult(d, beta, intercept, primal, dual, gap, n_iter, gap <= tol)
-        if report is not None:
-            report(n_iter, best.gap, d)
-        if gap <= tol or reg.fixed:
+        stop.tell(n_iter, best.gap, d)
+        if gap <= tol or reg.fixed or stop.deadline.passed:
             break
         # The machines' optimum at d, which their dual values bound from below.
         optimum = gain - own + reg.primal(d)
@@ -194,7 +242,7 @@ def solve_by_passes(
             share *= _TIMID
         d = reg.follow(anchor_d, anchor_forms, share)
     assert best is not None
-    return best._replace(n_iter=n_iter)
+    return best._replace(n_iter=n_iter, limit=stop.limit(n_iter))
 
 
 # It pays from so many samples on, unless more than this share of the first are support vectors.
@@ -212,9 +260,7 @@ def solve_by_samples(
     cost: Floats,
     loss: Loss,
     reg: Regulariser,
-    tol: float,
-    max_iter: int,
-    report: Report,
+    stop: Stop,
     solve: Solver,
     sample: Indices,
 ) -> MKLResult | None:
@@ -222,9 +268,10 @@ def solve_by_samples(
 
     Parameters
     ----------
-    stack, y, cost, loss, tol, max_iter, report
+    stack, y, cost, loss
         As for `solve_mkl`.
     reg : Regulariser
+    stop : Stop
     solve : callable
         Solves the problem of a few samples in memory.
     sample : ndarray of shape (s,)
@@ -238,15 +285,16 @@ def solve_by_samples(
     if tasks is None:
         return None
 
+    tol = stop.tol
     rng = np.random.default_rng(0)
     chosen, accuracy, n_iter = sample, max(_FIRST_TOL, _TOL_SHARE * tol), 0
     best: MKLResult | None = None
-    while best is None or (best.gap > tol and n_iter < max_iter):
+    while best is None or (best.gap > tol and n_iter < stop.max_iter):
         few = stack.take(chosen, chosen)
         if few.shape[0] ** 2 * few.shape[2] * 8 <= _MEMORY:
             few = few.materialize()
-        left = max_iter - n_iter
-        part = solve(few, y[:, chosen], cost[:, chosen], loss, reg, accuracy, left, None)
+        inner = Stop(accuracy, stop.max_iter - n_iter, stop.deadline, None)
+        part = solve(few, y[:, chosen], cost[:, chosen], loss, reg, inner)
         n_iter += part.n_iter
         if best is None and np.count_nonzero(part.beta.any(axis=0)) > _MOST * len(chosen):
             return None
@@ -255,20 +303,21 @@ def solve_by_samples(
         intercept, wanted, total = _violations(tasks, _decisions(stack, part.weights, beta))
         forms = [(task.y - task.e) @ b for task, b in zip(tasks, beta, strict=True)]
         primal = 0.5 * float(sum(forms)) + total + reg.primal(part.weights)
-        gap = max(primal - part.dual, 0.0) / primal if primal > 0.0 else 0.0
+        gap = relative_gap(primal, part.dual, 0.0)
         if best is None or gap < best.gap:
             best = part._replace(
                 beta=beta, intercept=intercept, primal=primal, gap=gap, converged=gap <= tol
             )
-        if report is not None:
-            report(n_iter, best.gap, part.weights)
+        stop.tell(n_iter, best.gap, part.weights)
+        if stop.deadline.passed:
+            break
         wanted[chosen] = 0.0
         # Drawn from those that violate: the worst of all are outliers, which spoil what is learned.
         outside = rng.permutation(np.flatnonzero(wanted))[: len(chosen)]
         accuracy = min(_GAP_SHARE * float(wanted.sum()) / primal, accuracy) if primal else 0.0
         accuracy = max(_TOL_SHARE * tol, accuracy)
         chosen = np.union1d(chosen, outside)
-    return best._replace(n_iter=n_iter)
+    return best._replace(n_iter=n_iter, limit=stop.limit(n_iter))
 
 
 def _sparse_tasks(y: Floats, cost: Floats, loss: Loss) -> list[BoxTask] | None:

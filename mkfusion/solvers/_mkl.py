@@ -16,12 +16,15 @@ import numpy as np
 
 from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._blas import one_blas_thread
+from mkfusion.solvers._limits import MAX_ITER, MAX_TIME, ROUNDING, Deadline
 from mkfusion.solvers._losses import Hinge, Loss
 from mkfusion.solvers._machines import Certificate, Machines
 from mkfusion.solvers._many import (
     MANY_SAMPLES,
     MKLResult,
     Report,
+    Stop,
+    nothing_to_learn,
     solve_by_columns,
     solve_by_passes,
     solve_by_samples,
@@ -52,6 +55,10 @@ _SAMPLE_TOL, _SAMPLE_ITER = 1e-2, 20
 # Neighbours in memory that are chosen together: two cache lines.
 _RUN = 16
 _MAX_SHARPENINGS = 20
+# Machines that rounding keeps from their accuracy are left once their gap does not fall to this
+# share; so many of them end a fit. A gap of which rounding may be this share of the tolerance has
+# it as its limit.
+_STUCK, _MOST_FAILURES, _WORTHLESS = 0.5, 5, 0.5
 # Where the gap that the weights leave does not fall below this share of the one before, the
 # machines are solved so much more accurately, down to this share of what would do otherwise.
 _STALL, _SHARPER, _SHARPEST = 0.5, 0.1, 1e-6
@@ -80,6 +87,7 @@ def solve_mkl(
     lam: float = 0.0,
     tol: float = 1e-3,
     max_iter: int = 200,
+    max_time: float | None = None,
     report: Report = None,
 ) -> MKLResult:
     """Learn kernel weights shared by one or several tasks of the same loss.
@@ -103,6 +111,8 @@ def solve_mkl(
         Relative duality gap to reach.
     max_iter : int, default=200
         Most choices of weights to try.
+    max_time : float, default=None
+        Seconds after which to end with what there is, about; None is no limit.
     report : callable, default=None
         Called as ``report(n_iter, gap, weights)`` after every certificate.
 
@@ -112,18 +122,20 @@ def solve_mkl(
         The best certified point; its gap is above `tol` only if `converged` is False.
     """
     reg = Regulariser(float(p), float(lam))
+    stop = Stop(tol, max_iter, Deadline(max_time), report)
     with one_blas_thread():
+        zero = nothing_to_learn(stack, y, cost, loss, reg)
+        if zero is not None:
+            return zero
         if stack.shape[2] <= MANY_KERNELS:
             found = None
             sample = _sample(y, cost, loss)
             if sample is not None and y.shape[1] >= MANY_SAMPLES and not stack.in_memory:
-                found = solve_by_samples(
-                    stack, y, cost, loss, reg, tol, max_iter, report, _solve, sample
-                )
-            return found or _solve(stack, y, cost, loss, reg, tol, max_iter, report)
+                found = solve_by_samples(stack, y, cost, loss, reg, stop, _solve, sample)
+            return found or _solve(stack, y, cost, loss, reg, stop)
         if reg.p == 1.0:
-            return solve_by_columns(stack, y, cost, loss, reg, tol, max_iter, report, _solve)
-        return solve_by_passes(stack, y, cost, loss, reg, tol, max_iter, report)
+            return solve_by_columns(stack, y, cost, loss, reg, stop, _solve)
+        return solve_by_passes(stack, y, cost, loss, reg, stop)
 
 
 class Setting(NamedTuple):
@@ -148,6 +160,7 @@ def solve_path(
     loss: Loss = HINGE,
     tol: float = 1e-3,
     max_iter: int = 200,
+    max_time: float | None = None,
 ) -> Iterator[MKLResult]:
     """Solve problems on the same kernels and targets, each from the solution of the one before.
 
@@ -164,6 +177,8 @@ def solve_path(
         Relative duality gap to reach for each.
     max_iter : int, default=200
         Most choices of weights to try for each.
+    max_time : float, default=None
+        Seconds for each; None is no limit.
 
     Yields
     ------
@@ -173,27 +188,44 @@ def solve_path(
     d, last = np.empty(0), Regulariser(1.0, 0.0)
     for cost, p, lam in settings:
         reg = Regulariser(float(p), float(lam))
+        stop = Stop(tol, max_iter, Deadline(max_time), None)
         with one_blas_thread():
-            if stack.shape[2] > MANY_KERNELS:
+            zero = nothing_to_learn(stack, y, cost, loss, reg)
+            if zero is not None:
+                machines, result = None, zero
+            elif stack.shape[2] > MANY_KERNELS:
                 result = solve_mkl(
-                    stack, y, cost, loss=loss, p=p, lam=lam, tol=tol, max_iter=max_iter
+                    stack,
+                    y,
+                    cost,
+                    loss=loss,
+                    p=p,
+                    lam=lam,
+                    tol=tol,
+                    max_iter=max_iter,
+                    max_time=max_time,
                 )
             elif machines is None:
                 machines = Machines(stack, y, cost, loss, reg)
-                d = _first_weights(stack, y, cost, loss, reg, machines.diagonal)
-                first = max(_SVM_SHARE * tol, _FIRST_INNER)
-                result = _improve(machines, d, reg, tol, max_iter, None, first)
+                d = _first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+                result = _improve(machines, d, reg, stop, max(_SVM_SHARE * tol, _FIRST_INNER))
             else:
                 machines.restart(cost, reg)
                 if reg != last:
                     d = machines.warm_start_weights(tol)
-                result = _improve(machines, d, reg, tol, max_iter, None, _SVM_SHARE * tol)
+                result = _improve(machines, d, reg, stop, _SVM_SHARE * tol)
             d, last = result.weights, reg
         yield result
 
 
 def _first_weights(
-    stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser, diagonal: Floats
+    stack: Stack,
+    y: Floats,
+    cost: Floats,
+    loss: Loss,
+    reg: Regulariser,
+    diagonal: Floats,
+    stop: Stop,
 ) -> Floats:
     """Return weights to start from: those of some of the samples, or equal ones."""
     usable = diagonal.max(axis=1) > 0.0
@@ -203,7 +235,8 @@ def _first_weights(
     # The loss keeps its size against the regulariser.
     scaled = cost[:, sample] * (cost.sum() / cost[:, sample].sum())
     few = stack.take(sample, sample).materialize()
-    d = _solve(few, y[:, sample], scaled, loss, reg, _SAMPLE_TOL, _SAMPLE_ITER, None).weights
+    loosely = Stop(_SAMPLE_TOL, _SAMPLE_ITER, stop.deadline, None)
+    d = _solve(few, y[:, sample], scaled, loss, reg, loosely).weights
     if reg.p > 1.0 and not d[usable].all():
         # A kernel that is zero on these samples only must not stay without weight.
         d = reg.between(d, reg.start(usable), 0.5)
@@ -240,46 +273,34 @@ def _share_to_keep(start: Certificate, end: Certificate) -> float:
 
 
 def _solve(
-    stack: Stack,
-    y: Floats,
-    cost: Floats,
-    loss: Loss,
-    reg: Regulariser,
-    tol: float,
-    max_iter: int,
-    report: Report,
+    stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser, stop: Stop
 ) -> MKLResult:
     machines = Machines(stack, y, cost, loss, reg)
-    d = _first_weights(stack, y, cost, loss, reg, machines.diagonal)
-    first = max(_SVM_SHARE * tol, _FIRST_INNER)
-    return _improve(machines, d, reg, tol, max_iter, report, first)
+    d = _first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+    return _improve(machines, d, reg, stop, max(_SVM_SHARE * stop.tol, _FIRST_INNER))
 
 
 def _improve(
-    machines: Machines,
-    d: Floats,
-    reg: Regulariser,
-    tol: float,
-    max_iter: int,
-    report: Report,
-    first: float,
+    machines: Machines, d: Floats, reg: Regulariser, stop: Stop, first: float
 ) -> MKLResult:
-    """Improve weights d and the machines by turns until their gap is at most `tol`.
+    """Improve weights d and the machines by turns until their gap is at most the tolerance.
 
     The first machines are solved to a relative gap of `first`.
     """
+    tol = stop.tol
     best: Certificate | None = None
     anchor: Certificate | None = None
     share, allowance = _SVM_SHARE * tol if reg.fixed else first, 0.0
     may_idle = reg.p == 1.0
-    n_iter = retreats = 0
+    n_iter = retreats = failures = 0
     sharpness = 1.0
     while True:
         n_iter += 1
         machines.set_weights(d)
         ceiling = np.inf if anchor is None else anchor.primal - reg.primal(d)
+        before = np.inf
         for _ in range(_MAX_SHARPENINGS):
-            machines.solve(share, allowance, ceiling)
+            machines.solve(share, allowance, ceiling, stop.deadline)
             now = machines.certify(d)
             if not now.complete and now.weights_gap <= _IDLE_SHARE * tol * now.size:
                 machines.refresh()
@@ -288,17 +309,22 @@ def _improve(
                 # not to be foreseeable, all kernels stay active.
                 may_idle = False
                 machines.focus(np.ones(d.size, dtype=bool))
+            if now.complete and now.gap <= tol:
+                now = machines.vouch(now, tol)
             if now.complete and (best is None or now.gap < best.gap):
                 best = now
             wanted = sharpness * max(_INNER_RATIO * now.weights_gap, _SVM_SHARE * tol * now.size)
-            if report is not None:
-                report(n_iter, now.gap if best is None else best.gap, d)
+            stop.tell(n_iter, now.gap if best is None else best.gap, d)
             worse = anchor is not None and now.primal - now.machines_gap > anchor.primal
             converged = now.complete and now.gap <= tol
-            if converged or now.machines_gap <= wanted or worse:
+            stuck = machines.stuck and not now.machines_gap <= _STUCK * before
+            if converged or now.machines_gap <= wanted or worse or stuck or stop.deadline.passed:
                 break
+            before = now.machines_gap
             share, allowance = 0.0, min(wanted, 0.5 * now.machines_gap)
-        if converged or n_iter >= max_iter or reg.fixed:
+        failures += stuck
+        hopeless = failures >= _MOST_FAILURES or not np.isfinite(now.primal - now.dual)
+        if converged or n_iter >= stop.max_iter or reg.fixed or hopeless or stop.deadline.passed:
             break
         # Forms are only as right as the machines are: to the square root of their gap.
         stalls = anchor is not None and now.weights_gap > _STALL * anchor.weights_gap
@@ -308,17 +334,7 @@ def _improve(
         if anchor is not None and worse:
             # The optimum at d lies above a value already reached: the step went too far.
             retreats += 1
-            comparable = now.primal - anchor.primal <= _COMPARABLE * anchor.size
-            teaches = comparable and n_iter // _TERM % 2 == 0
-            if retreats <= _MAX_LESSONS and teaches:
-                machines.learn(anchor, now)
-                d = machines.better_weights(anchor, _MODEL_RATIO * anchor.weights_gap, renew=False)
-            elif retreats <= _MAX_RETREATS:
-                d = reg.between(anchor.d, d, _share_to_keep(anchor, now))
-            else:
-                # Where the objective has a kink (dual variables that are not unique) no step along
-                # the model's directions need help; from here, contraction still descends.
-                d = reg.contract(d, now.g)
+            d = _retreat(machines, anchor, now, n_iter, retreats)
             continue
         machines.forget()
         anchor, retreats = now, 0
@@ -326,15 +342,44 @@ def _improve(
         # The new weights may close the gap with the dual variables as they are.
         ahead = machines.certify(d)
         if ahead.complete and (best is None or ahead.gap < best.gap):
-            best = ahead
+            best = machines.vouch(ahead, tol) if ahead.gap <= tol else ahead
             if best.gap <= tol:
                 break
         if may_idle and now.complete and now.gap <= _IDLE_GAP:
             machines.focus((d > 0.0) | (now.g > _IDLE_FORM * now.g.max()))
-    if best is None or not now.complete:
-        machines.refresh()
-        last = machines.certify(now.d)
+    return _conclude(machines, best, now, n_iter, stop)
+
+
+def _retreat(
+    machines: Machines, anchor: Certificate, now: Certificate, n_iter: int, retreats: int
+) -> Floats:
+    """Return the next weights after a step from `anchor` to `now` that went too far."""
+    comparable = now.primal - anchor.primal <= _COMPARABLE * anchor.size
+    teaches = comparable and n_iter // _TERM % 2 == 0
+    if retreats <= _MAX_LESSONS and teaches:
+        machines.learn(anchor, now)
+        return machines.better_weights(anchor, _MODEL_RATIO * anchor.weights_gap, renew=False)
+    if retreats <= _MAX_RETREATS:
+        return machines.reg.between(anchor.d, now.d, _share_to_keep(anchor, now))
+    # Where the objective has a kink (dual variables that are not unique) no step along the model's
+    # directions need help; from here, contraction still descends.
+    return machines.reg.contract(now.d, now.g)
+
+
+def _conclude(
+    machines: Machines, best: Certificate | None, now: Certificate, n_iter: int, stop: Stop
+) -> MKLResult:
+    """Return the best point, certified with fresh products."""
+    if best is None or not best.gap <= stop.tol:
+        last = machines.vouch(now, stop.tol)
+        if best is not None and best is not now:
+            best = machines.vouch(best, stop.tol)
         best = last if best is None or last.gap < best.gap else best
+    limit = MAX_ITER
+    if stop.deadline.passed:
+        limit = MAX_TIME
+    elif n_iter < stop.max_iter or best.rounding > _WORTHLESS * stop.tol * best.size:
+        limit = ROUNDING
     return MKLResult(
         best.d,
         best.beta,
@@ -343,5 +388,6 @@ def _improve(
         best.dual,
         best.gap,
         n_iter,
-        best.gap <= tol,
+        best.gap <= stop.tol,
+        limit,
     )

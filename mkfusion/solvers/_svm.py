@@ -9,26 +9,33 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from mkfusion._types import Floats
+from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._rows import CompositeRows, WholeRows
 from mkfusion.solvers._smo import NEEDS_ROW, smo
 
 # KKT violations to stop SMO at: the first one, and how much it falls at least and at most.
 _FIRST_VIOLATION = 0.5
 _LARGEST_CUT, _SMALLEST_CUT = 0.1, 0.5
-# KKT violations below this share of the decision values are rounding noise.
-_VIOLATION_FLOOR = 2e-15
+# Rounding of a sum of products, as a share of the sum of their sizes.
+EPS = float(np.finfo(float).eps)
 # An SMO iteration touches each sample about this often; in a factorisation an operation is this
 # much cheaper (BLAS 3). A Newton step is tried once SMO has cost as much as it would.
 _SMO_FLOPS, _BLAS_GAIN = 10.0, 8.0
-_MIN_BURST = 500
+# Compiled loops end after about so many operations (some tenths of a second), so that interrupts
+# and deadlines are seen.
+_MIN_BURST, _BURST_FLOPS = 500, 5e8
 _NEWTON_ROUNDS = 10
 # Prices that differ by less than this share are the same after rounding.
 _SAME_COST = 1e-12
 # Share of the mean diagonal entry added to kernels that are inverted: duplicated samples and
 # kernels of low rank make them singular.
 RIDGE = 1e-10
-# A machine that needs more is reported as not converged.
-MAX_SMO_ITER = 20_000_000
+# Kernels that were rounded to single precision have negative eigenvalues: the ridge grows by this
+# factor until it covers them.
+_RIDGE_GROWTH, _LARGEST_RIDGE = 10.0, 1.0
+# A machine that needs more iterations, or more for each sample, at one choice of weights is
+# reported as not converged.
+_ENOUGH_SMO_ITER, _SMO_ITER_PER_SAMPLE = 500_000, 1000
 
 
 class Task(ABC):
@@ -45,6 +52,8 @@ class Task(ABC):
     ----------
     beta, e : ndarray of shape (n,)
         Dual variables and ``y - K beta``.
+    stuck : bool
+        Whether rounding, or the number of iterations, ended the last `solve`.
     """
 
     def __init__(self, y: Floats, cost: Floats) -> None:
@@ -52,6 +61,7 @@ class Task(ABC):
         self.cost = cost
         self.beta = np.zeros(y.size)
         self.e = y.astype(float)
+        self.stuck = False
 
     @property
     @abstractmethod
@@ -72,12 +82,17 @@ class Task(ABC):
 
     @abstractmethod
     def solve(
-        self, rows: CompositeRows | WholeRows, share: float, allowance: float, ceiling: float
+        self,
+        rows: CompositeRows | WholeRows,
+        share: float,
+        allowance: float,
+        ceiling: float,
+        deadline: Deadline,
     ) -> None:
         """Improve the dual variables until the gap is at most ``max(share * primal, allowance)``.
 
-        Also stops when the dual value shows the optimum to lie above `ceiling`, or at rounding
-        level.
+        Also stops when the dual value shows the optimum to lie above `ceiling`, at rounding level,
+        and at the deadline.
         """
 
     @abstractmethod
@@ -87,6 +102,26 @@ class Task(ABC):
     def noise(self, diag: Floats) -> float:
         """Return the size of objective values, given k(x_i, x_i), that are rounding errors of 0."""
         return 0.0
+
+    def loss_noise(self, e: Floats, b: float, noise: Floats) -> float:
+        """Return how much the loss at ``e - b`` may change where e is off by `noise` (n,)."""
+        return float(self.cost @ noise)
+
+    def vanishes(self) -> bool:
+        """Whether the optimum is zero up to rounding: no function does better than a constant."""
+        return False
+
+    def sides(self) -> list[tuple[Floats, Floats]]:
+        """Return the signs and prices (n,) of each side of the loss.
+
+        ``beta = sum_p sign_p x_p`` with ``0 <= x_p <= cost``, and
+        ``gain(beta) = sum_p price_p x_p``; without any side beta is free.
+        """
+        return []
+
+    def ridge(self) -> Floats:
+        """Return what the loss adds to the diagonal of the kernel (n,)."""
+        return np.zeros(self.y.size)
 
     def curvature(self, K: Floats, free: NDArray[np.intp]) -> Floats:
         """Return the dual's curvature in the free variables; overwrites their kernel K."""
@@ -147,21 +182,36 @@ class BoxTask(Task):
         return gain - self.epsilon * float(np.abs(beta).sum()) if self.epsilon else gain
 
     def solve(
-        self, rows: CompositeRows | WholeRows, share: float, allowance: float, ceiling: float
+        self,
+        rows: CompositeRows | WholeRows,
+        share: float,
+        allowance: float,
+        ceiling: float,
+        deadline: Deadline,
     ) -> None:
-        stop = self._n_iter + MAX_SMO_ITER
-        while self._n_iter < stop:
-            self._sharpen(rows, stop)
+        stop = self._n_iter + max(_ENOUGH_SMO_ITER, _SMO_ITER_PER_SAMPLE * self.y.size)
+        self.stuck = False
+        while True:
+            self._sharpen(rows, stop, deadline)
             gap, primal = self.gap()
             allowed = max(share * abs(primal), allowance)
-            floor = _VIOLATION_FLOOR * (1.0 + float(np.abs(self.e).max()))
-            if gap <= allowed or primal - gap > ceiling or self._violation <= floor:
+            if gap <= allowed or primal - gap > ceiling or deadline.passed:
+                return
+            if self._violation <= self._floor(rows.diag) or self._n_iter >= stop:
+                self.stuck = True
                 return
             self._violation *= max(_LARGEST_CUT, min(_SMALLEST_CUT, 0.7 * allowed / gap))
 
-    def _sharpen(self, rows: CompositeRows | WholeRows, stop: int) -> None:
+    def _floor(self, diag: Floats) -> float:
+        """Return the KKT violation below which there are only rounding errors of e."""
+        lengths = np.sqrt(np.maximum(diag, 0.0))
+        products = float(lengths.max() * (lengths @ np.abs(self.beta)))
+        return EPS * (products + float(np.abs(self.y).max()))
+
+    def _sharpen(self, rows: CompositeRows | WholeRows, stop: int, deadline: Deadline) -> None:
         """Run SMO to the present KKT tolerance, with Newton steps where it would take long."""
-        while self._n_iter < stop:
+        longest = max(_MIN_BURST, int(_BURST_FLOPS / _SMO_FLOPS / self.y.size))
+        while self._n_iter < stop and not deadline.passed:
             burst = max(_MIN_BURST, int(self._newton_price() / _SMO_FLOPS / self.y.size))
             status, row, n_iter, violation = smo(
                 self.beta,
@@ -173,13 +223,13 @@ class BoxTask(Task):
                 rows.slot,
                 self.epsilon,
                 self._violation,
-                burst,
+                min(burst, longest),
             )
             self._n_iter += n_iter
             self._since_newton += n_iter
             if status == NEEDS_ROW:
                 rows.fetch(row, self._priority())
-            elif violation <= self._violation:
+            elif violation <= max(self._violation, self._floor(rows.diag)):
                 return
             else:
                 if _SMO_FLOPS * self.y.size * self._since_newton >= self._newton_price():
@@ -242,21 +292,34 @@ class BoxTask(Task):
         self.e -= (self.beta[free] - start) @ rows.buffer[rows.slot[free]]
 
 
-def ridged_cholesky(K: Floats) -> tuple[Floats, bool] | None:
-    """Factorise K with `RIDGE` on its diagonal, for `cho_solve`; overwrites K. None if singular."""
+def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> tuple[Floats, bool] | None:
+    """Factorise K with a ridge on its diagonal, for `cho_solve`. None if that is hopeless.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n, n)
+    ridge : float, default=RIDGE
+        Share of the mean diagonal entry; more of it if K is less than positive semi-definite.
+    """
     n = len(K)
-    K.flat[:: n + 1] += RIDGE * K.trace() / n + np.finfo(float).tiny
-    try:
-        factor: tuple[Floats, bool] = cho_factor(
-            K, lower=True, overwrite_a=True, check_finite=False
-        )
-    except LinAlgError:
-        return None
-    return factor
+    diagonal = K.diagonal().copy()
+    size = float(diagonal.mean())
+    while ridge <= _LARGEST_RIDGE:
+        ridged = K.T.copy(order="K")  # symmetric, and laid out as LAPACK overwrites it
+        ridged[np.diag_indices(n)] = diagonal + (ridge * size + np.finfo(float).tiny)
+        try:
+            factor: tuple[Floats, bool] = cho_factor(
+                ridged, lower=True, overwrite_a=True, check_finite=False
+            )
+        except LinAlgError:
+            ridge *= _RIDGE_GROWTH
+        else:
+            return factor
+    return None
 
 
 def _equality_newton_step(K: Floats, e: Floats) -> Floats | None:
-    """Solve ``K move = e - nu`` with ``sum(move) = 0``; overwrites K. None if K is singular."""
+    """Solve ``K move = e - nu`` with ``sum(move) = 0``. None if K cannot be factorised."""
     factor = ridged_cholesky(K)
     if factor is None:
         return None
