@@ -72,8 +72,9 @@ def intercept_and_loss(e: Floats, y: Floats, cost: Floats) -> tuple[float, float
     return b, loss
 
 
-# Share of what a sum of vectors could be that it is after they cancelled out.
-_CANCELLED = 1e-9
+# Share of what a sum of vectors could be that it is after they cancelled out: at least, and in
+# units of the kernels' rounding.
+_CANCELLED, _CANCELLED_EPS = 1e-9, 1e3
 # Share of the targets by which they differ from a constant after rounding.
 _CONSTANT = 8.0 * EPS
 # The least ridge of a linear system, and how often its solution is refined as long as the gap falls
@@ -235,9 +236,10 @@ class _OneClassTask(BoxTask):
     def sides(self) -> list[tuple[Floats, Floats]]:
         return [(np.ones(self.y.size), np.zeros(self.y.size))]
 
-    def noise(self, diag: Floats) -> float:
+    def noise(self, diag: Floats, eps: float) -> float:
         # The optimum is 0 where the origin lies among the samples: vectors that cancel out.
-        return _CANCELLED * 0.5 * float(self.beta @ np.sqrt(np.maximum(diag, 0.0))) ** 2
+        share = max(_CANCELLED, _CANCELLED_EPS * eps)
+        return share * 0.5 * float(self.beta @ np.sqrt(np.maximum(diag, 0.0))) ** 2
 
 
 class _SquaredTask(Task):
@@ -296,15 +298,17 @@ class _SquaredTask(Task):
         free = self._counted
         K = self.curvature(rows.block(free), free)
         factor = ridged_cholesky(K, _LEAST_RIDGE)
-        self.stuck = factor is None
+        self.stuck, self.defect = factor is None, np.inf
         if factor is None:
             return
-        border = cho_solve(factor, np.ones(free.size), check_finite=False)
+        self.defect = factor.defect
+        border = cho_solve(factor.cholesky, np.ones(free.size), check_finite=False)
         border /= border.sum()
         beta, reached = np.zeros(free.size), np.inf
         # One step solves the system; more are for a ridge that was needed, and for rounding.
         for _ in range(_REFINEMENTS):
-            step = cho_solve(factor, self.y[free] - K @ beta, check_finite=False)
+            left = self.y[free] - K @ beta
+            step = cho_solve(factor.cholesky, left, check_finite=False)
             beta = beta + step - border * step.sum()
             beta -= beta.mean()
             before = self.beta, self.e

@@ -81,6 +81,7 @@ class Machines:
         self._stack = stack
         self.reg = reg
         self.diagonal = stack.diagonal()
+        self._eps = float(np.finfo(stack.dtype).eps)
         self._rows = CompositeRows(stack, self.diagonal)
         self._tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
         self.beta = np.array([task.beta for task in self._tasks])
@@ -184,7 +185,7 @@ class Machines:
         penalty = self.reg.primal(d)
         primal = 0.5 * quadratic + loss + penalty
         weights_gap = max(penalty + conjugate - 0.5 * quadratic, 0.0)
-        noise = sum(task.noise(d @ self.diagonal) for task in self._tasks)
+        noise = sum(task.noise(d @ self.diagonal, self._eps) for task in self._tasks)
         return Certificate(
             d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise
         )
@@ -220,6 +221,17 @@ class Machines:
                 block = np.abs(self._stack.block(int(k), rows, None))
                 sizes += found.d[k] * (np.abs(self.beta[:, rows]) @ block)
         return fresh._replace(rounding=self._rounding(fresh, spans, sizes))
+
+    def kernels_rounding(self, at: Certificate) -> float:
+        """Return the size of what rounding errors in the kernels themselves do to the objective.
+
+        They are no longer positive semi-definite then, and forms of dual variables along their
+        negative eigenvalues make the problem one that has several optima.
+        """
+        roots = np.abs(at.beta) @ np.sqrt(np.maximum(at.d @ self.diagonal, 0.0))
+        stored = self._eps * float(roots @ roots) if self._eps > EPS else 0.0
+        seen = [task.defect * float(b @ b) for task, b in zip(self._tasks, at.beta, strict=True)]
+        return 0.5 * max(stored, sum(seen))
 
     def _rounding(self, at: Certificate, spans: Floats, sizes: Floats) -> float:
         """Return what rounding may add to a gap.
@@ -311,7 +323,7 @@ class Machines:
             right = np.ones((free.size, m + 1), order="F")
             right[:, :m] = F[np.ix_(self._active, free)].T
             V = right[:, :m].T.copy()
-            Z = cho_solve(factor, right, overwrite_b=True, check_finite=False)
+            Z = cho_solve(factor.cholesky, right, overwrite_b=True, check_finite=False)
             ones = Z[:, m]
             border = V @ ones
             H += V @ Z[:, :m] - np.outer(border, border) / ones.sum()

@@ -225,7 +225,7 @@ def solve_by_passes(
         primal = own + sum(value for _, value in found) + reg.primal(d)
         gain = sum(task.gain(task.beta) for task in tasks)
         dual = gain - reg.conjugate(forms)
-        noise = sum(task.noise(rows.diag) for task in tasks)
+        noise = sum(task.noise(rows.diag, float(np.finfo(stack.dtype).eps)) for task in tasks)
         gap = relative_gap(primal, dual, noise)
         if best is None or gap < best.gap:
             intercept = np.array([b for b, _ in found])

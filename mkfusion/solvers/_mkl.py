@@ -58,7 +58,10 @@ _MAX_SHARPENINGS = 20
 # Machines that rounding keeps from their accuracy are left once their gap does not fall to this
 # share; so many of them end a fit. A gap of which rounding may be this share of the tolerance has
 # it as its limit.
-_STUCK, _MOST_FAILURES, _WORTHLESS = 0.5, 5, 0.5
+_STUCK, _MOST_FAILURES, _WORTHLESS = 0.5, 3, 0.5
+# So many choices of weights in a row that do not bring the gap to this share end a fit on kernels
+# whose own rounding errors are larger than the tolerance.
+_MOST_VAIN, _PROGRESS = 10, 0.9
 # Where the gap that the weights leave does not fall below this share of the one before, the
 # machines are solved so much more accurately, down to this share of what would do otherwise.
 _STALL, _SHARPER, _SHARPEST = 0.5, 0.1, 1e-6
@@ -292,8 +295,8 @@ def _improve(
     anchor: Certificate | None = None
     share, allowance = _SVM_SHARE * tol if reg.fixed else first, 0.0
     may_idle = reg.p == 1.0
-    n_iter = retreats = failures = 0
-    sharpness = 1.0
+    n_iter = retreats = failures = vain = 0
+    sharpness, reached = 1.0, np.inf
     while True:
         n_iter += 1
         machines.set_weights(d)
@@ -323,7 +326,14 @@ def _improve(
             before = now.machines_gap
             share, allowance = 0.0, min(wanted, 0.5 * now.machines_gap)
         failures += stuck
-        hopeless = failures >= _MOST_FAILURES or not np.isfinite(now.primal - now.dual)
+        vain = vain + 1 if best is None or not best.gap <= _PROGRESS * reached else 0
+        reached = reached if vain or best is None else best.gap
+        hopeless = (
+            failures >= _MOST_FAILURES
+            or not np.isfinite(now.primal - now.dual)
+            or now.rounding > tol * now.size
+            or (vain >= _MOST_VAIN and machines.kernels_rounding(now) > tol * now.size)
+        )
         if converged or n_iter >= stop.max_iter or reg.fixed or hopeless or stop.deadline.passed:
             break
         # Forms are only as right as the machines are: to the square root of their gap.
@@ -378,7 +388,9 @@ def _conclude(
     limit = MAX_ITER
     if stop.deadline.passed:
         limit = MAX_TIME
-    elif n_iter < stop.max_iter or best.rounding > _WORTHLESS * stop.tol * best.size:
+    elif n_iter < stop.max_iter or (
+        max(best.rounding, machines.kernels_rounding(best)) > _WORTHLESS * stop.tol * best.size
+    ):
         limit = ROUNDING
     return MKLResult(
         best.d,

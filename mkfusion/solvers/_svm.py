@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ RIDGE = 1e-10
 _RIDGE_GROWTH, _LARGEST_RIDGE = 10.0, 1.0
 # A machine that needs more iterations, or more for each sample, at one choice of weights is
 # reported as not converged.
-_ENOUGH_SMO_ITER, _SMO_ITER_PER_SAMPLE = 500_000, 1000
+_ENOUGH_SMO_ITER, _SMO_ITER_PER_SAMPLE = 200_000, 1000
 
 
 class Task(ABC):
@@ -54,6 +55,8 @@ class Task(ABC):
         Dual variables and ``y - K beta``.
     stuck : bool
         Whether rounding, or the number of iterations, ended the last `solve`.
+    defect : float
+        By how much the kernel was found to be less than positive semi-definite there.
     """
 
     def __init__(self, y: Floats, cost: Floats) -> None:
@@ -62,6 +65,7 @@ class Task(ABC):
         self.beta = np.zeros(y.size)
         self.e = y.astype(float)
         self.stuck = False
+        self.defect = 0.0
 
     @property
     @abstractmethod
@@ -99,8 +103,16 @@ class Task(ABC):
     def restart(self, cost: Floats, scale: float) -> None:
         """Scale the dual variables and take other prices, for which they are then feasible."""
 
-    def noise(self, diag: Floats) -> float:
-        """Return the size of objective values, given k(x_i, x_i), that are rounding errors of 0."""
+    def noise(self, diag: Floats, eps: float) -> float:
+        """Return the size of objective values that are rounding errors of 0.
+
+        Parameters
+        ----------
+        diag : ndarray of shape (n,)
+            k(x_i, x_i).
+        eps : float
+            Of the kernels' type.
+        """
         return 0.0
 
     def loss_noise(self, e: Floats, b: float, noise: Floats) -> float:
@@ -190,7 +202,7 @@ class BoxTask(Task):
         deadline: Deadline,
     ) -> None:
         stop = self._n_iter + max(_ENOUGH_SMO_ITER, _SMO_ITER_PER_SAMPLE * self.y.size)
-        self.stuck = False
+        self.stuck, self.defect = False, 0.0
         while True:
             self._sharpen(rows, stop, deadline)
             gap, primal = self.gap()
@@ -265,7 +277,8 @@ class BoxTask(Task):
         for _ in range(_NEWTON_ROUNDS):
             if kept.size < 2:
                 break
-            move = _equality_newton_step(K_all[np.ix_(kept, kept)], e[kept])
+            move, defect = _equality_newton_step(K_all[np.ix_(kept, kept)], e[kept])
+            self.defect = max(self.defect, defect)
             if move is None:
                 break
             K_move = K_all[:, kept] @ move
@@ -292,8 +305,23 @@ class BoxTask(Task):
         self.e -= (self.beta[free] - start) @ rows.buffer[rows.slot[free]]
 
 
-def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> tuple[Floats, bool] | None:
-    """Factorise K with a ridge on its diagonal, for `cho_solve`. None if that is hopeless.
+class Factor(NamedTuple):
+    """A factorised kernel.
+
+    Attributes
+    ----------
+    cholesky : tuple
+        For `cho_solve`.
+    defect : float
+        The ridge, where it had to be larger than was asked for.
+    """
+
+    cholesky: tuple[Floats, bool]
+    defect: float
+
+
+def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> Factor | None:
+    """Factorise K with a ridge on its diagonal. None if that is hopeless.
 
     Parameters
     ----------
@@ -301,6 +329,7 @@ def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> tuple[Floats, bool] | No
     ridge : float, default=RIDGE
         Share of the mean diagonal entry; more of it if K is less than positive semi-definite.
     """
+    asked = ridge
     n = len(K)
     diagonal = K.diagonal().copy()
     size = float(diagonal.mean())
@@ -314,15 +343,18 @@ def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> tuple[Floats, bool] | No
         except LinAlgError:
             ridge *= _RIDGE_GROWTH
         else:
-            return factor
+            return Factor(factor, ridge * size if ridge > asked else 0.0)
     return None
 
 
-def _equality_newton_step(K: Floats, e: Floats) -> Floats | None:
-    """Solve ``K move = e - nu`` with ``sum(move) = 0``. None if K cannot be factorised."""
+def _equality_newton_step(K: Floats, e: Floats) -> tuple[Floats | None, float]:
+    """Solve ``K move = e - nu`` with ``sum(move) = 0``; return also by how much K is indefinite.
+
+    None if K cannot be factorised.
+    """
     factor = ridged_cholesky(K)
     if factor is None:
-        return None
-    Z = cho_solve(factor, np.column_stack([e - e.mean(), np.ones(e.size)]), check_finite=False)
+        return None, np.inf
+    Z = cho_solve(factor.cholesky, np.column_stack([e - e.mean(), np.ones(e.size)]), check_finite=False)
     move = Z[:, 0] - Z[:, 1] * (Z[:, 0].sum() / Z[:, 1].sum())
-    return move - move.mean()
+    return move - move.mean(), factor.defect
