@@ -136,7 +136,7 @@ class BaseMKL(BaseEstimator, ABC):
             return (
                 f"after {self.n_iter_} choices of kernel weights, where rounding errors of products "
                 f"with the kernels are the limit; {expected}. Standardise the features or bring the "
-                "kernels to one scale (normalize=\"cosine\"), compute them in float64, lower C, or "
+                'kernels to one scale (normalize="cosine"), compute them in float64, lower C, or '
                 "raise tol."
             )
         return (

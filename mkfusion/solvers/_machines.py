@@ -19,6 +19,8 @@ from mkfusion.solvers._weights import Regulariser
 _SECANTS = 10
 # Rows of a kernel that are looked at together.
 _ROWS_AT_A_TIME = 512
+# Rounding errors of sums, in units of those of one number: at least, and per root of their length.
+_SHORT_SUM, _WALK = 2.0, 0.5
 
 
 def relative_gap(primal: float, dual: float, noise: float) -> float:
@@ -244,11 +246,13 @@ class Machines:
         sizes : ndarray of shape (n_tasks, n)
             What decision values are sums of.
         """
-        forms = at.g + EPS * np.sum(spans * spans, axis=0)
+        # Errors of sums grow with the root of their length, as random walks do.
+        eps = EPS * max(_SHORT_SUM, _WALK * float(np.sqrt(at.beta.shape[1])))
+        forms = at.g + eps * np.sum(spans * spans, axis=0)
         total = self.reg.conjugate(forms) - self.reg.conjugate(at.g)
         decisions = self._decisions(at.d)
         for u, (task, f) in enumerate(zip(self._tasks, decisions, strict=True)):
-            noise = EPS * (sizes[u] + np.abs(task.y) + np.abs(at.intercept[u]))
+            noise = eps * (sizes[u] + np.abs(task.y) + np.abs(at.intercept[u]))
             total += task.loss_noise(task.y - f, float(at.intercept[u]), noise)
             total += float(np.abs(task.beta) @ noise)
         return total

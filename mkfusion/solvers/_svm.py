@@ -25,7 +25,7 @@ _SMO_FLOPS, _BLAS_GAIN = 10.0, 8.0
 # Compiled loops end after about so many operations (some tenths of a second), so that interrupts
 # and deadlines are seen.
 _MIN_BURST, _BURST_FLOPS = 500, 5e8
-_NEWTON_ROUNDS = 10
+_NEWTON_ROUNDS, _NEWTON_PATIENCE = 10, 5
 # Prices that differ by less than this share are the same after rounding.
 _SAME_COST = 1e-12
 # Share of the mean diagonal entry added to kernels that are inverted: duplicated samples and
@@ -166,7 +166,7 @@ class BoxTask(Task):
         self._set_cost(cost)
         self._violation = _FIRST_VIOLATION
         self._n_iter = 0
-        self._since_newton = 0
+        self._since_newton = self._newton_steps = 0
 
     @abstractmethod
     def _set_cost(self, cost: Floats) -> None:
@@ -203,6 +203,7 @@ class BoxTask(Task):
     ) -> None:
         stop = self._n_iter + max(_ENOUGH_SMO_ITER, _SMO_ITER_PER_SAMPLE * self.y.size)
         self.stuck, self.defect = False, 0.0
+        self._newton_steps = 0
         while True:
             self._sharpen(rows, stop, deadline)
             gap, primal = self.gap()
@@ -247,11 +248,14 @@ class BoxTask(Task):
                 if _SMO_FLOPS * self.y.size * self._since_newton >= self._newton_price():
                     self._newton(rows, self.free)
                     self._since_newton = 0
+                    self._newton_steps += 1
 
     def _newton_price(self) -> float:
-        """Return about how many operations `_newton` takes."""
+        """Return about how many operations `_newton` takes, and more where it did not help."""
         n_free = self.free.size
-        return n_free**3 / 3.0 / _BLAS_GAIN + _NEWTON_ROUNDS * self.y.size * n_free
+        price = n_free**3 / 3.0 / _BLAS_GAIN + _NEWTON_ROUNDS * self.y.size * n_free
+        least = _MIN_BURST * _SMO_FLOPS * self.y.size
+        return max(price, least) * (1.0 + self._newton_steps / _NEWTON_PATIENCE)
 
     def _priority(self) -> Floats:
         """How much each sample violates optimality against the middle of the working sets."""
@@ -355,6 +359,8 @@ def _equality_newton_step(K: Floats, e: Floats) -> tuple[Floats | None, float]:
     factor = ridged_cholesky(K)
     if factor is None:
         return None, np.inf
-    Z = cho_solve(factor.cholesky, np.column_stack([e - e.mean(), np.ones(e.size)]), check_finite=False)
+    Z = cho_solve(
+        factor.cholesky, np.column_stack([e - e.mean(), np.ones(e.size)]), check_finite=False
+    )
     move = Z[:, 0] - Z[:, 1] * (Z[:, 0].sum() / Z[:, 1].sum())
     return move - move.mean(), factor.defect
