@@ -184,7 +184,9 @@ def true_gap(problem: Problem, model: Any) -> tuple[float, bool]:
         rounded = 8.0 * np.finfo(float).eps * np.abs(problem.y)
         zero = cost @ (rounded**2 if problem.loss == "squared" else rounded)
         gap = gap if gap > zero else Long(0)
-    return float(gap / whole) if whole > 0 else float(gap > 0) * np.inf, feasible
+    if whole > 0:
+        return float(gap / whole), feasible
+    return (np.inf if gap > 0 else 0.0), feasible
 
 
 def _loss(

@@ -382,9 +382,8 @@ def _conclude(
     """Return the best point, certified with fresh products."""
     if best is None or not best.gap <= stop.tol:
         last = machines.vouch(now, stop.tol)
-        if best is not None and best is not now:
-            best = machines.vouch(best, stop.tol)
-        best = last if best is None or last.gap < best.gap else best
+        other = last if best is None or best is now else machines.vouch(best, stop.tol)
+        best = min(last, other, key=lambda certificate: certificate.gap)
     limit = MAX_ITER
     if stop.deadline.passed:
         limit = MAX_TIME
