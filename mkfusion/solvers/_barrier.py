@@ -28,6 +28,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from mkfusion._types import Floats, Stack
 from mkfusion.solvers._limits import Deadline
+from mkfusion.solvers._machines import relative_gap
 from mkfusion.solvers._many import Stop
 from mkfusion.solvers._svm import Task
 from mkfusion.solvers._weights import Regulariser
@@ -36,7 +37,7 @@ from mkfusion.solvers._weights import Regulariser
 MOST_ROWS = 1500
 # Centres are found to this Newton decrement: prices multiply what is missing in the primal value.
 _DECREMENT = 1e-7
-_MOST_STEPS = 100
+_MOST_STEPS = 60
 # How much sharper the next barrier is, at least and at most; and the share of the tolerance that
 # all barriers together may use up before there is no point in sharper ones.
 _LEAST_SHARPER, _MOST_SHARPER = 5.0, 30.0
@@ -45,7 +46,7 @@ _TO_BOUNDARY, _DESCENT, _SHORTEST = 0.99, 1e-4, 1e-10
 _RIDGE = 1e-14
 # Dual variables so near to a bound, as a share of the box, are put on it if the gap allows.
 _SUM_RTOL = 1e-9
-_NEAR_BOUND = np.logspace(-1, -9, 17)
+_NEAR_BOUND, _WORSE_ON_BOUNDS = np.logspace(-1, -9, 17), 1.1
 # k(x, x) of a kernel of rank one is the square of its factor, up to this share of the largest, or
 # so many units of the kernels' rounding.
 _RANK_RTOL, _RANK_EPS = 1e-9, 10.0
@@ -91,7 +92,7 @@ class Found(NamedTuple):
     gap : float
         Relative to the primal value.
     n_iter : int
-        Newton steps.
+        Barriers.
     """
 
     d: Floats
@@ -291,16 +292,21 @@ class _Problem:
         d = 2.0 / (tau * self.slacks(np.sum(P * P, axis=0), tau))
         return d if self.reg.lam else d / d.sum()
 
-    def centre(self, tau: float, deadline: Deadline) -> int:
-        """Minimise the barrier function; return the number of Newton steps."""
+    def centre(self, tau: float, deadline: Deadline) -> bool:
+        """Minimise the barrier function, and return whether that came to an end."""
         P = self.products([part.beta for part in self.parts])
         xs = [part.x for part in self.parts]
         value = self.value(xs, P, tau)
-        for n_steps in range(1, _MOST_STEPS + 1):
+        for _ in range(_MOST_STEPS):
             d = self.weights(P, tau)
-            moves, limit, decrement = self._newton_step(d, P, tau)
-            if not decrement * tau > _DECREMENT or deadline.passed:
-                break
+            try:
+                moves, limit, decrement = self._newton_step(d, P, tau)
+            except LinAlgError:
+                return False
+            if not decrement * tau > _DECREMENT:
+                return bool(np.isfinite(decrement))
+            if deadline.passed:
+                return False
             change = self.products([part.combined(move) for part, move in moves])
             share = min(1.0, _TO_BOUNDARY * limit)
             while share > _SHORTEST:
@@ -310,12 +316,12 @@ class _Problem:
                     break
                 share *= 0.5
             else:
-                break  # at rounding level
+                return True  # at rounding level
             for part, move in moves:
                 part.go(move, share)
             P = self.products([part.beta for part in self.parts])
             value = new
-        return n_steps
+        return False
 
     def _newton_step(
         self, d: Floats, P: Floats, tau: float
@@ -357,8 +363,8 @@ class _Problem:
             decrement -= part.slope_along(move)
         return moves, limit, decrement
 
-    def gap(self, d: Floats, betas: list[Floats]) -> tuple[float, float, float]:
-        """Return the relative gap and the primal value at dual variables (n,) of each task."""
+    def gap(self, d: Floats, betas: list[Floats]) -> float:
+        """Return the relative gap at dual variables (n,) of each task."""
         P = np.array([beta @ self._everything for beta in betas])
         g = np.sum(P * P, axis=0)
         primal = 0.5 * float(d @ g) + self.reg.primal(d)
@@ -369,8 +375,7 @@ class _Problem:
         diagonal = self._everything**2 @ d
         eps = float(np.finfo(float).eps)
         noise = sum(part.task.noise(diagonal, eps) for part in self.parts)
-        size = max(abs(primal), noise, np.finfo(float).tiny)
-        return (primal - dual) / size, size, dual
+        return relative_gap(primal, dual, noise)
 
     def betas(self) -> list[Floats]:
         """Return the dual variables (n,) of each task as they are."""
@@ -381,14 +386,16 @@ class _Problem:
 
 
 def _cholesky(H: Floats) -> tuple[Floats, bool]:
+    """Factorise a matrix of unit diagonal, which rounding may have made indefinite."""
     ridge = _RIDGE
-    while True:
+    while ridge < 1.0:
         try:
             factor: tuple[Floats, bool] = cho_factor(H, lower=True, check_finite=False)
             return factor
         except LinAlgError:
             H[np.diag_indices(len(H))] += ridge
             ridge *= 100.0
+    raise LinAlgError("The system of a Newton step has no factor.")
 
 
 def solve_by_barriers(
@@ -415,34 +422,34 @@ def solve_by_barriers(
     problem = _Problem(factors, tasks, reg)
     tau = problem.n_barriers / problem.start()
     best: Found | None = None
-    n_steps = worse = 0
-    tol = stop.tol
-    for n_barriers in range(1, stop.max_iter + 1):
-        n_steps += problem.centre(tau, stop.deadline)
+    worse, tol = 0, stop.tol
+    for n_iter in range(1, stop.max_iter + 1):
+        centred = problem.centre(tau, stop.deadline)
         d = problem.weights(problem.products([part.beta for part in problem.parts]), tau)
-        gap, size, dual = problem.gap(d, problem.betas())
+        gap = problem.gap(d, problem.betas())
         if best is None or gap < best.gap:
-            best, worse = _on_bounds(problem, d, gap, tol, n_steps), 0
+            best, worse = _on_bounds(problem, d, gap, tol), 0
         else:
             worse += 1
-        stop.tell(n_barriers, best.gap if best is not None else gap, d)
-        if gap <= _SHARE * tol or worse == _MOST_WORSE or stop.deadline.passed:
+        stop.tell(n_iter, best.gap, d)
+        if gap <= _SHARE * tol or worse == _MOST_WORSE or not centred:
             break
         tau *= min(max(_LEAST_SHARPER, 3.0 * gap / tol), _MOST_SHARPER)
     assert best is not None
-    return best
+    return best._replace(n_iter=n_iter)
 
 
-def _on_bounds(problem: _Problem, d: Floats, gap: float, tol: float, n_iter: int) -> Found:
+def _on_bounds(problem: _Problem, d: Floats, gap: float, tol: float) -> Found:
     """Put dual variables and weights that are nearly on their bounds there, if the gap allows."""
     for near in _NEAR_BOUND:
-        betas = [part.snapped(near) for part in problem.parts]
-        if any(beta is None for beta in betas):
+        snapped = [part.snapped(near) for part in problem.parts]
+        betas = [beta for beta in snapped if beta is not None]
+        if len(betas) < len(snapped):
             continue
         sparse = np.where(d < near * d.max(), 0.0, d)
         if not problem.reg.lam:
             sparse = sparse / sparse.sum()
-        found, _, _ = problem.gap(sparse, betas)  # type: ignore[arg-type]
-        if found <= max(tol, 1.1 * gap):
-            return Found(sparse, np.array(betas), found, n_iter)
-    return Found(d, np.array(problem.betas()), gap, n_iter)
+        found = problem.gap(sparse, betas)
+        if found <= max(tol, _WORSE_ON_BOUNDS * gap):
+            return Found(sparse, np.array(betas), found, 0)
+    return Found(d, np.array(problem.betas()), gap, 0)

@@ -192,36 +192,36 @@ class Machines:
             d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise
         )
 
-    def vouch(self, found: Certificate, tol: float) -> Certificate:
-        """Evaluate a point again, of fresh products, and with what they owe to rounding.
+    def vouch(self, d: Floats, beta: Floats, tol: float) -> Certificate:
+        """Evaluate weights and dual variables again, of fresh products, and with what they owe to rounding.
 
         Products that were kept by increments drift, the more the larger the dual variables once
         were.
         """
-        if self.beta is not found.beta:
-            self.beta = found.beta
-            for task, beta in zip(self._tasks, self.beta, strict=True):
-                task.beta = beta.copy()
+        if self.beta is not beta:
+            self.beta = beta
+            for task, own in zip(self._tasks, beta, strict=True):
+                task.beta = own.copy()
             self._fresh = False
         self._idle_beta = self.beta
         if not self._fresh:
             self._F[:] = 0.0
             self._multiply(np.arange(self.g.size), np.zeros_like(self.beta))
             self._fresh = True
-        fresh = self.certify(found.d)
+        fresh = self.certify(d)
         lengths = np.sqrt(np.maximum(self.diagonal, 0.0))
         spans = np.abs(self.beta) @ lengths.T
         # By Cauchy and Schwarz ...
-        rounded = fresh._replace(rounding=self._rounding(fresh, spans, (spans * found.d) @ lengths))
+        rounded = fresh._replace(rounding=self._rounding(fresh, spans, (spans * d) @ lengths))
         if fresh.gap > tol or rounded.gap <= tol:
             return rounded
         # ... or, where that does not do, of the kernels themselves.
         sizes = np.zeros_like(self.beta)
         support = np.flatnonzero(self.beta.any(axis=0))
         for rows in np.array_split(support, len(support) // _ROWS_AT_A_TIME + 1):
-            for k in np.flatnonzero(found.d):
+            for k in np.flatnonzero(d):
                 block = np.abs(self._stack.block(int(k), rows, None))
-                sizes += found.d[k] * (np.abs(self.beta[:, rows]) @ block)
+                sizes += d[k] * (np.abs(self.beta[:, rows]) @ block)
         return fresh._replace(rounding=self._rounding(fresh, spans, sizes))
 
     def kernels_rounding(self, at: Certificate) -> float:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mkfusion._types import Floats, Indices, Stack
+from mkfusion.solvers._barrier import MOST_ROWS, rank_one_factors, solve_by_barriers
 from mkfusion.solvers._blas import one_blas_thread
-from mkfusion.solvers._limits import MAX_ITER, MAX_TIME, ROUNDING, Deadline
+from mkfusion.solvers._limits import MAX_ITER, ROUNDING, Deadline
 from mkfusion.solvers._losses import Hinge, Loss
 from mkfusion.solvers._machines import Certificate, Machines
 from mkfusion.solvers._many import (
@@ -65,6 +66,9 @@ _MOST_VAIN, _PROGRESS = 10, 0.9
 # Where the gap that the weights leave does not fall below this share of the one before, the
 # machines are solved so much more accurately, down to this share of what would do otherwise.
 _STALL, _SHARPER, _SHARPEST = 0.5, 0.1, 1e-6
+# Kernels of rank one: so few, or so few beside the samples, are first tried as others are, with so
+# many choices of weights; so many numbers are kept of their factors.
+_FEW_KERNELS, _SAMPLES_PER_KERNEL, _TRIAL, _MOST_FACTORS = 20, 2, 30, 2**25
 # More kernels than these are not multiplied one by one, nor is a matrix of their number kept.
 MANY_KERNELS = 1000
 # A step that went too far is either a lesson for the model, which shows how the objective bends
@@ -130,6 +134,9 @@ def solve_mkl(
         zero = nothing_to_learn(stack, y, cost, loss, reg)
         if zero is not None:
             return zero
+        factors = _factors(stack, y, reg)
+        if factors is not None:
+            return _solve_rank_one(stack, factors, y, cost, loss, reg, stop)
         if stack.shape[2] <= MANY_KERNELS:
             found = None
             sample = _sample(y, cost, loss)
@@ -196,7 +203,7 @@ def solve_path(
             zero = nothing_to_learn(stack, y, cost, loss, reg)
             if zero is not None:
                 machines, result = None, zero
-            elif stack.shape[2] > MANY_KERNELS:
+            elif stack.shape[2] > MANY_KERNELS or _factors(stack, y, reg) is not None:
                 result = solve_mkl(
                     stack,
                     y,
@@ -283,6 +290,62 @@ def _solve(
     return _improve(machines, d, reg, stop, max(_SVM_SHARE * stop.tol, _FIRST_INNER))
 
 
+def _factors(stack: Stack, y: Floats, reg: Regulariser) -> Floats | None:
+    """Return the factors (n, m) of kernels of rank one, if sparse weights can be learned on them.
+
+    None of a single kernel, of which there is nothing to learn, and where there are many samples.
+    """
+    n, _, m = stack.shape
+    if reg.p > 1.0 or m == 1 or y.size > MOST_ROWS or n * m > _MOST_FACTORS:
+        return None
+    factors = rank_one_factors(stack)
+    return factors if factors is not None and factors.any() else None
+
+
+def _solve_rank_one(
+    stack: Stack,
+    factors: Floats,
+    y: Floats,
+    cost: Floats,
+    loss: Loss,
+    reg: Regulariser,
+    stop: Stop,
+) -> MKLResult:
+    """Learn sparse weights (p = 1) of kernels of rank one, of which there may be many.
+
+    Steps on the weights do well with few of them, and go on from what barriers found.
+    """
+    n, _, m = stack.shape
+    found: list[MKLResult] = []
+    used = 0
+    if m <= _FEW_KERNELS or _SAMPLES_PER_KERNEL * m < n:
+        trial = stop._replace(max_iter=min(stop.max_iter, _TRIAL))
+        found.append(_solve(stack, y, cost, loss, reg, trial))
+        used = found[0].n_iter
+        if found[0].converged or used >= stop.max_iter or used < trial.max_iter:
+            return found[0]
+    tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+    used_kernels = factors.any(axis=0)  # those of zeros get no weight
+    left = stop._replace(max_iter=stop.max_iter - used)
+    with np.errstate(all="ignore"):  # what overflows is no step that is taken
+        point = solve_by_barriers(factors[:, used_kernels], tasks, reg, left)
+    d = np.zeros(m)
+    d[used_kernels] = point.d
+    used += point.n_iter
+    machines = Machines(stack, y, cost, loss, reg)
+    certified = machines.vouch(d, point.beta, stop.tol)
+    found.append(_result(certified, used, stop.tol, stop.limit(used)))
+    left = stop._replace(max_iter=stop.max_iter - used)
+    if not (found[-1].converged or stop.deadline.passed or left.max_iter < 1):
+        if m <= MANY_KERNELS:
+            more = _improve(machines, d, reg, left, _SVM_SHARE * stop.tol)
+        else:
+            more = solve_by_columns(stack, y, cost, loss, reg, left, _solve)
+        used += more.n_iter
+        found.append(more)
+    return min(found, key=lambda result: result.gap)._replace(n_iter=used)
+
+
 def _improve(
     machines: Machines, d: Floats, reg: Regulariser, stop: Stop, first: float
 ) -> MKLResult:
@@ -313,7 +376,7 @@ def _improve(
                 may_idle = False
                 machines.focus(np.ones(d.size, dtype=bool))
             if now.complete and now.gap <= tol:
-                now = machines.vouch(now, tol)
+                now = machines.vouch(d, now.beta, tol)
             if now.complete and (best is None or now.gap < best.gap):
                 best = now
             wanted = sharpness * max(_INNER_RATIO * now.weights_gap, _SVM_SHARE * tol * now.size)
@@ -352,7 +415,7 @@ def _improve(
         # The new weights may close the gap with the dual variables as they are.
         ahead = machines.certify(d)
         if ahead.complete and (best is None or ahead.gap < best.gap):
-            best = machines.vouch(ahead, tol) if ahead.gap <= tol else ahead
+            best = machines.vouch(d, ahead.beta, tol) if ahead.gap <= tol else ahead
             if best.gap <= tol:
                 break
         if may_idle and now.complete and now.gap <= _IDLE_GAP:
@@ -381,16 +444,18 @@ def _conclude(
 ) -> MKLResult:
     """Return the best point, certified with fresh products."""
     if best is None or not best.gap <= stop.tol:
-        last = machines.vouch(now, stop.tol)
-        other = last if best is None or best is now else machines.vouch(best, stop.tol)
-        best = min(last, other, key=lambda certificate: certificate.gap)
-    limit = MAX_ITER
-    if stop.deadline.passed:
-        limit = MAX_TIME
-    elif n_iter < stop.max_iter or (
-        max(best.rounding, machines.kernels_rounding(best)) > _WORTHLESS * stop.tol * best.size
-    ):
+        last = machines.vouch(now.d, now.beta, stop.tol)
+        if best is not None and best is not now:
+            best = machines.vouch(best.d, best.beta, stop.tol)
+        best = last if best is None or best is now or last.gap < best.gap else best
+    limit = stop.limit(n_iter)
+    rounding = max(best.rounding, machines.kernels_rounding(best))
+    if limit == MAX_ITER and rounding > _WORTHLESS * stop.tol * best.size:
         limit = ROUNDING
+    return _result(best, n_iter, stop.tol, limit)
+
+
+def _result(best: Certificate, n_iter: int, tol: float, limit: str) -> MKLResult:
     return MKLResult(
         best.d,
         best.beta,
@@ -399,6 +464,6 @@ def _conclude(
         best.dual,
         best.gap,
         n_iter,
-        best.gap <= stop.tol,
+        best.gap <= tol,
         limit,
     )
