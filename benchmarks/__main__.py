@@ -24,6 +24,7 @@ SECTIONS = (
     "missing",
     "verdicts",
     "noise",
+    "features",
     "certificates",
 )
 FIGURE = "figure"

@@ -340,8 +340,8 @@ class LocalizedMKLClassifier(GatedClassifier):
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        If `max_iter` or `max_time` did not suffice for the start that was kept, or the machines at its end could
-        not be solved to `tol`.
+        If `max_iter` or `max_time` did not suffice for the start that was kept, or the machines at
+        its end could not be solved to `tol`.
 
     See Also
     --------
@@ -510,9 +510,9 @@ class LocalizedMKLClassifier(GatedClassifier):
         if best.exhausted or solution.gap > self.tol:
             warnings.warn(
                 f"{type(self).__name__} took {self.n_iter_ - 1} steps (max_iter={self.max_iter}, "
-                f"max_time={self.max_time}) to the objective {self.objective_:.6g}, and reached the relative duality gap "
-                f"{self.duality_gap_:.2g} (tol={self.tol:g}). Raise max_iter, max_time, tol or "
-                "gating_ridge, or bring the kernels to one scale.",
+                f"max_time={self.max_time}) to the objective {self.objective_:.6g}, and "
+                f"reached the relative duality gap {self.duality_gap_:.2g} (tol={self.tol:g}). "
+                "Raise max_iter, max_time, tol or gating_ridge, or bring the kernels to one scale.",
                 ConvergenceWarning,
                 stacklevel=2,
             )

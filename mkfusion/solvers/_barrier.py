@@ -55,8 +55,9 @@ _RANK_RTOL, _RANK_EPS = 1e-9, 10.0
 def rank_one_factors(stack: Stack) -> Floats | None:
     """Return factors (n, m) with ``K_k = z_k z_k'`` if all kernels are of rank one, otherwise None.
 
-    Reads one column of every kernel, as long as they are. A positive semi-definite matrix less ``z z'``, z its column j divided by the root of entry j of
-    its diagonal, is one as well; if its diagonal vanishes, so does all of it.
+    Reads one column of every kernel, as long as they are. A positive semi-definite matrix less
+    ``z z'``, z its column j divided by the root of entry j of its diagonal, is one as well; if its
+    diagonal vanishes, so does all of it.
     """
     n, _, m = stack.shape
     first = _factor(stack, 0, stack.select(np.array([0])).diagonal()[0])
@@ -261,7 +262,10 @@ class _Problem:
         return np.array([beta @ Z for beta, Z in zip(betas, self.Z, strict=True)])
 
     def slacks(self, g: Floats, tau: float) -> Floats:
-        """Return ``v - g`` for the best v: ``sum_k 1 / (v - g_k) = tau / 2``, or tau v / (4 lam)."""
+        """Return ``v - g`` for the best v.
+
+        There ``sum_k 1 / (v - g_k)`` is tau / 2, or tau v / (4 lam) with a penalty.
+        """
         top = float(g.max())
         below = top - g
         m, lam = g.size, self.reg.lam
@@ -398,9 +402,7 @@ def _cholesky(H: Floats) -> tuple[Floats, bool]:
     raise LinAlgError("The system of a Newton step has no factor.")
 
 
-def solve_by_barriers(
-    factors: Floats, tasks: list[Task], reg: Regulariser, stop: Stop
-) -> Found:
+def solve_by_barriers(factors: Floats, tasks: list[Task], reg: Regulariser, stop: Stop) -> Found:
     """Learn sparse weights (p = 1) of kernels of rank one.
 
     Parameters

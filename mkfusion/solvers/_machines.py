@@ -193,7 +193,7 @@ class Machines:
         )
 
     def vouch(self, d: Floats, beta: Floats, tol: float) -> Certificate:
-        """Evaluate weights and dual variables again, of fresh products, and with what they owe to rounding.
+        """Evaluate weights and dual variables with fresh products, and what rounding may add.
 
         Products that were kept by increments drift, the more the larger the dual variables once
         were.
