@@ -7,6 +7,7 @@ kernels that got weight.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -43,17 +44,9 @@ def run(report: Report, grid: Grid) -> None:
         stack = KernelStack([np.outer(x, x) for x in X.T])
         for C in grid.costs:
             cost = np.full_like(y, C)
-            found = solve_mkl(stack, y, cost, tol=TOL)
-            seconds = interleave(
-                {"fit": lambda stack=stack, y=y, cost=cost: solve_mkl(stack, y, cost, tol=TOL)}
-            )["fit"]
-            table.add(
-                n=n,
-                m=m,
-                C=C,
-                fit_s=seconds,
-                gap=found.gap,
-                chosen=int(np.count_nonzero(found.weights)),
-            )
+            fit = partial(solve_mkl, stack, y, cost, tol=TOL)
+            seconds, found = interleave({"fit": fit})["fit"]
+            chosen = int(np.count_nonzero(found.weights))
+            table.add(n=n, m=m, C=C, fit_s=seconds, gap=found.gap, chosen=chosen)
     report.target("largest gap", max(table.column("gap")), TOL)
     report.target("slowest fit", max(table.column("fit_s")), 10, " s")

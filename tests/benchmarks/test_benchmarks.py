@@ -112,6 +112,18 @@ def test_predict_compares_the_same_machine(run):
         assert 0.0 < float(row["passes"]) <= 1.0
 
 
+def test_features_are_certified(run):
+    (row,) = run("features", ((60, 80),), (1.0,))[0]
+    assert float(row["gap"]) <= 1e-3
+    assert 0 < int(row["chosen"]) <= 80
+
+
+def test_certificates_count_what_is_wrong(run):
+    rows, text = run("certificates", 8, 0)
+    assert sum(int(row["fits"]) for row in rows) == 8
+    assert "dishonest gaps: reached: measured 0" in text
+
+
 def test_counting_sees_every_number(module):
     problem = module("_problems").load("cancer", 30)
     stack = module("mkl").memory_stack(module("_problems").kernel_bank(problem.X, 3))
