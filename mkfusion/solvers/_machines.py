@@ -23,9 +23,12 @@ _ROWS_AT_A_TIME = 512
 _SHORT_SUM, _WALK = 2.0, 0.5
 
 
-def relative_gap(primal: float, dual: float, noise: float) -> float:
-    """Return the duality gap as a share of the primal value, or of the noise if that is more."""
-    gap, size = max(primal - dual, 0.0), max(abs(primal), noise)
+def relative_gap(primal: float, dual: float, noise: float, rounding: float = 0.0) -> float:
+    """Return the duality gap as a share of the primal value, or of the noise if that is more.
+
+    Both as large, and as small, as `rounding` errors allow.
+    """
+    gap, size = max(primal + rounding - dual, 0.0), max(abs(primal) - rounding, noise)
     if not np.isfinite(primal - dual):
         return float("inf")  # nothing is known of such a point
     if size > 0.0:
@@ -53,7 +56,7 @@ class Certificate(NamedTuple):
 
     @property
     def gap(self) -> float:
-        return relative_gap(self.primal + self.rounding, self.dual, self.noise)
+        return relative_gap(self.primal, self.dual, self.noise, self.rounding)
 
     @property
     def size(self) -> float:
