@@ -225,7 +225,7 @@ class _OneClassTask(BoxTask):
     def loss(self, e: Floats) -> tuple[float, float]:
         # The slope nu of the intercept makes its minimiser a quantile: a hinge far below does it.
         total = float(self.cost.sum())
-        ends = np.append(e, e.min() - 1.0)
+        ends = np.append(e, e.min() - (float(np.ptp(e)) or 1.0))
         sides = np.append(np.ones(e.size), -1.0)
         b, loss = intercept_and_loss(ends, sides, np.append(self.cost, self._nu * total))
         return b, loss + self._nu * total * float(ends[-1])
