@@ -134,10 +134,10 @@ class BaseMKL(BaseEstimator, ABC):
             )
         if ROUNDING in limits:
             return (
-                f"after {self.n_iter_} choices of kernel weights, where rounding errors of products "
-                f"with the kernels are the limit; {expected}. Standardise the features or bring the "
-                'kernels to one scale (normalize="cosine"), compute them in float64, lower C, or '
-                "raise tol."
+                f"after {self.n_iter_} choices of kernel weights, where rounding errors of "
+                f"products with the kernels are the limit; {expected}. Standardise the features or "
+                'bring the kernels to one scale (normalize="cosine"), compute them in float64, '
+                "lower C, or raise tol."
             )
         return (
             f"after max_iter={self.max_iter} choices of kernel weights; {expected}. Raise max_iter "
