@@ -46,6 +46,8 @@ def find_no_number(data: Any) -> str | None:
 def _find(data: Any, is_wrong: Any, what: str, texts: bool) -> str | None:
     if issparse(data) or len(getattr(data, "shape", ())) != 2:
         return None
+    if isinstance(data, np.ndarray) and data.dtype.kind == "c":
+        return None  # all of it is wrong
     if isinstance(data, np.ndarray) and data.dtype.kind in "biuf" and not is_wrong(data).any():
         return None
     names = column_names(data)

@@ -433,8 +433,8 @@ def refuse_no_kernels(grams: Any, argument: str) -> None:
             f"{argument} is a {type(grams).__name__}, which can be read once only; {expected}. "
             "list(...) makes a list of it."
         )
-    single = not isinstance(grams, list | tuple | dict) and np.ndim(grams) == 0
-    if single:
+    array_like = isinstance(grams, list | tuple | dict) or hasattr(grams, "__array__")
+    if not array_like and np.ndim(grams) == 0 or isinstance(grams, np.generic):
         raise TypeError(f"{argument} is {shown(grams)}; {expected}.")
 
 

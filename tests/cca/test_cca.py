@@ -322,12 +322,12 @@ def test_a_failed_fit_leaves_nothing() -> None:
         (
             {},
             Modalities(a=np.arange(10.0).reshape(5, 2), b=np.full((5, 1), np.nan)),
-            "'b': Input.*NaN",
+            "'b': it is missing.* in 5 of 5 samples",
         ),
         (
             {},
             Modalities(a=np.arange(10.0).reshape(5, 2), b=list("vwxyz")),
-            "'b': could not convert",
+            "'b': column 0 holds 'v' in row 0.*could not convert",
         ),
         ({}, Modalities(a=np.arange(10.0).reshape(5, 2), b=np.ones((5, 2))), "'b' does not vary"),
         ({}, Modalities(a=np.ones((1, 2)), b=np.ones((1, 2))), "'a': Found array with 1 sample"),
