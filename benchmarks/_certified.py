@@ -114,7 +114,7 @@ class Outcome:
 
 def examine(problem: Problem, tol: float = 1e-3, **parameters: Any) -> Outcome:
     """Fit one problem and recompute its certificate."""
-    from mkfusion import MKLClassifier, MKLNoveltyDetector, MKLRegressor
+    from mkfusion import DegenerateKernelWarning, MKLClassifier, MKLNoveltyDetector, MKLRegressor
 
     common = {"p": problem.p, "tol": tol, **parameters}
     model: Any
@@ -130,6 +130,7 @@ def examine(problem: Problem, tol: float = 1e-3, **parameters: Any) -> Outcome:
     start = perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DegenerateKernelWarning)  # many are noise on purpose
         try:
             model.fit(problem.kernels, problem.y, problem.weight)
         except Exception as error:  # whatever it is, it is counted

@@ -45,10 +45,22 @@ _LARGEST_SEED = 2**32 - 1
 # ---------------------------------------------------------------------------- what users give
 
 
+def check_samples(X: Any) -> None:
+    """Refuse what has no rows and columns, and what has no rows."""
+    if not (isinstance(X, Modalities) or hasattr(X, "columns") or hasattr(X, "tocsr")):
+        shape = np.shape(X)
+        if len(shape) < 2:
+            came = f"of shape {shape}" if shape else shown(X)
+            raise ValueError(
+                f"X is {came}; expected Modalities, a DataFrame, or an array (n_samples, "
+                "n_columns)."
+            )
+    if num_samples(X) == 0:
+        raise ValueError("X has 0 samples; expected some of each class, or of the target's range.")
+
+
 def as_modalities(samples: ReadSamples) -> Modalities:
     """Return the samples under names that parameters can have."""
-    if num_samples(samples.X) == 0:
-        raise ValueError("X has 0 samples; expected some of each class, or of the target's range.")
     for name, part in zip(samples.names, samples.parts, strict=True):
         if (cell := find_infinity(part)) is not None:
             raise ValueError(

@@ -30,6 +30,7 @@ from mkfusion.compare._data import (
     as_modalities,
     as_target,
     check_jobs,
+    check_samples,
     check_settings,
     describe_modalities,
     is_classification,
@@ -325,6 +326,7 @@ def plan_comparison(
     ValueError, TypeError
         If they are not for a comparison.
     """
+    check_samples(X)
     given = read_samples(X, modalities)
     parts = as_modalities(given)
     check_rows(given.X, y=y, groups=groups)

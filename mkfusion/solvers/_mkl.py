@@ -58,7 +58,8 @@ _RUN = 16
 _MAX_SHARPENINGS = 20
 # Machines that rounding keeps from their accuracy are left once their gap does not fall to this
 # share; so many of them end a fit. A gap of which rounding may be this share of the tolerance has
-# it as its limit.
+# it as its limit, unless the gap reached is so much larger that more choices would bring it on.
+_FAR_FROM_ROUNDING = 1e-6
 _STUCK, _MOST_FAILURES, _WORTHLESS = 0.5, 3, 0.5
 # So many choices of weights in a row that do not bring the gap to this share end a fit on kernels
 # whose own rounding errors are larger than the tolerance.
@@ -450,7 +451,8 @@ def _conclude(
         best = last if best is None or best is now or last.gap < best.gap else best
     limit = stop.limit(n_iter)
     rounding = max(best.rounding, machines.kernels_rounding(best))
-    if limit == MAX_ITER and rounding > _WORTHLESS * stop.tol * best.size:
+    reached = rounding > _FAR_FROM_ROUNDING * best.gap * best.size
+    if limit == MAX_ITER and reached and rounding > _WORTHLESS * stop.tol * best.size:
         limit = ROUNDING
     return _result(best, n_iter, stop.tol, limit)
 

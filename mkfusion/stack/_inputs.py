@@ -21,16 +21,16 @@ _IDS = "_training_ids"
 def remember_input(estimator: Any, X: Any, n_train: int) -> None:
     """Set what scikit-learn wants to know of training kernels: n_features_in_ and, maybe, names."""
     ids = ids_of_columns(X)
-    if ids is None:
-        vars(estimator).pop(_IDS, None)
-    else:
-        setattr(estimator, _IDS, ids)
     if is_several(X):
         estimator.n_features_in_ = n_train
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
     else:
-        validate_data(estimator, X, skip_check_array=True)
+        validate_data(estimator, X, skip_check_array=True)  # may refuse names of columns
+    if ids is None:
+        vars(estimator).pop(_IDS, None)
+    else:
+        setattr(estimator, _IDS, ids)
 
 
 def training_stack(estimator: Any, X: Any, **others: Any) -> KernelStack:

@@ -276,7 +276,7 @@ def test_no_difference_at_all_is_not_taken_for_certainty():
 
 def test_interactions_can_hurt():
     conditions = Conditions(
-        *[None] * 3, [([0] * 9, [1])] * 5, *[None] * 5, "corrected_t", 0.05, 0, 0
+        *[None] * 3, [([0] * 9, [1])] * 5, *[None] * 3, ["r2"], None, "corrected_t", 0.05, 0, 0
     )
     found = [{"model": 0.5, "projection": 0.7 + 0.01 * k} for k in range(5)]
     told = conclude_interactions(found, conditions)

@@ -184,7 +184,9 @@ def test_gaps_reach_estimators_that_take_them():
     for method in (fusion.predict, fusion.predict_proba, fusion.decision_function):
         with pytest.raises(ValueError, match="^modality 'a': Input X contains NaN"):
             method(gappy)
-    with pytest.raises(ValueError, match="^modalities 'a, b': it is missing .* in 11 of 60 samples"):
+    with pytest.raises(
+        ValueError, match="^modalities 'a, b': it is missing .* in 11 of 60 samples"
+    ):
         fusion.predict(np.where(AB > 0, np.nan, AB))
 
 

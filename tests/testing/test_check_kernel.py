@@ -77,6 +77,8 @@ KERNELS = sorted(
 )
 
 
+# New samples may have categories of their own.
+@pytest.mark.filterwarnings("ignore::mkfusion.UnknownCategoriesWarning")
 @pytest.mark.parametrize("name", KERNELS)
 def test_every_kernel_of_the_package(name: str) -> None:
     kernel = getattr(mkfusion, name)(**ARGUMENTS.get(name, {}))

@@ -259,7 +259,8 @@ def _refuse_column_in_a_list(spec: Any, data: Any, entry: Entry) -> None:
     step = first_step(spec)
     if getattr(data, "ndim", 2 if hasattr(data, "columns") else 1) != 2 or data.shape[1] != 1:
         return
-    if hasattr(step, "__sklearn_tags__") and get_tags(step).input_tags.string:
+    vectorizer = hasattr(step, "__sklearn_tags__") and not isinstance(step, Kernel)
+    if vectorizer and get_tags(step).input_tags.string:
         columns = entry.columns
         if isinstance(columns, str):
             given, wanted = f"modality {shown(columns)} is a table of one column", "its column"
