@@ -396,7 +396,12 @@ def test_an_interruption_is_one_line(folder, listening):
     call = [sys.executable, "-m", "mkfusion.cli", "compare", *TABLE]
     call += ["--resume", "pieces", "-o", "report.html"]
     with subprocess.Popen(
-        call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        call,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT}),
     ) as running:
         begun = time.monotonic()
         while not os.path.exists("pieces") and time.monotonic() < begun + 60:
