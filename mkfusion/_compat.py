@@ -23,7 +23,6 @@ safe_indexing = utils._safe_indexing
 
 # Targets and weights
 check_sample_weight = validation._check_sample_weight
-check_y = validation._check_y
 
 # Estimators: state, copies, names of columns, parts with names
 is_fitted = validation._is_fitted

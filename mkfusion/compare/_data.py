@@ -106,15 +106,6 @@ def is_classification(y: NDArray[Any], task: str) -> bool:
     return found
 
 
-def check_jobs(n_jobs: Any) -> None:
-    """Refuse what is no number of jobs for joblib."""
-    whole = isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not whole or n_jobs == 0):
-        raise ValueError(
-            f"n_jobs is {shown(n_jobs)}; expected None, or a whole number other than 0."
-        )
-
-
 def check_settings(random_state: Any, test: str, alpha: Any) -> int:
     """Return the seed, after a look at the other small parameters."""
     whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)

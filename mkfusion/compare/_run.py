@@ -29,7 +29,6 @@ from mkfusion.compare._data import (
     Setting,
     as_modalities,
     as_target,
-    check_jobs,
     check_samples,
     check_settings,
     describe_modalities,
@@ -42,6 +41,7 @@ from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
 from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
 from mkfusion.data import check_rows, read_samples, read_target
+from mkfusion.inspection import check_jobs
 from mkfusion.report import Conditions, FoldScore
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

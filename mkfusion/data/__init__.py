@@ -45,7 +45,6 @@ from mkfusion.data._reading import (
     remember_features,
     resolve_views,
     rollback,
-    take_views,
 )
 from mkfusion.data._row_labels import check_labels, check_rows, row_index
 from mkfusion.data._targets import (
@@ -118,7 +117,6 @@ __all__ = [
     "row_index",
     "seems_classes",
     "select_columns",
-    "take_views",
     "top_levels",
     "with_numbers",
     "those",

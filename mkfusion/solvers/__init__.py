@@ -10,7 +10,6 @@ from mkfusion.solvers._limits import MAX_TIME, ROUNDING, Deadline
 from mkfusion.solvers._losses import Hinge, Loss, OneClass, Squared, Tube
 from mkfusion.solvers._many import MKLResult
 from mkfusion.solvers._mkl import MANY_KERNELS, Setting, solve_mkl, solve_path
-from mkfusion.solvers._rows import WholeRows
 
 __all__ = [
     "Deadline",
@@ -27,7 +26,6 @@ __all__ = [
     "Setting",
     "Squared",
     "Tube",
-    "WholeRows",
     "gates",
     "one_blas_thread",
     "solve_mkl",
