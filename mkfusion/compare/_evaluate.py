@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from mkfusion._types import Floats
 from mkfusion.compare._data import FoldData, RefusalError, Samples, refusals
 from mkfusion.compare._folds import Fold
+from mkfusion.compare._held_out import held_out
 from mkfusion.compare._methods import PlannedMethod
 from mkfusion.compare._questions import QUESTIONS, align
 from mkfusion.inspection import KernelAlignment
@@ -141,10 +142,10 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         within = [
-            [_score(method, params, split, metrics[:1])[0] for split in data.inner]
+            [_score(method, params, split, metrics[:1]) for split in data.inner]
             for params in method.candidates
         ]
-        inner = _means(np.array(within))
+        inner = _means(np.array([[scores[0] for scores, _ in tried] for tried in within]))
         if np.isnan(inner).all():
             raise RefusalError(f"{metrics[0]} is not a number within the training samples.")
         best = int(np.nanargmax(inner))
@@ -152,6 +153,8 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
         scores, model = _score(method, params, data.outer, metrics)
         if not np.isfinite(scores[0]):
             raise RefusalError(f"{metrics[0]} is {scores[0]} on the test samples.")
+        models = zip((one for _, one in within[best]), data.inner, strict=True)
+        told = held_out(model, data.outer, list(models), method.method.sees, method.refuses_by)
         seconds = time.perf_counter() - start
         answers = _answers(method, model, params, data.outer)
     unconverged = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
@@ -160,7 +163,9 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
             warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
     named = dict(zip(metrics, scores, strict=True))
     late = len(unconverged)
-    return FoldScore("", 0, named, float(inner[best]), params, seconds, late, answers=answers)
+    return FoldScore(
+        "", 0, named, float(inner[best]), params, seconds, late, answers=answers, held_out=told
+    )
 
 
 def _means(scores: Floats) -> Floats:

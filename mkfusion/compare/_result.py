@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mkfusion._files import written_beside
 from mkfusion._messages import shown
@@ -26,7 +27,9 @@ from mkfusion.report import (
     Conditions,
     Contributions,
     FoldScore,
+    HeldOut,
     Interactions,
+    Predictions,
     Summary,
     as_html,
     as_markdown,
@@ -69,6 +72,9 @@ class FusionComparison:
         Which of these three there are not, and why.
     results_ : list of FoldScore
         Scores of every method on every fold, with what was chosen for it.
+    predictions_ : Predictions
+        What every method says of the samples of each fold that it did not see: `method`, `repeat`,
+        `fold`, `row`, `y`, `prediction`, and for classes `probabilities`.
     summary_ : list of Summary
         Mean scores of every method, and of those that were chosen within the training samples.
     chosen_ : dict of str to list of n_folds str
@@ -129,6 +135,7 @@ class FusionComparison:
         if not any(method.kind == "single" for method in self._methods):
             raise NothingToCompareError(f"no modality can be learned from: {self.not_applicable_}.")
         self._choose()
+        self.predictions_ = _gathered(self._by_method, conditions)
         self._summarise()
         self._test()
         self._answer(alignment)
@@ -283,11 +290,12 @@ class FusionComparison:
 
         Parameters
         ----------
-        table : {"summary", "folds", "comparisons", "contributions", "interactions"}, \
-                default="summary"
+        table : {"summary", "folds", "comparisons", "contributions", "interactions", \
+                "predictions"}, default="summary"
             Mean scores of every method; scores of every method on every fold; tests; the Shapley
-            value of every modality; or the test of interactions. The last two have no rows if they
-            are in `not_answered_`.
+            value of every modality; the test of interactions; or what every method says of every
+            sample that it did not see. Those of questions have no rows if they are in
+            `not_answered_`.
 
         Returns
         -------
@@ -362,7 +370,8 @@ def _records(result: FusionComparison, table: str) -> list[dict[str, Any]]:
     Parameters
     ----------
     result : FusionComparison
-    table : {"summary", "folds", "comparisons", "contributions", "interactions"}
+    table : str
+        As :meth:`FusionComparison.to_frame` takes it.
 
     Returns
     -------
@@ -379,10 +388,67 @@ def _records(result: FusionComparison, table: str) -> list[dict[str, Any]]:
         "comparisons": _comparisons_records,
         "contributions": _contributions_records,
         "interactions": _interactions_records,
+        "predictions": _predictions_records,
     }
     if table not in makers:
         raise ValueError(f"table is {shown(table)}; expected one of {list(makers)}.")
     return makers[table](result)
+
+
+def _gathered(by_method: dict[str, list[FoldScore]], conditions: Conditions) -> Predictions:
+    """Put what all methods say of all folds one below the other."""
+    kept = [
+        (label, score.fold, score.held_out)
+        for label, scores in by_method.items()
+        for score in scores
+        if score.held_out is not None
+    ]
+    sizes = [len(told.rows) for _, _, told in kept]
+    repeats = np.array(conditions.repeats, dtype=np.intp)
+    folds = np.array([fold for _, fold, _ in kept], dtype=np.intp)
+    rows = _joined([told.rows for _, _, told in kept], np.intp)
+    classes = np.unique(conditions.y) if conditions.task == "classification" else None
+    return Predictions(
+        np.repeat(np.array([label for label, _, _ in kept], dtype=object), sizes),
+        np.repeat(repeats[folds - 1], sizes),
+        np.repeat(folds, sizes),
+        rows,
+        conditions.y[rows],
+        _joined([told.predictions for _, _, told in kept], conditions.y.dtype),
+        None if classes is None else _chances([told for _, _, told in kept], len(classes)),
+        classes,
+        conditions.ids,
+    )
+
+
+def _joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
+
+
+def _chances(told: list[HeldOut], n_classes: int) -> Floats:
+    unknown = [np.full((len(one.rows), n_classes), np.nan) for one in told]
+    known = [one.probabilities for one in told]
+    pairs = zip(known, unknown, strict=True)
+    found = [nan if chances is None else chances for chances, nan in pairs]
+    return np.vstack(found) if found else np.empty((0, n_classes))
+
+
+def _predictions_records(result: FusionComparison) -> list[dict[str, Any]]:
+    found = result.predictions_
+    columns: dict[str, Any] = {
+        "method": found.method,
+        "repeat": found.repeat,
+        "fold": found.fold,
+        "row": found.row,
+    }
+    if found.ids is not None:
+        columns["id"] = found.ids[found.row]
+    columns |= {"y": found.y, "prediction": found.prediction}
+    if found.probabilities is not None and found.classes is not None:
+        for label, chances in zip(found.classes.tolist(), found.probabilities.T, strict=True):
+            columns[f"probability of {label}"] = chances
+    lists = [values.tolist() for values in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 def _summary_records(result: FusionComparison) -> list[dict[str, Any]]:

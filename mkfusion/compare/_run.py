@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import joblib
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -40,7 +41,7 @@ from mkfusion.compare._evaluate import Job, run_alignment, run_fold
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
 from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
-from mkfusion.data import check_rows, read_samples, read_target
+from mkfusion.data import check_rows, read_samples, read_target, row_index
 from mkfusion.inspection import check_jobs
 from mkfusion.report import Conditions, FoldScore
 
@@ -364,6 +365,7 @@ def plan_comparison(
         alpha=float(alpha),
         fast=fast,
         seed=seed,
+        ids=_ids(given.X, parts),
     )
     return Plan(job, folds, conditions)
 
@@ -390,6 +392,16 @@ def run_comparison(
     """
     scores = _run(plan.job, plan.folds, n_jobs, verbose)
     return FusionComparison(scores, plan.conditions, run_alignment(plan.job))
+
+
+def _ids(*samples: Any) -> NDArray[Any] | None:
+    """Return what the user calls the samples, if anything."""
+    for one in samples:
+        index = row_index(one)
+        if index is not None:
+            ids = np.asarray(index)
+            return None if np.array_equal(ids, np.arange(len(ids))) else ids
+    return None
 
 
 def _as_memory(memory: Any) -> joblib.Memory:

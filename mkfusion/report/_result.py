@@ -50,6 +50,24 @@ class PairedTest(NamedTuple):
     p_value: float
 
 
+class HeldOut(NamedTuple):
+    """What a method says of samples that it did not see.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows,)
+        Which of all samples, from 0.
+    predictions : ndarray of shape (n_rows,)
+        Labels, or numbers.
+    probabilities : ndarray of shape (n_rows, n_classes) or None
+        Of all classes, in sorted order; None for numbers, or where there are none.
+    """
+
+    rows: Indices
+    predictions: NDArray[Any]
+    probabilities: Floats | None
+
+
 class FoldScore(NamedTuple):
     """How one method did on one fold.
 
@@ -72,6 +90,8 @@ class FoldScore(NamedTuple):
         Why there are no scores; empty where there are.
     answers : dict
         What else the method tells about the fold; a "reason" in it is why it cannot.
+    held_out : HeldOut or None
+        What it says of the test samples; None where it refused.
     """
 
     method: str
@@ -83,6 +103,69 @@ class FoldScore(NamedTuple):
     n_unconverged: int = 0
     refusal: str = ""
     answers: dict[str, Any] = {}
+    held_out: HeldOut | None = None
+
+
+class Predictions(NamedTuple):
+    """What every method says of the samples that it did not see: one row for each of both.
+
+    Attributes
+    ----------
+    method : ndarray of shape (n,)
+        The names in the tables, of those that are chosen in each fold as well.
+    repeat : ndarray of shape (n,)
+        Counted from 1: which time the sample is tested, if folds are drawn several times.
+    fold : ndarray of shape (n,)
+        Counted from 1.
+    row : ndarray of shape (n,)
+        Which sample, from 0.
+    y : ndarray of shape (n,)
+        Its true label or number.
+    prediction : ndarray of shape (n,)
+    probabilities : ndarray of shape (n, n_classes) or None
+        NaN where a method has none; None for numbers. Where a classifier has none of its own,
+        they are calibrated within the training samples of the fold.
+    classes : ndarray of shape (n_classes,) or None
+        What their columns are of.
+    ids : ndarray of shape (n_samples,) or None
+        What the user calls the samples: ``ids[row]`` for each row.
+    """
+
+    method: NDArray[Any]
+    repeat: Indices
+    fold: Indices
+    row: Indices
+    y: NDArray[Any]
+    prediction: NDArray[Any]
+    probabilities: Floats | None
+    classes: NDArray[Any] | None
+    ids: NDArray[Any] | None
+
+    def of(self, method: str, repeat: int | None = None) -> Predictions:
+        """Return the rows of one method.
+
+        Parameters
+        ----------
+        method : str
+        repeat : int, default=None
+            Only one of the repeats; None is all of them.
+
+        Returns
+        -------
+        Predictions
+        """
+        chosen = self.method == method
+        if repeat is not None:
+            chosen &= self.repeat == repeat
+        return self._replace(
+            method=self.method[chosen],
+            repeat=self.repeat[chosen],
+            fold=self.fold[chosen],
+            row=self.row[chosen],
+            y=self.y[chosen],
+            prediction=self.prediction[chosen],
+            probabilities=None if self.probabilities is None else self.probabilities[chosen],
+        )
 
 
 class Summary(NamedTuple):
@@ -273,6 +356,8 @@ class Conditions(NamedTuple):
     alpha : float
     fast : bool
     seed : int
+    ids : ndarray of shape (n_samples,) or None
+        What the user calls the samples.
     """
 
     task: str
@@ -288,11 +373,24 @@ class Conditions(NamedTuple):
     alpha: float
     fast: bool
     seed: int
+    ids: NDArray[Any] | None = None
 
     @property
     def test_to_train(self) -> float:
         """Test samples of a fold for each training sample of it."""
         return float(np.mean([len(test) / len(train) for train, test in self.folds]))
+
+    @property
+    def repeats(self) -> list[int]:
+        """Which time samples are tested, of each fold: 1, and more where they are drawn again."""
+        seen: set[int] = set()
+        numbers = [1] if self.folds else []
+        for k, (_, test) in enumerate(self.folds):
+            again = not seen.isdisjoint(test.tolist())
+            if k:
+                numbers.append(numbers[-1] + again)
+            seen = set(test.tolist()) | (set() if again else seen)
+        return numbers
 
 
 class Result(Protocol):
@@ -303,6 +401,7 @@ class Result(Protocol):
     comparisons_: list[Comparison]
     summary_: list[Summary]
     results_: list[FoldScore]
+    predictions_: Predictions
     contributions_: Contributions | None
     interactions_: Interactions | None
 
