@@ -1,103 +1,384 @@
-"""How often comparisons are wrong: simulated samples, of which the truth is known.
+"""How often tests and comparisons are wrong: simulated samples, of which the truth is known.
 
-Each run draws n samples of two modalities of three columns and asks compare_fusion, with few folds
-and few values to tune. helps, hurts: share of runs with that verdict; interact: share of runs that
-say "interactions help". fusion and interactions: whether they do help in truth. Where they do not,
-a share is an error rate, which alpha = 0.05 is to bound; where they do, it is the power.
+Information: the tests of added_information and interaction_information, in cells of which each has
+a range that its share of claims is to be in. "fusion": no single modality says all; "interactions":
+they interact; "adds X": modality X adds to all others, by Holm; "false adds": any of those does
+that cannot. Where a claim is false, its share is an error rate, which alpha = 0.05 is to bound;
+where it is true, the power. error: Monte Carlo standard error of the share, in points. inside:
+"near" is outside by less than two of these.
+
+Prediction: each run draws n samples of two modalities of three columns and asks compare_fusion,
+with few folds and few values to tune. helps, hurts: share of runs with that verdict; interact:
+share of runs that say "interactions help". fusion and interactions: whether they do help in truth.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from benchmarks._report import Report
-from mkfusion import Modalities
+from benchmarks._truths import (
+    LINEAR,
+    N_WIDE,
+    NARROW,
+    Truth,
+    correlated_total,
+    nothing,
+    only_a,
+    product,
+    simulate,
+    total,
+    weak_b,
+    wide_a,
+    wiggly,
+)
 from mkfusion.compare import compare_fusion
+from mkfusion.inspection import added_information, interaction_information
+
+ALPHA = 0.05
+# Of tests in the simulation: half of the defaults, for time
+DRAWS = {"n_signs": 999, "n_permutations": 499}
 
 
-class Truth(NamedTuple):
-    """What the target depends on, and so whether fusion and interactions help."""
+class Claim(NamedTuple):
+    """What is claimed, and the range of its share in per cent.
+
+    Attributes
+    ----------
+    what : str
+        "fusion", "interactions", or "adds" and letters of modalities: that any of these does.
+    least, most : float
+    """
+
+    what: str
+    least: float
+    most: float
+
+
+class Cell(NamedTuple):
+    """A truth, what is made of its number, and what is claimed of it."""
 
     name: str
+    truth: Truth
+    task: str
+    n: int
+    claims: tuple[Claim, ...]
+    run_share: float = 1.0
+
+
+class Compared(NamedTuple):
+    """A truth for whole comparisons, and whether fusion and interactions help."""
+
+    name: str
+    truth: Truth
     fusion: bool
     interactions: bool
 
 
 class Grid(NamedTuple):
-    """Every truth is simulated for both tasks."""
+    """Cells of tests, their runs, truths of comparisons, their samples and runs."""
 
-    truths: tuple[Truth, ...]
+    cells: tuple[Cell, ...]
+    cell_runs: int
+    compared: tuple[Compared, ...]
     n: int
     n_runs: int
 
 
-TRUTHS = (
-    Truth("noise", False, False),
-    Truth("one modality", False, False),
-    Truth("copies", False, False),
-    Truth("sum", True, False),
-    Truth("product", True, True),
+def fusion(least: float, most: float) -> Claim:
+    return Claim("fusion", least, most)
+
+
+def interactions(least: float, most: float) -> Claim:
+    return Claim("interactions", least, most)
+
+
+def adds(which: str, least: float, most: float) -> Claim:
+    return Claim(f"adds {which}", least, most)
+
+
+A, AB, AXB = Truth(only_a), Truth(total), Truth(product)
+CORRELATED = Truth(only_a, correlated=True)
+BOTH = Truth(correlated_total, correlated=True)
+GROUPS = {
+    "20 x 4": (20, 4, 4),
+    "20 x 2": (20, 2, 2),
+    "60 x 4": (60, 4, 4),
+    "20 x 1-6": (20, 1, 6),
+}
+BOTH_TASKS = ("numbers", "classes")
+
+
+def _cells() -> tuple[Cell, ...]:
+    cells = [
+        Cell("correlated, only A", CORRELATED, "numbers", 80, (fusion(0, 7), interactions(0, 7))),
+        Cell("only A", A, "numbers", 80, (fusion(2, 7), interactions(1, 6))),
+        Cell("only A", A, "classes", 80, (fusion(2, 7), interactions(2, 8))),
+        Cell("only A", A, "10:90", 80, (fusion(2, 7),)),
+        Cell("correlated, only A", CORRELATED, "classes", 80, (fusion(0, 7), interactions(0, 7))),
+        Cell("both, correlated", BOTH, "numbers", 80, (fusion(80, 100), interactions(0, 7))),
+    ]
+    for task in BOTH_TASKS:
+        cells += [
+            Cell("noise", Truth(nothing), task, 80, (fusion(0, 3),)),
+            Cell("copy", Truth(only_a, names="A", copies={"B": "A"}), task, 80, (fusion(0, 3),)),
+        ]
+    skewed = Truth(only_a, noise="skewed")
+    cells += [
+        Cell("skewed noise, only A", skewed, "numbers", 80, (fusion(2, 7), interactions(1, 7))),
+        Cell("sum", AB, "numbers", 80, (fusion(95, 100), interactions(0, 7))),
+        Cell("sum", AB, "classes", 80, (fusion(95, 100), interactions(0, 7))),
+        Cell("sum", AB, "10:90", 80, (interactions(0, 7),)),
+        Cell("product", AXB, "numbers", 80, (fusion(90, 100), interactions(90, 100))),
+        Cell("product", AXB, "classes", 80, (fusion(90, 100), interactions(88, 100))),
+        Cell("product", AXB, "classes", 60, (fusion(60, 85), interactions(80, 97))),
+    ]
+    for task in BOTH_TASKS:
+        for n, share in ((60, 1.0), (150, 0.6)):
+            cells.append(Cell("only A", A, task, n, (fusion(2, 8), interactions(1, 8)), share))
+    cells += _grouped_cells() + _several_cells() + _class_cells() + _kernel_cells()
+    for task in BOTH_TASKS:
+        cells += [
+            Cell(f"B missing ({kind})", Truth(only_a, missing=kind), task, 80, (fusion(0, 8),))
+            for kind in ("rows", "imputed")
+        ]
+    weak, wiggle = Truth(weak_b, r2=0.5), Truth(wiggly)
+    for truth, name, task, ranges in (
+        (weak, "weak B", "numbers", ((35, 65), (55, 75), (90, 100))),
+        (weak, "weak B", "classes", ((10, 35), (20, 40), (50, 85))),
+        (wiggle, "wiggly B", "numbers", ((5, 25), (15, 32), (80, 100))),
+    ):
+        for n, share, wanted in zip((60, 80, 150), (1.0, 1.0, 0.4), ranges, strict=True):
+            cells.append(Cell(name, truth, task, n, (fusion(*wanted),), share))
+    for task in BOTH_TASKS:
+        cells.append(Cell("only A", A, task, 400, (fusion(2, 8), interactions(1, 8)), 0.2))
+    return tuple(cells)
+
+
+def _grouped_cells() -> list[Cell]:
+    null = (fusion(0, 7), interactions(0, 6))
+    cells = [
+        Cell(f"{name}, only A", Truth(only_a, 0.5, sizes=sizes), "numbers", 80, null, share)
+        for (name, sizes), share in zip(GROUPS.items(), (1.0, 1.0, 0.3, 1.0), strict=True)
+    ]
+    four = GROUPS["20 x 4"]
+    either = (fusion(0, 7), interactions(0, 7))
+    cells += [
+        Cell("20 x 4, only A", Truth(only_a, 0.5, sizes=four), "classes", 80, either),
+        Cell(
+            "20 x 4, correlated",
+            Truth(only_a, 0.5, correlated=True, sizes=four),
+            "numbers",
+            80,
+            either,
+        ),
+        Cell("20 x 4, noise", Truth(nothing, 0.5, sizes=four), "numbers", 80, either),
+        Cell(
+            "20 x 4, constant y",
+            Truth(only_a, 0.5, sizes=four, constant=True),
+            "numbers",
+            80,
+            either,
+        ),
+        Cell("20 x 4, sum", Truth(total, 0.5, sizes=four), "numbers", 80, (fusion(55, 85),)),
+        Cell(
+            "20 x 4, product",
+            Truth(product, 0.5, sizes=four),
+            "numbers",
+            80,
+            (fusion(75, 97), interactions(90, 100)),
+        ),
+    ]
+    return cells
+
+
+def _several_cells() -> list[Cell]:
+    copy = {"C": "A"}
+    with_copy = Truth(only_a, names="AB", copies=copy)
+    both_with_copy = Truth(total, names="AB", copies=copy)
+    return [
+        Cell(
+            "M = 3, A x B",
+            Truth(product, 0.5, names="ABC"),
+            "numbers",
+            80,
+            (fusion(50, 90), interactions(75, 100)),
+        ),
+        Cell(
+            "M = 3, only A",
+            Truth(only_a, names="ABC"),
+            "numbers",
+            80,
+            (fusion(0, 7), adds("BC", 0, 5)),
+        ),
+        Cell("M = 3, only A = C", with_copy, "numbers", 80, (fusion(0, 7), adds("ABC", 0, 5))),
+        Cell(
+            "M = 4, only A",
+            Truth(only_a, names="ABCD"),
+            "numbers",
+            80,
+            (fusion(0, 7), adds("BCD", 0, 5)),
+        ),
+        Cell(
+            "M = 3, A and B",
+            Truth(total, names="ABC"),
+            "numbers",
+            80,
+            (fusion(95, 100), adds("B", 95, 100), adds("C", 0, 5)),
+        ),
+        Cell(
+            "M = 3, A = C and B",
+            both_with_copy,
+            "numbers",
+            80,
+            (fusion(95, 100), adds("B", 95, 100), adds("AC", 0, 5)),
+        ),
+    ]
+
+
+def _class_cells() -> list[Cell]:
+    null = (fusion(0, 7), interactions(0, 7))
+    return [
+        Cell("only A", A, "three", 80, null),
+        Cell("only A", A, "75:15:10", 80, null),
+        Cell("sum", AB, "softmax", 80, (interactions(0, 8),)),
+        Cell("sum", AB, "ordered", 80, (interactions(0, 8),)),
+        Cell("product", AXB, "three", 80, (fusion(85, 100), interactions(90, 100))),
+    ]
+
+
+def _kernel_cells() -> list[Cell]:
+    cells = []
+    for task in BOTH_TASKS:
+        for name, width in (("A wide", {"A": N_WIDE}), ("both wide", {"A": N_WIDE, "B": N_WIDE})):
+            truth = Truth(wide_a, width=width, kernel=LINEAR)
+            cells.append(Cell(f"{name}, linear, only A", truth, task, 80, (fusion(0, 7),)))
+        cells.append(
+            Cell("narrow RBF, only A", Truth(only_a, kernel=NARROW), task, 80, (fusion(0, 7),))
+        )
+    return cells
+
+
+COMPARED = (
+    Compared("noise", Truth(nothing), False, False),
+    Compared("one modality", A, False, False),
+    Compared("copies", Truth(only_a, names="A", copies={"B": "A"}), False, False),
+    Compared("sum", AB, True, False),
+    Compared("product", AXB, True, True),
 )
-FULL = Grid(TRUTHS, 80, 60)
-QUICK = Grid(TRUTHS, 80, 4)
+CELLS = _cells()
+FULL = Grid(CELLS, 500, COMPARED, 80, 60)
+QUICK = Grid(CELLS[:3], 20, COMPARED, 80, 4)
 METHODS = ["early", "late_mean", "uniform", "l1_mkl", "products"]
+CELL_COLUMNS = "truth task n claim runs least most share error inside".split()
 COLUMNS = "truth task n runs fusion interactions helps hurts interact".split()
-ALPHA = 0.05
 
 
-def simulate(truth: str, classes: bool, n: int, seed: int) -> tuple[Modalities, np.ndarray]:
-    """Return samples of two modalities and their target."""
-    rng = np.random.default_rng(seed)
-    a, b, noise = rng.normal(size=(n, 3)), rng.normal(size=(n, 3)), rng.normal(size=n)
-    if truth == "copies":
-        b = a.copy()
-    signal = {
-        "noise": np.zeros(n),
-        "one modality": a[:, 0],
-        "copies": a[:, 0],
-        "sum": (a[:, 0] + b[:, 0]) / np.sqrt(2),
-        "product": a[:, 0] * b[:, 0],
-    }[truth]
-    y = 2 * signal + noise
-    return Modalities(a=a, b=b), y > np.median(y) if classes else y
+def seed_of(name: str, task: str, run: int) -> int:
+    return crc32(f"{name} {task} {run}".encode())
 
 
-def ask(truth: str, classes: bool, n: int, seed: int) -> tuple[str, str]:
+def test(cell: Cell, run: int) -> list[bool]:
+    """Return which of the claims of a cell are made about one draw."""
+    seed = seed_of(cell.name, cell.task, run)
+    drawn = simulate(cell.truth, cell.task, cell.n, np.random.default_rng(seed))
+    options = {
+        "groups": drawn.groups,
+        "task": "regression" if drawn.y.dtype.kind == "f" else "classification",
+        "random_state": seed,
+        **DRAWS,
+    }
+    questions = {claim.what for claim in cell.claims}
+    made: dict[str, bool] = {}
+    if questions - {"interactions"}:
+        found = added_information(drawn.X, drawn.y, **options)
+        made["fusion"] = found.pvalue <= ALPHA
+        for what in questions - {"fusion", "interactions"}:
+            letters = what.removeprefix("adds ")
+            some = [name[0] in letters for name in found.modality_names]
+            made[what] = bool((found.adjusted_pvalues[some] <= ALPHA).any())
+    if "interactions" in questions:
+        made["interactions"] = interaction_information(drawn.X, drawn.y, **options).pvalue <= ALPHA
+    return [made[claim.what] for claim in cell.claims]
+
+
+def test_cells(report: Report, grid: Grid) -> None:
+    """Simulate every cell, and say which shares are outside of their range."""
+    table = report.table("information", CELL_COLUMNS)
+    outside = 0
+    for cell in grid.cells:
+        n_runs = max(2, round(grid.cell_runs * cell.run_share))
+        made = np.array(
+            Parallel(n_jobs=-1)(delayed(test)(cell, run) for run in range(n_runs)), dtype=float
+        )
+        for claim, share in zip(cell.claims, 100 * made.mean(axis=0), strict=True):
+            error = np.sqrt(share * (100 - share) / n_runs)
+            beyond = max(claim.least - share, share - claim.most, 0.0)
+            inside = "yes" if beyond == 0.0 else "near" if beyond < 2 * error else "no"
+            outside += inside == "no"
+            table.add(
+                truth=cell.name,
+                task=cell.task,
+                n=cell.n,
+                claim=claim.what,
+                runs=n_runs,
+                least=claim.least,
+                most=claim.most,
+                share=float(share),
+                error=float(error),
+                inside=inside,
+            )
+    report.say()
+    report.target("cells outside of their range", outside, 0)
+    report.say()
+
+
+def ask(compared: Compared, task: str, n: int, run: int) -> tuple[str, str]:
     """Return what one comparison says of fusion and of interactions."""
-    X, y = simulate(truth, classes, n, seed)
-    task = "classification" if classes else "regression"
-    found = compare_fusion(X, y, task=task, methods=METHODS, fast=True, random_state=seed)
+    seed = seed_of(compared.name, task, run)
+    drawn = simulate(compared.truth, task, n, np.random.default_rng(seed))
+    kind = "classification" if task == "classes" else "regression"
+    found = compare_fusion(
+        drawn.X, drawn.y, task=kind, methods=METHODS, fast=True, random_state=run
+    )
     assert found.interactions_ is not None
     return found.verdict_.verdict, found.interactions_.verdict
 
 
-def run(report: Report, grid: Grid) -> None:
-    """Simulate every truth and compare the rates of errors with alpha."""
+def compare(report: Report, grid: Grid) -> None:
+    """Simulate whole comparisons, and compare the rates of errors with alpha."""
     table = report.table("verdicts", COLUMNS)
     wrong: list[bool] = []
-    for truth in grid.truths:
-        for classes in (True, False):
+    for one in grid.compared:
+        for task in ("classes", "numbers"):
             said = Parallel(n_jobs=-1)(
-                delayed(ask)(truth.name, classes, grid.n, seed) for seed in range(grid.n_runs)
+                delayed(ask)(one, task, grid.n, run) for run in range(grid.n_runs)
             )
-            helps = [fusion == "fusion helps" for fusion, _ in said]
-            interact = [interactions == "interactions help" for _, interactions in said]
-            wrong += [] if truth.fusion else helps
-            wrong += [] if truth.interactions else interact
+            helps = [of_fusion == "fusion helps" for of_fusion, _ in said]
+            interact = [of_interactions == "interactions help" for _, of_interactions in said]
+            wrong += [] if one.fusion else helps
+            wrong += [] if one.interactions else interact
             table.add(
-                truth=truth.name,
-                task="classes" if classes else "numbers",
+                truth=one.name,
+                task=task,
                 n=grid.n,
                 runs=grid.n_runs,
-                fusion="yes" if truth.fusion else "no",
-                interactions="yes" if truth.interactions else "no",
+                fusion="yes" if one.fusion else "no",
+                interactions="yes" if one.interactions else "no",
                 helps=float(np.mean(helps)),
-                hurts=float(np.mean([fusion == "hurts" for fusion, _ in said])),
+                hurts=float(np.mean([of_fusion == "hurts" for of_fusion, _ in said])),
                 interact=float(np.mean(interact)),
             )
     report.say()
     report.target(f"wrong claims, of {len(wrong)}", float(np.mean(wrong)), ALPHA)
     report.say()
+
+
+def run(report: Report, grid: Grid) -> None:
+    """Run the tests' cells, then the comparisons."""
+    test_cells(report, grid)
+    compare(report, grid)

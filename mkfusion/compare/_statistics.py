@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from mkfusion._types import Floats, Indices
-from mkfusion.inspection import UNBOUNDED, Bounds, corrected_interval
+from mkfusion.inspection import UNBOUNDED, Bounds, corrected_interval, holm as holm
 from mkfusion.report import FUSION_VERDICTS, PairedTest
 
 # Scores that count, as accuracy does, differ alike on two folds of a null method one time in ten.
@@ -196,35 +196,6 @@ def paired_test(
     if kind == "wilcoxon":
         return signed_rank_test(differences, confidence)
     return corrected_t_test(differences, test_to_train, confidence, bounds)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p values of several tests, so that all of them together keep the error rate.
-
-    Parameters
-    ----------
-    p_values : sequence of n_tests float
-
-    Returns
-    -------
-    list of n_tests float
-
-    References
-    ----------
-    Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-    Statistics 6 (1979).
-
-    Examples
-    --------
-    >>> from mkfusion.compare._statistics import holm
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    factors = np.arange(len(order), 0, -1)
-    adjusted = np.empty(len(order))
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(np.asarray(p_values)[order] * factors))
-    return adjusted.tolist()
 
 
 def verdict(

@@ -1,5 +1,10 @@
 """Questions asked of fused models and of modalities, and their displays."""
 
+from mkfusion.inspection._added_information import (
+    AddedInformation,
+    AddedInformationDisplay,
+    added_information,
+)
 from mkfusion.inspection._arguments import check_jobs as check_jobs
 from mkfusion.inspection._bias import UnimodalBias, UnimodalBiasDisplay, unimodal_bias
 from mkfusion.inspection._closed_form import project_kernels as project_kernels
@@ -17,6 +22,10 @@ from mkfusion.inspection._information import (
     PartialInformationDisplay,
     partial_information,
 )
+from mkfusion.inspection._interaction_information import (
+    InteractionInformation,
+    interaction_information,
+)
 from mkfusion.inspection._intervals import (
     UNBOUNDED as UNBOUNDED,
     Bounds as Bounds,
@@ -29,13 +38,17 @@ from mkfusion.inspection._kernel_alignment import (
     KernelAlignmentDisplay,
     kernel_alignment,
 )
+from mkfusion.inspection._multiplicity import holm as holm
 from mkfusion.inspection._responses import scored_answers as scored_answers
 from mkfusion.inspection._stability import WeightStability, WeightStabilityDisplay, weight_stability
 
 # For users; the names that are imported as themselves above are for the comparison of methods.
 __all__ = [
+    "AddedInformation",
+    "AddedInformationDisplay",
     "AdditiveProjection",
     "EmapDisplay",
+    "InteractionInformation",
     "KernelAlignment",
     "KernelAlignmentDisplay",
     "ModalityImportance",
@@ -47,7 +60,9 @@ __all__ = [
     "UnimodalBiasDisplay",
     "WeightStability",
     "WeightStabilityDisplay",
+    "added_information",
     "emap",
+    "interaction_information",
     "kernel_alignment",
     "modality_importance",
     "partial_information",
