@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import TimeSeriesSplit
 
 import mkfusion.compare
 from mkfusion import MissingCellsWarning, UnknownCategoriesWarning
@@ -28,7 +28,7 @@ from mkfusion.cli._errors import (
 )
 from mkfusion.cli._interrupts import interrupts_end_here
 from mkfusion.cli._samples import Samples, load_samples
-from mkfusion.compare import FAST_FOLDS, FOLDS, METHODS, outer_splitter
+from mkfusion.compare import FOLDS, METHODS, REPEATS, repeated_folds
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -58,6 +58,7 @@ def compare(options: argparse.Namespace) -> None:
                 cv=cv,
                 groups=samples.groups,
                 methods=methods,
+                sesoi=options.sesoi,
                 fast=options.fast,
                 random_state=options.seed,
                 memory=options.resume,
@@ -77,21 +78,16 @@ def compare(options: argparse.Namespace) -> None:
 
 def _folds(options: argparse.Namespace, samples: Samples) -> Any:
     """Return a splitter, or a number of folds for compare_fusion to make one of."""
-    if options.repeats > 1:
-        for option in ("time_ordered", "groups"):
-            if getattr(options, option):
-                raise UsageError(
-                    f"--repeats draws folds anew, and --{option.replace('_', '-')} says how they "
-                    "are: choose one"
-                )
-        drawn = outer_splitter(
-            options.cv, samples.y, None, samples.classes, options.seed, options.fast
-        ).how.n_splits
-        repeated = RepeatedStratifiedKFold if samples.classes else RepeatedKFold
-        return repeated(n_splits=drawn, n_repeats=options.repeats, random_state=options.seed)
     if options.time_ordered:
-        return TimeSeriesSplit(options.cv or (FAST_FOLDS if options.fast else FOLDS))
-    return options.cv
+        if options.repeats is not None:
+            raise UsageError(
+                "--repeats draws folds anew, and --time-ordered says how they are: choose one"
+            )
+        return TimeSeriesSplit(options.cv or FOLDS)
+    repeats = options.repeats or (1 if options.fast else REPEATS)
+    return repeated_folds(
+        options.cv, repeats, samples.y, samples.groups, samples.classes, options.seed
+    )
 
 
 def _methods(asked: Sequence[str] | None) -> Any:

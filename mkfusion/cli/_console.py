@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from mkfusion.cli._errors import one_line
-from mkfusion.report import tables
+from mkfusion.report import HELPS, LOWER, tables
 
 _PLAIN = str.maketrans({"−": "-", "–": "-", "∞": "inf", "…": "..."})
 _PLAIN_WIDTH = 80  # of sentences; tables are as wide as they are
 _UNLIMITED = 10_000
 # Columns of the tests for which a terminal is too narrow.
-_IN_REPORT_ONLY = ("standardised", "p")
-_STYLES = {"fusion helps": "bold green", "hurts": "bold red"}
+_IN_REPORT_ONLY = ("p", " difference", " of it")
+_STYLES = {HELPS: "bold green", LOWER: "bold red"}
 
 
 class Report:
@@ -113,7 +113,6 @@ def print_comparison(comparison: Any, report: Report, *, left_out: Collection[st
     left_out : collection of str, default=()
         Columns of the tests.
     """
-    hidden = {*_IN_REPORT_ONLY, *left_out}
     conditions = comparison.conditions_
     sizes = [f"{one.name} ({one.shape})" for one in conditions.modalities]
     report.say(f"{len(conditions.y)} samples of {len(sizes)} modalities: {', '.join(sizes)}")
@@ -126,7 +125,11 @@ def print_comparison(comparison: Any, report: Report, *, left_out: Collection[st
         scores = table.title == "Scores"
         if not scores and not table.title.startswith("Against "):
             continue
-        shown = [k for k, name in enumerate(table.header) if scores or name not in hidden]
+        shown = [
+            k
+            for k, name in enumerate(table.header)
+            if scores or not (name in left_out or name.endswith(_IN_REPORT_ONLY))
+        ]
         report.say()
         report.say(table.title, "bold")
         report.table(

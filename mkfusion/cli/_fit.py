@@ -23,7 +23,7 @@ from mkfusion.cli._errors import as_usage_errors, notes_for_warnings
 from mkfusion.cli._kinds import Kind
 from mkfusion.cli._model import Model, save_model
 from mkfusion.cli._samples import load_samples
-from mkfusion.compare import COSTS, FAST_FOLDS, outer_splitter
+from mkfusion.compare import COSTS, FOLDS, outer_splitter
 from mkfusion.kernels import MeanFiller
 
 
@@ -119,7 +119,7 @@ def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tu
     """Fit with the C that cross-validation chooses."""
     cv: Any = options.cv
     if options.time_ordered:
-        cv = TimeSeriesSplit(options.cv or FAST_FOLDS)
+        cv = TimeSeriesSplit(options.cv or FOLDS)
     with as_usage_errors(ValueError):
         folds = outer_splitter(
             cv, samples.y, samples.groups, samples.classes, options.seed, fast=True

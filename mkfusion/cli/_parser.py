@@ -304,13 +304,19 @@ def _list_methods() -> str:
 def _add_compare(parser: _Parser) -> None:
     parser.more = _list_methods
     _add_data(parser)
-    folds = _add_folds(parser, "10, 5 with --fast, fewer where a class or the groups are small")
+    folds = _add_folds(parser, "5, fewer where a class or the groups are small")
     folds.add_argument(
         "--repeats",
         type=_integer(1),
-        default=1,
         metavar="N",
-        help="draw the folds N times, which sees smaller differences (default: %(default)s)",
+        help="draw the folds N times, which sees smaller differences (default: 5, 1 with --fast)",
+    )
+    folds.add_argument(
+        "--sesoi",
+        type=_number(0, "a positive number", closed=False),
+        metavar="DIFFERENCE",
+        help="smallest difference of the first metric that matters: below it there is practically "
+        "none",
     )
     folds.add_argument(
         "--metric",
@@ -326,7 +332,7 @@ def _add_compare(parser: _Parser) -> None:
         help="some of those below, with commas between them (default: all); single modalities are "
         "always there",
     )
-    folds.add_argument("--fast", action="store_true", help="fewer folds, fewer values to tune")
+    folds.add_argument("--fast", action="store_true", help="draw folds once, tune fewer values")
     work = parser.add_argument_group("work")
     work.add_argument(
         "--jobs", type=_jobs, metavar="N", help="folds at the same time, -1 for one on each core"

@@ -2,9 +2,10 @@
 
 from ._data import NothingToCompareError as NothingToCompareError
 from ._folds import (
-    FAST_FOLDS as FAST_FOLDS,
     FOLDS as FOLDS,
+    REPEATS as REPEATS,
     outer_splitter as outer_splitter,
+    repeated_folds as repeated_folds,
 )
 from ._methods import (
     COSTS as COSTS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
-from numbers import Integral
+from numbers import Integral, Real
 from pickle import PicklingError
 from typing import Any, NamedTuple, Self
 
@@ -106,17 +106,20 @@ def is_classification(y: NDArray[Any], task: str) -> bool:
     return found
 
 
-def check_settings(random_state: Any, test: str, alpha: Any) -> int:
+def check_settings(random_state: Any, alpha: Any, sesoi: Any) -> int:
     """Return the seed, after a look at the other small parameters."""
     whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
     if not whole or not 0 <= random_state <= _LARGEST_SEED:
         raise ValueError(
             f"random_state is {shown(random_state)}; expected an integer between 0 and 2**32 - 1."
         )
-    if test not in ("corrected_t", "wilcoxon"):
-        raise ValueError(f'test is {shown(test)}; expected "corrected_t" or "wilcoxon".')
-    if not isinstance(alpha, float | np.floating) or not 0 < alpha < 1:
-        raise ValueError(f"alpha is {shown(alpha)}; expected a number between 0 and 1.")
+    if not isinstance(alpha, float | np.floating) or not 0 < alpha < 0.5:
+        raise ValueError(f"alpha is {shown(alpha)}; expected a number between 0 and 0.5.")
+    number = isinstance(sesoi, Real) and not isinstance(sesoi, bool)
+    if sesoi is not None and not (number and 0 < sesoi < np.inf):
+        raise ValueError(
+            f"sesoi is {shown(sesoi)}; expected None, or a positive difference of the first metric."
+        )
     return int(random_state)
 
 

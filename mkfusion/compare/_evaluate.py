@@ -15,11 +15,11 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from mkfusion._types import Floats
-from mkfusion.compare._data import FoldData, RefusalError, Samples, refusals
+from mkfusion.compare._data import FoldData, RefusalError, Samples, fingerprint, refusals
 from mkfusion.compare._folds import Fold
 from mkfusion.compare._held_out import held_out
 from mkfusion.compare._methods import PlannedMethod
-from mkfusion.compare._questions import QUESTIONS, align
+from mkfusion.compare._questions import QUESTIONS, Informed, align, inform
 from mkfusion.inspection import KernelAlignment
 from mkfusion.report import FoldScore
 
@@ -34,12 +34,15 @@ class Job(NamedTuple):
     memory : joblib.Memory
     key : str
         What scores depend on beside the method and the fold.
+    uninformed : str
+        Why information is not to be tested; empty where it is.
     """
 
     samples: Samples
     methods: list[PlannedMethod]
     memory: joblib.Memory
     key: str
+    uninformed: str
 
 
 class _Fold:
@@ -110,6 +113,29 @@ def run_alignment(job: Job) -> KernelAlignment | str:
             return job.memory.cache(_align, ignore=["samples"])(job.key, job.samples)
     except RefusalError as error:
         return str(error)
+
+
+def run_information(job: Job) -> Informed:
+    """Test what the modalities say of the target, or read what is there of it.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    Informed
+    """
+    if job.uninformed:
+        return Informed(job.uninformed, job.uninformed)
+    # Groups have no part in the key of scores: what folds they make has.
+    key = f"{job.key} {fingerprint(job.samples.inner.groups)}" if job.key else ""
+    with quiet_cache_misses(), threadpool_limits(limits=1, user_api="blas"):
+        return job.memory.cache(_inform, ignore=["samples"])(key, job.samples)
+
+
+def _inform(key: str, samples: Samples) -> Informed:
+    return inform(samples)
 
 
 def _align(key: str, samples: Samples) -> KernelAlignment | str:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import (
+    GroupKFold,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    TimeSeriesSplit,
+)
 
 from mkfusion._messages import shown
 from mkfusion._types import Indices
 from mkfusion.data import find_splitter, read_groups, read_splits
 
-# How many there are if nobody says: all, and for a quick look.
-FOLDS, FAST_FOLDS = 10, 5
+# How many there are if nobody says, and how often they are drawn: once for a quick look.
+FOLDS, REPEATS = 5, 5
 
 
 class Fold(NamedTuple):
@@ -105,6 +111,33 @@ class Splitter(NamedTuple):
         return " ".join(repr(self.how).split()) if hasattr(self.how, "split") else "given splits"
 
 
+class RepeatedGroupFolds:
+    """Folds that keep groups together, drawn several times.
+
+    Parameters
+    ----------
+    n_splits, n_repeats : int
+    classes : bool
+        Whether they are stratified.
+    seed : int
+        Of the first; the others follow.
+    """
+
+    def __init__(self, n_splits: int, n_repeats: int, classes: bool, seed: int) -> None:
+        kind: Any = StratifiedGroupKFold if classes else GroupKFold
+        self.drawn = [
+            kind(n_splits, shuffle=True, random_state=(seed + k) % 2**32) for k in range(n_repeats)
+        ]
+
+    def split(self, X: Any, y: Any, groups: Any) -> Iterator[tuple[Indices, Indices]]:
+        """Yield the splits of one drawing after the other."""
+        for one in self.drawn:
+            yield from one.split(X, y, groups)
+
+    def __repr__(self) -> str:
+        return f"{len(self.drawn)} times {self.drawn[0]!r} and the next seeds"
+
+
 def outer_splitter(
     cv: Any, y: NDArray[Any], groups: Any, classes: bool, seed: int, fast: bool
 ) -> Splitter:
@@ -113,7 +146,8 @@ def outer_splitter(
     Parameters
     ----------
     cv : int, splitter, iterable of (train, test), or None
-        None is 10 folds, 5 of them if `fast`, or fewer where a class or the groups are small.
+        None is 5 folds, or fewer where a class or the groups are small, drawn 5 times, or once if
+        `fast`.
     y : ndarray of shape (n_samples,)
     groups : array-like of shape (n_samples,) or None
     classes : bool
@@ -131,8 +165,37 @@ def outer_splitter(
     """
     groups = read_groups(groups, len(y))
     if cv is None:
-        cv = _as_many_as_fit(FAST_FOLDS if fast else FOLDS, y, groups, classes)
+        cv = repeated_folds(None, 1 if fast else REPEATS, y, groups, classes, seed)
     return Splitter(_resolve(cv, "cv", groups, classes, seed), y, groups, classes, "cv")
+
+
+def repeated_folds(
+    n_splits: int | None, n_repeats: int, y: NDArray[Any], groups: Any, classes: bool, seed: int
+) -> Any:
+    """Return what draws folds several times, or a number of folds if it is once.
+
+    Parameters
+    ----------
+    n_splits : int or None
+        Number of folds; None is 5, or fewer where a class or the groups are small.
+    n_repeats : int
+    y : ndarray of shape (n_samples,)
+    groups : ndarray of shape (n_samples,) or None
+    classes : bool
+    seed : int
+
+    Returns
+    -------
+    splitter or int
+    """
+    if n_splits is None:
+        n_splits = _as_many_as_fit(FOLDS, y, groups, classes)
+    if n_repeats == 1:
+        return n_splits
+    if groups is not None:
+        return RepeatedGroupFolds(n_splits, n_repeats, classes, seed)
+    kind = RepeatedStratifiedKFold if classes else RepeatedKFold
+    return kind(n_splits=n_splits, n_repeats=n_repeats, random_state=seed)
 
 
 def inner_splitter(inner_cv: Any, outer: Splitter, folds: list[Fold], seed: int, fast: bool) -> Any:

@@ -30,7 +30,7 @@ import mkfusion
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.compare._data import FeatureModalities, FoldData, Lookup, Setting, fingerprint
-from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE
+from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE, NOTHING
 
 COSTS = (0.1, 1.0, 10.0, 100.0)
 NORMS = (4 / 3, 2.0, 4.0)
@@ -44,6 +44,7 @@ MOST_FACTORS = 10
 FAST_MOST_FACTORS = 5
 SHARED_COMPONENTS = 2
 
+CHOSEN = (BEST_SINGLE, BEST_SIMPLE, BEST_FUSION)
 _KINDS = ("baseline", "single", "fusion")
 _SEEN = ("X", "kernels", "alone", "modalities", "rows", "nothing")
 
@@ -395,7 +396,7 @@ def plan_methods(methods: Sequence[Method], setting: Setting) -> list[PlannedMet
         if method.kind == "baseline":
             label += f" ({'majority class' if setting.classes else 'mean'})"
         planned.append(PlannedMethod(method, label, candidates, reason))
-    labels = Counter([one.label for one in planned] + [BEST_SINGLE, BEST_SIMPLE, BEST_FUSION])
+    labels = Counter([one.label for one in planned] + [*CHOSEN, NOTHING])
     twice = [label for label, count in labels.items() if count > 1]
     if twice:
         raise ValueError(

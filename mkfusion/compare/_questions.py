@@ -8,16 +8,21 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 
 from mkfusion import KernelStack
-from mkfusion._types import Floats, Mask
-from mkfusion.compare._data import FoldData, Samples, materialised, refusals
+from mkfusion._types import Floats, Indices, Mask
+from mkfusion.compare._data import FoldData, RefusalError, Samples, materialised, refusals
 from mkfusion.compare._methods import constant_predictor, kernel_machine, scaled_target
-from mkfusion.compare._statistics import mean_interval, paired_test, verdict
+from mkfusion.compare._statistics import corrected_t_test, mean_interval
 from mkfusion.inspection import (
+    AddedInformation,
+    InteractionInformation,
     KernelAlignment,
+    added_information,
     difference_bounds,
+    interaction_information,
     kernel_alignment,
     project_kernels,
     scored_answers,
@@ -25,11 +30,10 @@ from mkfusion.inspection import (
 )
 from mkfusion.report import (
     CARRIES,
-    INTERACT,
-    INTERACTION_VERDICTS,
+    WORTH,
     Conditions,
     Contributions,
-    Interactions,
+    Projected,
     Share,
 )
 
@@ -41,6 +45,8 @@ MOST_EXACT = 6
 _N_FITS = 64
 # Samples whose kernels are held at once to align them: 72 MB each.
 MOST_ALIGNED = 3000
+# Samples that are tested for information if these are too many.
+MOST_TESTED = 1500
 
 
 class Question(NamedTuple):
@@ -194,16 +200,16 @@ def conclude_contributions(found: list[dict[str, Any]], conditions: Conditions) 
         for m, (name, by_fold) in enumerate(zip(names, values.T, strict=True))
     ]
     *_, second, first = np.argsort(values.mean(axis=0), kind="stable")
-    test = paired_test(conditions.test, values[:, first] - values[:, second], ratio, confidence)
-    # The two were picked by what is tested.
-    n_pairs = len(names) * (len(names) - 1) / 2
+    test = corrected_t_test(values[:, first] - values[:, second], ratio, conditions.alpha)
+    # The two were picked, and put in this order, by what is tested.
+    n_orders = len(names) * (len(names) - 1)
     total = columns["together"] - columns["nothing"]
     return Contributions(
         rows,
         float(columns["nothing"].mean()),
         float(columns["together"].mean()),
         *mean_interval(total, ratio, confidence, bounds),
-        clear=n_pairs * test.p_value < conditions.alpha,
+        clear=n_orders * test.p_value < conditions.alpha,
         exact=len(names) <= MOST_EXACT,
     )
 
@@ -242,7 +248,7 @@ def score_without_interactions(model: Any, data: FoldData) -> dict[str, float]:
     }
 
 
-def conclude_interactions(found: list[dict[str, float]], conditions: Conditions) -> Interactions:
+def conclude_interactions(found: list[dict[str, float]], conditions: Conditions) -> Projected:
     """Test the difference over the folds.
 
     Parameters
@@ -253,14 +259,98 @@ def conclude_interactions(found: list[dict[str, float]], conditions: Conditions)
 
     Returns
     -------
-    Interactions
+    Projected
     """
     model, projection = (np.array([one[key] for one in found]) for key in ("model", "projection"))
     ratio, alpha = conditions.test_to_train, conditions.alpha
     bounds = difference_bounds(conditions.metrics[0])
-    test = paired_test(conditions.test, model - projection, ratio, 1 - alpha, bounds)
-    words = verdict(test.difference, test.p_value, alpha, INTERACTION_VERDICTS)
-    return Interactions(test, words, model, projection)
+    test = corrected_t_test(model - projection, ratio, alpha, bounds)
+    return Projected(test, model, projection)
+
+
+# ---------------------------------------------------------------------------- what they say
+
+
+class Informed(NamedTuple):
+    """What the modalities say of the target, by tests that need no folds.
+
+    Attributes
+    ----------
+    added : AddedInformation or str
+        Or why it was not tested.
+    interacting : InteractionInformation or str
+        Or why it was not tested.
+    """
+
+    added: AddedInformation | str
+    interacting: InteractionInformation | str
+
+
+UNINFORMED: Informed = Informed("not tested", "not tested")
+
+
+def inform(samples: Samples) -> Informed:
+    """Test whether modalities say what the others do not, and whether they interact.
+
+    Parameters
+    ----------
+    samples : Samples
+
+    Returns
+    -------
+    Informed
+    """
+    setting, groups = samples.setting, samples.inner.groups
+    if len(setting.modalities) < 2:
+        return Informed(*["there is one modality only"] * 2)
+    rows = _some_rows(len(samples.y), groups, setting.seed)
+    try:
+        stack = _all_kernels(samples, rows)
+    except RefusalError as error:
+        return Informed(str(error), str(error))
+    given: dict[str, Any] = {
+        "modalities": {m.name: [k] for k, m in enumerate(setting.modalities)},
+        "groups": None if groups is None else groups[rows],
+        "present": samples.modalities.present()[rows],
+        "task": "classification" if setting.classes else "regression",
+        "random_state": setting.seed,
+    }
+    found: list[Any] = []
+    for test in (added_information, interaction_information):
+        try:
+            with refusals(ValueError):
+                found.append(test(stack, samples.y[rows], **given))
+        except RefusalError as error:
+            found.append(str(error))
+    return Informed(*found)
+
+
+def _some_rows(n: int, groups: NDArray[Any] | None, seed: int) -> Indices:
+    """Return the samples whose kernels can be held at once: all, or those of random groups."""
+    if n <= MOST_ALIGNED:
+        return np.arange(n)
+    codes = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    order = np.random.default_rng(seed).permutation(codes.max() + 1)
+    held = np.cumsum(np.bincount(codes)[order]) <= MOST_TESTED
+    held[0] = True
+    return np.flatnonzero(np.isin(codes, order[held]))
+
+
+def _all_kernels(samples: Samples, rows: Indices | slice = slice(None)) -> KernelStack:
+    """Return a kernel of each modality alone, learned from all these samples.
+
+    Raises
+    ------
+    RefusalError
+        If they have none.
+    """
+    setting, some = samples.setting, samples.modalities[rows]
+    factors = None
+    if setting.missing != "error":
+        # As a modality alone sees them: without the scaling of samples that lack another.
+        factors = np.sqrt(some.present().mean(axis=1))
+    with refusals(ValueError):
+        return materialised(setting.kernelizer().fit_transform(some), factors, factors)
 
 
 # ---------------------------------------------------------------------------- how alike they are
@@ -286,15 +376,10 @@ def align(samples: Samples) -> KernelAlignment | str:
     n, setting = len(samples.y), samples.setting
     if n > MOST_ALIGNED:
         return f"{n} samples are more than {MOST_ALIGNED}, whose kernels would take too much memory"
-    factors = None
-    if setting.missing != "error":
-        # As a modality alone sees them: without the scaling of samples that lack another.
-        factors = np.sqrt(samples.modalities.present().mean(axis=1))
     names = [modality.name for modality in setting.modalities]
     target = "classes" if setting.classes else "continuous"
-    kernelizer = setting.kernelizer()
+    stack = _all_kernels(samples)
     with refusals(ValueError):
-        stack = materialised(kernelizer.fit_transform(samples.modalities), factors, factors)
         return kernel_alignment(stack, samples.y, names=names, target_type=target)
 
 
@@ -314,5 +399,5 @@ def _ask_interactions(model: Any, params: dict[str, Any], data: FoldData) -> dic
 # By the `question` of a method.
 QUESTIONS = {
     "contributions": Question(CARRIES, _ask_contributions, conclude_contributions),
-    "interactions": Question(INTERACT, _ask_interactions, conclude_interactions),
+    "interactions": Question(WORTH, _ask_interactions, conclude_interactions),
 }

@@ -15,22 +15,47 @@ from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.compare._data import NothingToCompareError
 from mkfusion.compare._methods import METHODS, PlannedMethod
-from mkfusion.compare._questions import QUESTIONS
-from mkfusion.compare._statistics import holm, mean_interval, paired_test, verdict
-from mkfusion.inspection import KernelAlignment, difference_bounds, score_bounds
+from mkfusion.compare._questions import QUESTIONS, UNINFORMED, Informed
+from mkfusion.compare._statistics import (
+    corrected_t_test,
+    fold_loss,
+    knowing_nothing,
+    mean_interval,
+    samples_needed,
+    state,
+)
+from mkfusion.inspection import (
+    UNBOUNDED,
+    AddedInformation,
+    Bounds,
+    InteractionInformation,
+    KernelAlignment,
+    difference_bounds,
+    holm,
+    score_bounds,
+)
 from mkfusion.report import (
     ALIKE,
     BEST_FUSION,
     BEST_SIMPLE,
     BEST_SINGLE,
+    BETTER,
+    INFORMS,
+    INTERACT,
+    INTERACTING,
+    LOWER,
+    NOTHING,
+    UNDECIDED,
     Comparison,
     Conditions,
     Contributions,
     FoldScore,
     HeldOut,
     Interactions,
+    PairedTest,
     Predictions,
     Summary,
+    Verdict,
     as_html,
     as_markdown,
     draw_scores,
@@ -49,12 +74,18 @@ class FusionComparison:
         Under which they came about.
     alignment : KernelAlignment or str, default="not measured"
         Of the modalities' kernels; a text is why there is none.
+    informed : Informed
+        What the modalities say of the target.
 
     Attributes
     ----------
-    verdict_ : Comparison
-        The best fusion method with the best single modality, both chosen within the training
-        samples: whether fusion helps, by how much, and how sure that is.
+    verdict_ : Verdict
+        Whether fusion helps (`verdict`), by how much and how sure that is: of the best fusion
+        method with the best single modality, both chosen within the training samples.
+    information_ : AddedInformation or None
+        Whether each modality says what the others do not, of
+        :func:`mkfusion.inspection.added_information`: the first of the two tests that the verdict
+        goes by.
     comparisons_ : list of Comparison
         Every fusion method with the best single modality, then all but the simple ones with the
         best simple baseline.
@@ -63,13 +94,14 @@ class FusionComparison:
         (`modalities`: for each `mean`, `low`, `high`, what it has `alone` and what it adds `last`),
         and what they sum to (`total`).
     interactions_ : Interactions or None
-        Whether modalities interact: held-out scores of the machine on kernels and their products
-        (`model`), of what is left of it without interactions (`projection`), and the `test` and
-        `verdict` of their difference.
+        Whether modalities interact (`verdict`, `p_value`), by
+        :func:`mkfusion.inspection.interaction_information`; and what that is good for
+        (`projected`): held-out scores of the machine on kernels and their products (`model`), of
+        what is left of it without interactions (`projection`), and the `test` of their difference.
     alignment_ : KernelAlignment or None
         How alike the modalities' kernels are, and how like the target, over all samples.
     not_answered_ : dict of str to str
-        Which of these three there are not, and why.
+        Which of these there are not, and why.
     results_ : list of FoldScore
         Scores of every method on every fold, with what was chosen for it.
     predictions_ : Predictions
@@ -102,7 +134,7 @@ class FusionComparison:
     >>> modalities = [("acids", ["malic_acid", "ash"]), ("colour", ["color_intensity", "hue"])]
     >>> comparison = compare_fusion(X, y, modalities, methods=["uniform"], cv=5, fast=True)
     >>> comparison.verdict_.verdict
-    'no evidence that it does'
+    'undecided'
     >>> comparison.chosen_["best single modality"]
     ['colour alone', 'colour alone', 'colour alone', 'colour alone', 'colour alone']
     >>> {one.modality: round(one.mean, 2) for one in comparison.contributions_.modalities}
@@ -114,6 +146,7 @@ class FusionComparison:
         scores: list[FoldScore],
         conditions: Conditions,
         alignment: KernelAlignment | str = "not measured",
+        informed: Informed = UNINFORMED,
     ) -> None:
         self.conditions_ = conditions
         planned = cast("Sequence[PlannedMethod]", conditions.methods)
@@ -137,8 +170,14 @@ class FusionComparison:
         self._choose()
         self.predictions_ = _gathered(self._by_method, conditions)
         self._summarise()
+        self.not_answered_: dict[str, str] = {}
+        self.information_: AddedInformation | None = None
+        if isinstance(informed.added, str):
+            self.not_answered_[INFORMS] = informed.added
+        else:
+            self.information_ = informed.added
         self._test()
-        self._answer(alignment)
+        self._answer(alignment, informed)
 
     def _choose(self) -> None:
         """Find the best of each kind by the scores within the training samples."""
@@ -214,48 +253,133 @@ class FusionComparison:
                 )
             )
 
+    def losses(self, method: str) -> Floats:
+        """Return the losses of one method: what is tested.
+
+        Parameters
+        ----------
+        method : str
+            As for `scores`, or "no modality" for what can be said without looking at any.
+
+        Returns
+        -------
+        ndarray of shape (n_folds,)
+            Log-loss of probabilities; of numbers the squared error, in units of the variance of
+            all targets. NaN where there are no probabilities.
+
+        Raises
+        ------
+        ValueError
+            If there is no such method.
+        """
+        conditions = self.conditions_
+        y, classes = conditions.y, conditions.task == "classification"
+        if method == NOTHING:
+            told: list[HeldOut | None] = [
+                knowing_nothing(y, *fold, classes) for fold in conditions.folds
+            ]
+        elif method in self._by_method:
+            told = [score.held_out for score in self._by_method[method]]
+        else:
+            expected = [*self._by_method, NOTHING]
+            raise ValueError(f"method is {shown(method)}; expected one of {expected}.")
+        pairs = zip(told, conditions.folds, strict=True)
+        return np.array(
+            [
+                np.nan if one is None else fold_loss(one, y, train, classes)
+                for one, (train, _) in pairs
+            ]
+        )
+
     def _test(self) -> None:
         fusions = [m for m in self._methods if m.kind == "fusion"]
-        learned = [m.label for m in fusions if not m.method.simple]
-        self.comparisons_ = [
-            *self._family([m.label for m in fusions], BEST_SINGLE),
-            *self._family(learned, BEST_SIMPLE),
-        ]
         if not fusions:
             raise NothingToCompareError(
                 "methods leaves nothing that fuses: "
                 f"{self.not_applicable_ or 'none was asked for'}."
             )
-        self.verdict_ = self._family([BEST_FUSION], BEST_SINGLE)[0]
+        learned = [m.label for m in fusions if not m.method.simple]
+        self.verdict_ = self._verdict()
+        self.comparisons_ = [
+            *self._family([m.label for m in fusions], BEST_SINGLE),
+            *self._family(learned, BEST_SIMPLE),
+        ]
+
+    def _saved(self, method: str, reference: str) -> PairedTest:
+        """Test whether a method has less loss than a reference."""
+        return self._compared(self.losses(reference) - self.losses(method))
+
+    def _gained(self, method: str, reference: str) -> PairedTest:
+        """Test whether a method has more of the first metric than a reference."""
+        bounds = difference_bounds(self.conditions_.metrics[0])
+        return self._compared(self.scores(method) - self.scores(reference), bounds)
+
+    def _compared(self, differences: Floats, bounds: Bounds = UNBOUNDED) -> PairedTest:
+        conditions = self.conditions_
+        return corrected_t_test(differences, conditions.test_to_train, conditions.alpha, bounds)
+
+    def _verdict(self) -> Verdict:
+        """Test information and prediction, in this order."""
+        conditions, added = self.conditions_, self.information_
+        information = None if added is None else added.pvalue
+        single, nothing = (self._saved(BEST_FUSION, one) for one in (BEST_SINGLE, NOTHING))
+        metric = self._gained(BEST_FUSION, BEST_SINGLE)
+        found = state(information, single, nothing, metric, conditions.alpha, conditions.sesoi)
+        against_nothing = nothing.p_value > single.p_value and found != LOWER
+        hardest = nothing if against_nothing else single
+        return Verdict(
+            found,
+            information,
+            single,
+            nothing,
+            float(np.maximum(single.p_value, nothing.p_value)),
+            metric,
+            NOTHING if against_nothing else BEST_SINGLE,
+            samples_needed(len(conditions.y), hardest),
+        )
 
     def _family(self, labels: Sequence[str], reference: str) -> list[Comparison]:
         """Compare methods with a reference; together they keep the error rate."""
-        conditions = self.conditions_
-        tests = [
-            paired_test(
-                conditions.test,
-                self.scores(label) - self.scores(reference),
-                conditions.test_to_train,
-                1 - conditions.alpha,
-                difference_bounds(conditions.metrics[0]),
-            )
-            for label in labels
-        ]
-        return [
-            Comparison(label, reference, test, p, verdict(test.difference, p, conditions.alpha))
-            for label, test, p in zip(labels, tests, holm([t.p_value for t in tests]), strict=True)
-        ]
+        tests = [self._saved(label, reference) for label in labels]
+        higher = np.array([test.p_value for test in tests])
+        alpha = self.conditions_.alpha
+        if reference == BEST_SINGLE:
+            nothing = [self._saved(label, NOTHING).p_value for label in labels]
+            higher = np.maximum(higher, nothing)
+        lower = holm([1 - test.p_value for test in tests])
+        # A claim about modalities, not methods: in sequence as that of the verdict.
+        informed = self.verdict_.information is None or self.verdict_.information < alpha
+        open_to_claims = informed or reference != BEST_SINGLE
+        found = []
+        for label, test, p, adjusted, below in zip(
+            labels, tests, higher.tolist(), holm(higher.tolist()), lower, strict=True
+        ):
+            words = BETTER if adjusted < alpha and open_to_claims else UNDECIDED
+            words = LOWER if below < alpha else words
+            metric = self._gained(label, reference)
+            found.append(Comparison(label, reference, test, metric, p, adjusted, words))
+        return found
 
-    def _answer(self, alignment: KernelAlignment | str) -> None:
+    def _answer(self, alignment: KernelAlignment | str, informed: Informed) -> None:
         """Say which modality carries it, whether they interact, and how alike they are."""
-        self.not_answered_: dict[str, str] = {}
         self.contributions_: Contributions | None = self._conclude("contributions")
-        self.interactions_: Interactions | None = self._conclude("interactions")
+        self.interactions_: Interactions | None = self._interactions(informed.interacting)
         self.alignment_: KernelAlignment | None = None
         if isinstance(alignment, str):
             self.not_answered_[ALIKE] = alignment
         else:
             self.alignment_ = alignment
+
+    def _interactions(self, told: InteractionInformation | str) -> Interactions | None:
+        """Bring together whether modalities interact, and what that is good for."""
+        projected = self._conclude("interactions")
+        if not isinstance(told, str):
+            words = INTERACTING if told.pvalue < self.conditions_.alpha else UNDECIDED
+            return Interactions(words, told.pvalue, "", told.warnings, projected)
+        if projected is not None:
+            return Interactions(UNDECIDED, float("nan"), told, (), projected)
+        self.not_answered_[INTERACT] = told
+        return None
 
     def _conclude(self, key: str) -> Any:
         """Return what a method tells about a question, unless there is a reason why it cannot."""
@@ -290,12 +414,12 @@ class FusionComparison:
 
         Parameters
         ----------
-        table : {"summary", "folds", "comparisons", "contributions", "interactions", \
-                "predictions"}, default="summary"
-            Mean scores of every method; scores of every method on every fold; tests; the Shapley
-            value of every modality; the test of interactions; or what every method says of every
-            sample that it did not see. Those of questions have no rows if they are in
-            `not_answered_`.
+        table : {"summary", "folds", "comparisons", "information", "contributions", \
+                "interactions", "predictions"}, default="summary"
+            Mean scores of every method; scores of every method on every fold; tests of prediction,
+            the verdict's first; tests of information; the Shapley value of every modality; the test
+            of interactions; or what every method says of every sample that it did not see. Those of
+            questions have no rows if they are in `not_answered_`.
 
         Returns
         -------
@@ -386,6 +510,7 @@ def _records(result: FusionComparison, table: str) -> list[dict[str, Any]]:
         "summary": _summary_records,
         "folds": _folds_records,
         "comparisons": _comparisons_records,
+        "information": _information_records,
         "contributions": _contributions_records,
         "interactions": _interactions_records,
         "predictions": _predictions_records,
@@ -466,11 +591,13 @@ def _summary_records(result: FusionComparison) -> list[dict[str, Any]]:
 
 def _folds_records(result: FusionComparison) -> list[dict[str, Any]]:
     sizes = [(len(train), len(test)) for train, test in result.conditions_.folds]
+    losses = {one: result.losses(one) for one in {score.method for score in result.results_}}
     return [
         {
             "method": score.method,
             "fold": score.fold,
             **score.scores,
+            result.conditions_.loss: losses[score.method][score.fold - 1],
             "inner_score": score.inner_score,
             "params": score.params,
             "seconds": score.seconds,
@@ -482,17 +609,48 @@ def _folds_records(result: FusionComparison) -> list[dict[str, Any]]:
     ]
 
 
+def _tested(test: PairedTest, prefix: str = "") -> dict[str, float]:
+    return {f"{prefix}{name}": value for name, value in test._asdict().items()}
+
+
 def _comparisons_records(result: FusionComparison) -> list[dict[str, Any]]:
-    found = [result.verdict_, *result.comparisons_]
+    found = result.verdict_
+    first = Comparison(
+        BEST_FUSION,
+        found.reference,
+        found.test,
+        found.metric,
+        found.p_value,
+        found.p_value,
+        found.verdict,
+    )
     return [
         {
             "method": one.method,
             "reference": one.reference,
-            **one.test._asdict(),
+            **_tested(one.test),
+            "p_value": one.p_value,
             "p_adjusted": one.p_adjusted,
             "verdict": one.verdict,
+            **_tested(one.metric, "metric_"),
         }
-        for one in found
+        for one in [first, *result.comparisons_]
+    ]
+
+
+def _information_records(result: FusionComparison) -> list[dict[str, Any]]:
+    found = result.information_
+    if found is None:
+        return []
+    return [
+        {"modality": name, "others_add": single, "adds": p, "adds_holm": adjusted}
+        for name, single, p, adjusted in zip(
+            found.modality_names,
+            found.single_pvalues.tolist(),
+            found.pvalues.tolist(),
+            found.adjusted_pvalues.tolist(),
+            strict=True,
+        )
     ]
 
 
@@ -517,11 +675,11 @@ def _interactions_records(result: FusionComparison) -> list[dict[str, Any]]:
     found = result.interactions_
     if found is None:
         return []
-    return [
-        {
-            "model": found.model.mean(),
-            "projection": found.projection.mean(),
-            **found.test._asdict(),
-            "verdict": found.verdict,
+    row = {"p_value": found.p_value, "verdict": found.verdict, "reason": found.reason}
+    if found.projected is not None:
+        row |= {
+            "model": found.projected.model.mean(),
+            "projection": found.projected.projection.mean(),
+            **_tested(found.projected.test, "metric_"),
         }
-    ]
+    return [row]

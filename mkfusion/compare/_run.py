@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import textwrap
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -23,6 +24,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion.compare._data import (
@@ -37,13 +39,16 @@ from mkfusion.compare._data import (
     key_of,
     make_scorers,
 )
-from mkfusion.compare._evaluate import Job, run_alignment, run_fold
+from mkfusion.compare._evaluate import Job, run_alignment, run_fold, run_information
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
 from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
 from mkfusion.data import check_rows, read_samples, read_target, row_index
 from mkfusion.inspection import check_jobs
-from mkfusion.report import Conditions, FoldScore
+from mkfusion.report import Conditions, FoldScore, format_seconds, information_sentences
+
+# Why information is not tested.
+_IN_ORDER = "samples are in order of time, for which the level of the test is not known"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -92,8 +97,8 @@ def compare_fusion(
     inner_cv: Any = None,
     groups: Any = None,
     methods: str | Sequence[str | Method] = "all",
-    test: str = "corrected_t",
     alpha: float = 0.05,
+    sesoi: float | None = None,
     fast: bool = False,
     random_state: int = 0,
     n_jobs: int | None = None,
@@ -102,9 +107,10 @@ def compare_fusion(
 ) -> FusionComparison:
     """Compare ways of fusing modalities with each other, and with every modality alone.
 
-    All methods are tuned, trained and tested on the same folds, by nested cross-validation. It
-    answers three questions: does fusing help, which modality carries it, and do modalities interact
-    or only add up.
+    It answers three questions: does fusing help, which modality carries it, and do modalities
+    interact or only add up. Tests of *information* ask whether each modality says of the target
+    what the others do not; they take seconds. *Prediction* is asked of methods, all of which are
+    tuned, trained and tested on the same folds, by nested cross-validation.
 
     Parameters
     ----------
@@ -121,14 +127,15 @@ def compare_fusion(
         different whole numbers for classes; more of these it refuses.
     scoring : str, callable, list or dict of them, default=None
         Metrics, as in :class:`sklearn.model_selection.GridSearchCV`, the higher the better. By
-        the first, methods are tuned and tested. None is accuracy, balanced accuracy and macro F1
+        the first, methods are tuned and chosen. None is accuracy, balanced accuracy and macro F1
         (and the area under the ROC curve for two classes), or R2, mean absolute and root mean
         squared error.
     cv : int, splitter or iterable of (train, test), default=None
         The folds that methods are tested on. An int is a number of stratified (for classes),
         shuffled, and (with `groups`) grouped folds. For samples in order of time give a
-        :class:`sklearn.model_selection.TimeSeriesSplit`. None is 10 folds, 5 of them if `fast`, or
-        fewer where a class or the groups are small.
+        :class:`sklearn.model_selection.TimeSeriesSplit`. None is 5 folds, or fewer where a class or
+        the groups are small, drawn 5 times, or once if `fast`: an int is drawn once. Folds that are
+        drawn once rarely decide whether fusion predicts better.
     inner_cv : int or splitter, default=None
         The folds within the training samples that methods are tuned on. None is 5 folds, 3 of them
         if `fast`, of the kind of `cv` in the way of groups and time. With any other splitter as
@@ -141,13 +148,14 @@ def compare_fusion(
         "all" of them; and a :class:`Method` for each of your own. The majority class or the mean
         ("dummy") and every modality alone ("single") are always there. Which modality carries it is
         told with "uniform", and whether modalities interact with "products".
-    test : {"corrected_t", "wilcoxon"}, default="corrected_t"
-        The corrected resampled t-test, or Wilcoxon's signed-rank test, which does not know that
-        the folds share training samples, and finds nothing in less than six of them.
     alpha : float, default=0.05
-        Error rate of the tests; intervals are of 1 - `alpha`.
+        Error rate of a claim. Intervals are of 1 - `alpha`, and of differences, whose tests are
+        one-sided, of 1 - 2 `alpha` as well.
+    sesoi : float, default=None
+        Smallest effect size of interest: a difference of the first metric. If that of fusion is
+        surely below, it is practically none.
     fast : bool, default=False
-        Whether to take fewer folds and try fewer values of what is tuned.
+        Whether to draw folds once, and try fewer values of what is tuned.
     random_state : int, default=0
         Of folds and methods. Results depend on the input and it alone.
     n_jobs : int, default=None
@@ -156,7 +164,8 @@ def compare_fusion(
         A folder for finished pieces, one for each method and fold: a comparison that was
         interrupted goes on from them when it is called again in the same way.
     verbose : bool, default=None
-        Whether to show progress on standard error. None is only if that is a terminal.
+        Whether to show answers that are there early, and progress, on standard error. None is only
+        if that is a terminal.
 
     Returns
     -------
@@ -269,8 +278,8 @@ def compare_fusion(
         inner_cv=inner_cv,
         groups=groups,
         methods=methods,
-        test=test,
         alpha=alpha,
+        sesoi=sesoi,
         fast=fast,
         random_state=random_state,
         memory=memory,
@@ -304,8 +313,8 @@ def plan_comparison(
     inner_cv: Any = None,
     groups: Any = None,
     methods: str | Sequence[str | Method] = "all",
-    test: str = "corrected_t",
     alpha: float = 0.05,
+    sesoi: float | None = None,
     fast: bool = False,
     random_state: int = 0,
     memory: Any = None,
@@ -314,7 +323,7 @@ def plan_comparison(
 
     Parameters
     ----------
-    X, y, modalities, task, scoring, cv, inner_cv, groups, methods, test, alpha, fast, \
+    X, y, modalities, task, scoring, cv, inner_cv, groups, methods, alpha, sesoi, fast, \
     random_state, memory
         Of :func:`compare_fusion`.
 
@@ -335,7 +344,7 @@ def plan_comparison(
     classes = is_classification(y, task)
     if not classes:
         y = y.astype(np.float64)
-    seed = check_settings(random_state, test, alpha)
+    seed = check_settings(random_state, alpha, sesoi)
     setting = Setting(
         describe_modalities(parts, given.names), classes, len(np.unique(y)) * classes, fast, seed
     )
@@ -350,6 +359,7 @@ def plan_comparison(
         [method for method in planned if not method.reason],
         _as_memory(memory),
         key_of(samples) if memory is not None else "",
+        _IN_ORDER if isinstance(outer.how, TimeSeriesSplit) else "",
     )
     conditions = Conditions(
         task="classification" if classes else "regression",
@@ -361,11 +371,11 @@ def plan_comparison(
         inner=inner.describe(),
         metrics=list(scorers),
         methods=planned,
-        test=test,
         alpha=float(alpha),
         fast=fast,
         seed=seed,
         ids=_ids(given.X, parts),
+        sesoi=None if sesoi is None else float(sesoi),
     )
     return Plan(job, folds, conditions)
 
@@ -390,8 +400,17 @@ def run_comparison(
     NothingToCompareError
         If no modality can be learned from on its own.
     """
-    scores = _run(plan.job, plan.folds, n_jobs, verbose)
-    return FusionComparison(scores, plan.conditions, run_alignment(plan.job))
+    shown = sys.stderr.isatty() if verbose is None else verbose
+    progress = Progress() if shown else None
+    # Answers that need no folds first: they take seconds.
+    if progress is not None:
+        progress.say(f"information that {len(plan.conditions.modalities)} modalities have")
+    told = run_information(plan.job)
+    if progress is not None:
+        for sentence in information_sentences(told.added, told.interacting, plan.conditions):
+            progress.say(sentence)
+    scores = _run(plan.job, plan.folds, n_jobs, progress)
+    return FusionComparison(scores, plan.conditions, run_alignment(plan.job), told)
 
 
 def _ids(*samples: Any) -> NDArray[Any] | None:
@@ -411,12 +430,10 @@ def _as_memory(memory: Any) -> joblib.Memory:
     return joblib.Memory(None if memory is None else os.fspath(memory), verbose=0)
 
 
-def _run(job: Job, folds: list[Fold], n_jobs: int | None, verbose: bool | None) -> list[FoldScore]:
+def _run(
+    job: Job, folds: list[Fold], n_jobs: int | None, progress: Progress | None
+) -> list[FoldScore]:
     """Run all folds, and show how far it is."""
-    shown = sys.stderr.isatty() if verbose is None else verbose
-    progress: Progress | None = None
-    if shown:
-        progress = Progress()
     steps = len(folds) * len(job.methods)
     # A process of its own cannot show progress: then it is shown fold by fold.
     alone = effective_n_jobs(n_jobs) == 1
@@ -428,6 +445,7 @@ def _run(job: Job, folds: list[Fold], n_jobs: int | None, verbose: bool | None) 
             progress.begin(f"{label}: done")
 
     scores: list[FoldScore] = []
+    start = time.perf_counter()
     with progress.running(steps) if progress is not None else nullcontext():
         if progress is not None:
             progress.begin(f"{len(job.methods)} methods on {len(folds)} folds")
@@ -441,6 +459,9 @@ def _run(job: Job, folds: list[Fold], n_jobs: int | None, verbose: bool | None) 
                 for one in caught:
                     warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
             scores += results
+            if progress is not None and not index:
+                left = (time.perf_counter() - start) * (len(folds) - 1)
+                progress.say(f"about {format_seconds(left / effective_n_jobs(n_jobs))} to go")
             if progress is not None and not alone:
                 for _ in results:
                     progress.advance()
@@ -524,6 +545,15 @@ class Progress:
             self._console.print(
                 f"[{self._done}/{self._total}] {label}", markup=False, highlight=False
             )
+
+    def say(self, text: str) -> None:
+        """Leave a line.
+
+        Parameters
+        ----------
+        text : str
+        """
+        self._console.print(text, markup=False, highlight=False)
 
     def advance(self) -> None:
         """One more step is done."""

@@ -1,56 +1,122 @@
-"""Whether one method is better than another, by their scores on the same folds."""
+"""How sure a difference between two methods is, by their losses on the same folds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from mkfusion._types import Floats, Indices
-from mkfusion.inspection import UNBOUNDED, Bounds, corrected_interval, holm as holm
-from mkfusion.report import FUSION_VERDICTS, PairedTest
+from mkfusion._types import Indices
+from mkfusion.inspection import UNBOUNDED, Bounds, corrected_interval
+from mkfusion.report import (
+    COMPLEMENTARY,
+    HELPS,
+    LOWER,
+    PRACTICALLY_NONE,
+    UNDECIDED,
+    HeldOut,
+    PairedTest,
+)
 
+# How often an effect that is said to be detectable is found.
+POWER = 0.8
 # Scores that count, as accuracy does, differ alike on two folds of a null method one time in ten.
 _ENOUGH_TIES = 5
 _ROUNDING = 1e-9  # of differences, as 0.9 - 0.85 is not quite 0.85 - 0.8
 
 
-def _standard_error(values: Floats, test_to_train: float) -> float:
-    """Nadeau and Bengio's standard error of a mean over folds that share training samples."""
-    return float(np.sqrt((1.0 / len(values) + test_to_train) * np.var(values, ddof=1)))
+# ---------------------------------------------------------------------------- losses
+
+
+def fold_loss(told: HeldOut, y: NDArray[Any], train: Indices, classes: bool) -> float:
+    """Return the mean loss on a fold, a proper one: in the mean over samples the truth has least.
+
+    Parameters
+    ----------
+    told : HeldOut
+        Of classes: the log-loss of their probabilities, of which none counts for less than one
+        of the training samples: they cannot tell it from 0. Of numbers: the squared error, in units
+        of the variance of all targets.
+    y : ndarray of shape (n_samples,)
+        Targets of all samples.
+    train : ndarray of shape (n_train,)
+        What was learned from.
+    classes : bool
+        Whether y is class labels.
+
+    Returns
+    -------
+    float
+        NaN for classes without probabilities.
+    """
+    true = y[told.rows]
+    if not classes:
+        return float(((true - told.predictions) ** 2).mean() / y.var())
+    if told.probabilities is None:
+        return float("nan")
+    every = np.unique(y)
+    given = told.probabilities[np.arange(len(true)), np.searchsorted(every, true)]
+    return float(-np.log(np.clip(given, 1 / (len(train) + len(every)), 1.0)).mean())
+
+
+def knowing_nothing(y: NDArray[Any], train: Indices, test: Indices, classes: bool) -> HeldOut:
+    """Return what can be said of test samples without looking at any modality.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    train, test : ndarray of rows
+    classes : bool
+        Whether y is class labels: then how often each is there in training, else the mean.
+
+    Returns
+    -------
+    HeldOut
+    """
+    if not classes:
+        return HeldOut(test, np.full(len(test), y[train].mean()), None)
+    every = np.unique(y)
+    shares = (y[train][:, np.newaxis] == every).mean(axis=0)
+    most = np.full(len(test), every[shares.argmax()])
+    return HeldOut(test, most, np.tile(shares, (len(test), 1)))
+
+
+# ---------------------------------------------------------------------------- one difference
 
 
 def corrected_t_test(
     differences: ArrayLike,
     test_to_train: float,
-    confidence: float = 0.95,
+    alpha: float = 0.05,
     bounds: Bounds = UNBOUNDED,
 ) -> PairedTest:
-    """Corrected resampled t-test of differences between scores on the same folds.
+    """Test by the corrected resampled t-test whether differences on the same folds are above 0.
 
-    Training sets of different folds overlap, so the scores are correlated and an ordinary t-test
-    is far too sure. The corrected one takes (1/k + n_test/n_train) for 1/k in the variance of the
-    mean of k differences.
+    Training sets of different folds overlap, so the differences are correlated and an ordinary
+    t-test is far too sure. The corrected one takes (1/k + n_test/n_train) for 1/k in the variance
+    of the mean of k differences, repeated folds or not.
 
     Differences that are all the same have no variance, and are certain. On less than five folds,
-    where chance makes them so, the p value is that of the sign test, and there is no interval.
+    where chance makes them so, the p value is that of the sign test, and nothing is outside the
+    intervals.
 
     Parameters
     ----------
     differences : array-like of shape (n_folds,)
-        Score of one method less that of the other.
+        How much better one method is than the other.
     test_to_train : float
         Test samples of a fold for each training sample of it.
-    confidence : float, default=0.95
-        Of the interval.
+    alpha : float, default=0.05
+        Error rate of a one-sided claim.
     bounds : tuple of two float, default=UNBOUNDED
         Between which numbers differences are.
 
     Returns
     -------
     PairedTest
+        NaN where a difference is.
 
     References
     ----------
@@ -61,22 +127,27 @@ def corrected_t_test(
     >>> from mkfusion.compare._statistics import corrected_t_test
     >>> test = corrected_t_test([0.02, 0.05, 0.01, 0.04, 0.03], test_to_train=1 / 4)
     >>> round(test.difference, 3), round(test.p_value, 3)
-    (0.03, 0.047)
+    (0.03, 0.024)
     """
     d = np.asarray(differences, dtype=np.float64)
-    mean, df = float(d.mean()), len(d) - 1
+    mean, df, nan = float(d.mean()), len(d) - 1, float("nan")
+    if not np.isfinite(d).all():
+        return PairedTest(nan, nan, nan, nan, nan, nan, nan, nan, nan)
     if np.ptp(d) <= _ROUNDING * np.abs(d).max():  # the same on all folds: no noise
-        if mean == 0:
-            return PairedTest(0.0, 0.0, 0.0, np.nan, 0.0, 1.0)
-        statistic = float(np.copysign(np.inf, mean))
-        if len(d) < _ENOUGH_TIES:
-            return PairedTest(mean, -np.inf, np.inf, np.nan, statistic, 2.0 ** (1 - len(d)))
-        return PairedTest(mean, mean, mean, np.nan, statistic, 0.0)
-    error = _standard_error(d, test_to_train)
-    low, high = corrected_interval(d, test_to_train, confidence, bounds)
+        certain = mean == 0 or len(d) >= _ENOUGH_TIES
+        low, high = (mean, mean) if certain else bounds
+        p = 1.0 if mean <= 0 else 0.0 if certain else 2.0 ** -len(d)
+        statistic = float(np.copysign(np.inf, mean)) if mean else 0.0
+        return PairedTest(mean, low, high, low, high, 0.0 if certain else nan, statistic, p, nan)
+    error = float(np.sqrt((1.0 / len(d) + test_to_train) * np.var(d, ddof=1)))
+    narrow, wide = (
+        corrected_interval(d, test_to_train, level, bounds) for level in (1 - 2 * alpha, 1 - alpha)
+    )
+    low, high, low_wide, high_wide = (float(end) for end in (*narrow, *wide))
+    detectable = float(stats.t.ppf(1 - alpha, df) + stats.t.ppf(POWER, df)) * error
     t = mean / error
-    p = 2 * float(stats.t.sf(abs(t), df))
-    return PairedTest(mean, float(low), float(high), mean / float(np.std(d, ddof=1)), t, p)
+    p = float(stats.t.sf(t, df))
+    return PairedTest(mean, low, high, low_wide, high_wide, error, t, p, detectable)
 
 
 def mean_interval(
@@ -105,121 +176,69 @@ def mean_interval(
     return float(values.mean()), float(low), float(high)
 
 
-def signed_rank_test(differences: ArrayLike, confidence: float = 0.95) -> PairedTest:
-    """Wilcoxon's signed-rank test of differences between scores on the same folds.
-
-    The interval is that of the Hodges-Lehmann estimate: it ends at the order statistics of all
-    means of two differences that the exact distribution of the sum of ranks gives. Folds are
-    taken to be independent, which those of cross-validation are not: it is surer than it should.
-
-    Parameters
-    ----------
-    differences : array-like of shape (n_folds,)
-        Score of one method less that of the other.
-    confidence : float, default=0.95
-        Of the interval.
-
-    Returns
-    -------
-    PairedTest
-
-    References
-    ----------
-    Hollander, Wolfe and Chicken, "Nonparametric statistical methods" (2014), section 3.
-
-    Examples
-    --------
-    >>> from mkfusion.compare._statistics import signed_rank_test
-    >>> test = signed_rank_test([0.02, 0.05, 0.01, 0.04, 0.03, 0.06])
-    >>> round(test.difference, 3), test.p_value
-    (0.035, 0.03125)
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    k = len(d)
-    i, j = np.triu_indices(k)
-    walsh = np.sort((d[i] + d[j]) / 2)
-    # How many of the smallest means lie outside: the largest c with P(W < c) <= alpha / 2.
-    below = np.cumsum(_rank_sums(np.arange(1, k + 1))) / 2.0**k
-    outside = int(np.count_nonzero(below <= (1 - confidence) / 2))
-    low, high = (walsh[outside - 1], walsh[-outside]) if outside else (-np.inf, np.inf)
-    if not d.any():
-        return PairedTest(0.0, float(low), float(high), np.nan, 0.0, 1.0)
-    # Exact given the ranks, ties or not; SciPy approximates where there are any. As Wilcoxon did,
-    # folds without a difference are left out.
-    nonzero = d[d != 0]
-    ranks = stats.rankdata(np.abs(nonzero))
-    doubled = (2 * ranks).astype(np.intp)  # whole numbers in ties as well
-    positive, negative = int(doubled[nonzero > 0].sum()), int(doubled[nonzero < 0].sum())
-    smaller = min(positive, negative)
-    p = 2 * float(_rank_sums(doubled)[: smaller + 1].sum()) / 2.0 ** len(nonzero)
-    return PairedTest(
-        float(np.median(walsh)),
-        float(low),
-        float(high),
-        (positive - negative) / (positive + negative),
-        smaller / 2,
-        min(1.0, p),
-    )
+# ---------------------------------------------------------------------------- verdicts
 
 
-def _rank_sums(ranks: Indices) -> Floats:
-    """In how many of the 2^k ways of signing k ranks the positive ones sum to 0, 1, 2, ..."""
-    counts = np.zeros(int(ranks.sum()) + 1)
-    counts[0] = 1.0
-    for rank in ranks:
-        counts[rank:] += counts[:-rank].copy()
-    return counts
-
-
-def paired_test(
-    kind: str,
-    differences: ArrayLike,
-    test_to_train: float,
-    confidence: float,
-    bounds: Bounds = UNBOUNDED,
-) -> PairedTest:
-    """Run the test that was asked for.
-
-    Parameters
-    ----------
-    kind : {"corrected_t", "wilcoxon"}
-    differences : array-like of shape (n_folds,)
-    test_to_train : float
-    confidence : float
-    bounds : tuple of two float, default=UNBOUNDED
-        Between which numbers differences are.
-
-    Returns
-    -------
-    PairedTest
-    """
-    if kind == "wilcoxon":
-        return signed_rank_test(differences, confidence)
-    return corrected_t_test(differences, test_to_train, confidence, bounds)
-
-
-def verdict(
-    difference: float, p_value: float, alpha: float, words: tuple[str, str, str] = FUSION_VERDICTS
+def state(
+    information: float | None,
+    single: PairedTest,
+    nothing: PairedTest,
+    metric: PairedTest,
+    alpha: float,
+    sesoi: float | None = None,
 ) -> str:
-    """Say it in words.
+    """Return what two tests in fixed sequence say of fusion.
+
+    That fusion predicts better is claimed only if the modalities were found to say what the others
+    do not; so both tests have the full level, and what is claimed wrongly is so at most in `alpha`
+    of all comparisons. Where information cannot be tested, prediction is the one claim.
 
     Parameters
     ----------
-    difference : float
-        Score with fusion less the score without, the higher the better.
-    p_value : float
-        Adjusted, where there are several tests.
+    information : float or None
+        p value of "a single modality says all"; None where it cannot be tested.
+    single, nothing : PairedTest
+        Loss saved against the best single modality, and against knowing nothing: fusion must be
+        better than both.
+    metric : PairedTest
+        Difference of the user's metric to the best single modality.
     alpha : float
-        Error rate.
-    words : tuple of three str
-        For better, for no evidence, and for worse.
+    sesoi : float or None, default=None
+        The smallest difference of the metric that is of interest.
 
     Returns
     -------
     str
-        One of `words`.
+        One of `STATES`.
     """
-    better, undecided, worse = words
-    if not p_value < alpha or difference == 0:  # what is not a number is no evidence either
-        return undecided
-    return better if difference > 0 else worse
+    informed = information is None or information < alpha
+    better = max(single.p_value, nothing.p_value) < alpha and min(single.low, nothing.low) > 0
+    if single.high < 0:
+        return LOWER
+    if sesoi is not None and metric.high < sesoi:
+        return PRACTICALLY_NONE
+    if informed and better:
+        return HELPS
+    return COMPLEMENTARY if information is not None and informed else UNDECIDED
+
+
+def samples_needed(n: int, test: PairedTest) -> float:
+    """Return with how many samples the effect that was seen would be found four times in five.
+
+    Standard errors shrink with the square root of the samples; what is to be learned grows with
+    them as well, so that it is no promise.
+
+    Parameters
+    ----------
+    n : int
+        Samples that there are.
+    test : PairedTest
+
+    Returns
+    -------
+    float
+        Infinite where there was no effect; NaN where the detectable effect is not known.
+    """
+    if test.difference <= 0:
+        return float("inf")
+    return float(np.ceil(n * (test.detectable / test.difference) ** 2))

@@ -7,7 +7,7 @@ from importlib.resources import files
 from string import Template
 
 from mkfusion.report._paragraph import paragraph
-from mkfusion.report._result import FUSION_VERDICTS, Result
+from mkfusion.report._result import HELPS, LOWER, Result
 from mkfusion.report._svg import contributions_svg, differences_svg, scores_svg
 from mkfusion.report._tables import Table, tables
 from mkfusion.report._text import verdict_sentences
@@ -15,7 +15,7 @@ from mkfusion.report._text import verdict_sentences
 # Letters of a cell that stays on one line.
 _SHORT = 20
 # Classes of report.css.
-_VERDICT_CLASSES = dict(zip(FUSION_VERDICTS, ("helps", "undecided", "hurts"), strict=True))
+_VERDICT_CLASSES = {HELPS: "helps", LOWER: "lower"}
 
 
 def as_html(result: Result, title: str) -> str:
@@ -41,7 +41,7 @@ def as_html(result: Result, title: str) -> str:
     return Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
         style=here.joinpath("report.css").read_text(encoding="utf-8"),
-        kind=_VERDICT_CLASSES[result.verdict_.verdict],
+        kind=_VERDICT_CLASSES.get(result.verdict_.verdict, "undecided"),
         sentences="\n".join(f"<p>{escape(one)}</p>" for one in verdict_sentences(result)),
         pictures=pictures,
         sections=sections,
@@ -60,8 +60,9 @@ def _pictures(result: Result) -> list[tuple[str, str]]:
         ),
         (
             differences_svg(result),
-            "Difference to the best single modality, fold by fold: right of the dashed line "
-            "fusion is better. The numbers are in the tables below.",
+            f"{result.conditions_.loss.capitalize()} saved against the best single modality, fold "
+            "by fold: right of the dashed line fusion is better. The numbers are in the tables "
+            "below.",
         ),
     ]
     if result.contributions_ is not None:

@@ -13,8 +13,13 @@ _REFERENCES = {
     "in performance evaluation. Journal of Machine Learning Research 11 (2010) 2079–2107.",
     "corrected_t": "Nadeau and Bengio. Inference for the generalization error. Machine Learning 52 "
     "(2003) 239–281.",
-    "wilcoxon": "Wilcoxon. Individual comparisons by ranking methods. Biometrics Bulletin 1 (1945) "
-    "80–83.",
+    "maity": "Maity and Lin. Powerful tests for detecting a gene effect in the presence of "
+    "possible gene-gene interactions using garrote kernel machines. Biometrics 67 (2011) "
+    "1271–1284.",
+    "berger": "Berger. Multiparameter hypothesis testing and acceptance sampling. Technometrics 24 "
+    "(1982) 295–300.",
+    "li": "Li and Cui. Gene-centric gene-gene interaction: a model-based kernel machine method. "
+    "Annals of Applied Statistics 6 (2012) 1134–1161.",
     "holm": "Holm. A simple sequentially rejective multiple test procedure. Scandinavian Journal "
     "of Statistics 6 (1979) 65–70.",
     "shapley": "Shapley. A value for n-person games. Contributions to the Theory of Games II "
@@ -24,6 +29,13 @@ _REFERENCES = {
     "17212–17223.",
     "emap": "Hessel and Lee. Does my multimodal model learn cross-modal interactions? It's harder "
     "to tell than you might think! Proceedings of EMNLP (2020) 861–877.",
+}
+
+
+_LOSSES = {
+    "classification": "the log-loss of probabilities, calibrated within the training samples where "
+    "a method has none,",
+    "regression": "squared error",
 }
 
 
@@ -82,20 +94,23 @@ def paragraph(result: Result) -> tuple[str, list[str]]:
         "the best simple baseline and the best fusion method were chosen by their scores within "
         "the training samples, so that no test sample had a part in the choice. "
     )
-    name = (
-        "the corrected resampled t-test"
-        if conditions.test == "corrected_t"
-        else "Wilcoxon's signed-rank test"
+    test = f"the corrected resampled t-test {cite(_REFERENCES['corrected_t'])}"
+    first = ""
+    if result.information_ is not None:
+        first = (
+            "Whether any single modality says all that the others say was tested first, by kernel "
+            f"score tests of variance components {cite(_REFERENCES['maity'])} with random signs "
+            f"and permutations, of which the largest p value counts {cite(_REFERENCES['berger'])}. "
+        )
+    sequence = " in this sequence" if first else ""
+    text += first + (
+        f"Differences of {_LOSSES[conditions.task]} were tested by {test}, one-sided at alpha = "
+        f"{conditions.alpha:g}: of the best fusion method with both the best single modality and "
+        f"knowing nothing once{sequence}, as planned beforehand; and of each fusion method with "
+        "the same references, and of each that is no simple baseline with the best of these, with "
+        f"Holm's correction {cite(_REFERENCES['holm'])} in either family. "
     )
-    test = f"{name} {cite(_REFERENCES[conditions.test])}"
-    text += (
-        f"Differences of {metric} were tested by {test} at alpha = {conditions.alpha:g}: "
-        "of the best fusion method and the best single modality once, as planned beforehand; and "
-        "of each fusion method and the best single modality, and of each that is no simple "
-        "baseline and the best of these, with Holm's correction "
-        f"{cite(_REFERENCES['holm'])} in either family. "
-    )
-    text += _answers(result, test, cite)
+    text += _answers(result, cite)
     text += (
         f"Computations used mkfusion and scikit-learn {cite(_REFERENCES['scikit-learn'])}, with "
         f"random seed {conditions.seed}."
@@ -103,7 +118,7 @@ def paragraph(result: Result) -> tuple[str, list[str]]:
     return text, cite.references
 
 
-def _answers(result: Result, test: str, cite: _Citations) -> str:
+def _answers(result: Result, cite: _Citations) -> str:
     """Say how it was found which modality carries it, and whether they interact."""
     metric, text = result.conditions_.metrics[0], ""
     found = result.contributions_
@@ -115,11 +130,17 @@ def _answers(result: Result, test: str, cite: _Citations) -> str:
             f"nothing {cite(_REFERENCES['covert'])}, from machines fitted to the uniform kernel "
             f"sum of {how} with the parameter that was tuned for all of them. "
         )
-    if result.interactions_ is not None:
+    interactions = result.interactions_
+    if interactions is not None and not interactions.reason:
         text += (
-            f"Whether modalities interact was tested once, by the difference between the held-out "
+            "Whether modalities interact was tested once, by a kernel score test of products of "
+            f"the modalities' kernels {cite(_REFERENCES['li'])}. "
+        )
+    if interactions is not None and interactions.projected is not None:
+        text += (
+            "What interactions are good for is the difference between the held-out "
             f"{metric} of the machine on kernels and products and that of its "
-            f"multimodally-additive projection {cite(_REFERENCES['emap'])}, with {test}. "
+            f"multimodally-additive projection {cite(_REFERENCES['emap'])}. "
         )
     return text
 

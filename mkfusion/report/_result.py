@@ -16,38 +16,53 @@ BEST_SIMPLE = "best simple baseline"
 BEST_FUSION = "best fusion method"
 CARRIES = "Which modality carries it"
 INTERACT = "Do modalities interact?"
+WORTH = "What interactions are good for"
 ALIKE = "How alike the modalities are"
-# Verdicts: for better, for no evidence, and for worse.
-FUSION_VERDICTS = ("fusion helps", "no evidence that it does", "hurts")
-INTERACTION_VERDICTS = ("interactions help", "no evidence that they do", "interactions hurt")
+INFORMS = "Does each modality say what the others do not?"
+NOTHING = "no modality"
+# What a comparison may find.
+HELPS = "helps"
+COMPLEMENTARY = "complementary"
+UNDECIDED = "undecided"
+PRACTICALLY_NONE = "practically none"
+LOWER = "lower"
+STATES = (HELPS, COMPLEMENTARY, UNDECIDED, PRACTICALLY_NONE, LOWER)
+# What is said of single methods, and of interactions.
+BETTER = "better"
+INTERACTING = "they interact"
 
 
 class PairedTest(NamedTuple):
-    """What the differences of two methods' scores, fold by fold, say.
+    """What the differences of two methods, fold by fold, say of whether one is better.
 
     Attributes
     ----------
     difference : float
-        Effect size in units of the metric: the mean difference, or with signed ranks the
-        Hodges-Lehmann estimate, the median of all means of two differences.
+        The mean; above 0 the method is better than its reference.
     low, high : float
-        Confidence interval of the difference; infinite where there are too few folds for any.
-    standardised : float
-        Effect size without units: the mean difference divided by the standard deviation of the
-        differences, or the matched-pairs rank-biserial correlation. NaN where all differences
-        are the same.
+        Interval that goes with the one-sided test, of 1 - 2 alpha (90 %): `low` is above 0 where
+        `p_value` is below alpha.
+    low_wide, high_wide : float
+        Interval of 1 - alpha (95 %).
+    standard_error : float
+        Of the difference, corrected for what folds have in common. NaN where it is not known.
     statistic : float
-        t, or the smaller sum of ranks.
+        t.
     p_value : float
-        Two-sided.
+        One-sided, of "it is not better".
+    detectable : float
+        The difference that would be found four times in five. NaN where it is not known.
     """
 
     difference: float
     low: float
     high: float
-    standardised: float
+    low_wide: float
+    high_wide: float
+    standard_error: float
     statistic: float
     p_value: float
+    detectable: float
 
 
 class HeldOut(NamedTuple):
@@ -201,17 +216,65 @@ class Comparison(NamedTuple):
     method : str
     reference : str
     test : PairedTest
+        Loss saved.
+    metric : PairedTest
         Differences of the first metric.
+    p_value : float
+        Of `test`; with the best single modality as reference, the larger of it and that against
+        knowing nothing.
     p_adjusted : float
         By Holm's method, within the comparisons with the same reference.
-    verdict : {"fusion helps", "no evidence that it does", "hurts"}
+    verdict : {"better", "undecided", "lower"}
     """
 
     method: str
     reference: str
     test: PairedTest
+    metric: PairedTest
+    p_value: float
     p_adjusted: float
     verdict: str
+
+
+class Verdict(NamedTuple):
+    """Whether fusion helps: the best fusion method beside the best single modality.
+
+    Attributes
+    ----------
+    verdict : {"helps", "complementary", "undecided", "practically none", "lower"}
+        "helps": the modalities carry information that no single one has, and fusion predicts
+        better with it. "complementary": they do, but fusion does not surely predict better with
+        this many samples. "undecided": neither was found. "practically none": the difference of
+        the metric is surely below `sesoi`. "lower": fusion surely predicts worse with this many
+        samples.
+    information : float or None
+        p value of "a single modality says all". None where it was not tested.
+    single, nothing : PairedTest
+        Loss saved against the best single modality, and against knowing nothing.
+    p_value : float
+        Of "fusion does not predict better than both": the larger of theirs.
+    metric : PairedTest
+        Difference of the first metric to the best single modality.
+    reference : str
+        Of the two that one against which less is proved: `test` is against it.
+    n_needed : float
+        With how many samples the effect seen in `test` would be found four times in five; infinite
+        where there was none.
+    """
+
+    verdict: str
+    information: float | None
+    single: PairedTest
+    nothing: PairedTest
+    p_value: float
+    metric: PairedTest
+    reference: str
+    n_needed: float
+
+    @property
+    def test(self) -> PairedTest:
+        """Loss saved against the reference."""
+        return self.nothing if self.reference == NOTHING else self.single
 
 
 class Share(NamedTuple):
@@ -268,22 +331,75 @@ class Contributions(NamedTuple):
     exact: bool
 
 
-class Interactions(NamedTuple):
+class Projected(NamedTuple):
     """A machine that may use interactions beside what is left of it without them.
 
     Attributes
     ----------
     test : PairedTest
         Of the differences: the machine's held-out score less that of its additive projection.
-    verdict : {"interactions help", "no evidence that they do", "interactions hurt"}
     model, projection : ndarray of shape (n_folds,)
         Held-out scores by the first metric.
     """
 
     test: PairedTest
-    verdict: str
     model: Floats
     projection: Floats
+
+
+class Interactions(NamedTuple):
+    """Whether modalities interact, and what that is good for.
+
+    Attributes
+    ----------
+    verdict : {"they interact", "undecided"}
+        By the test of information.
+    p_value : float
+        Of "they add up". NaN where it was not tested.
+    reason : str
+        Why it was not; empty where it was.
+    warnings : sequence of str
+        What limits the answer.
+    projected : Projected or None
+        What a machine owes to interactions; None where it was not asked.
+    """
+
+    verdict: str
+    p_value: float
+    reason: str
+    warnings: Sequence[str]
+    projected: Projected | None
+
+
+class Added(Protocol):
+    """What modalities say beyond each other: of `mkfusion.inspection.added_information`."""
+
+    @property
+    def modality_names(self) -> Sequence[str]: ...
+
+    @property
+    def pvalue(self) -> float:
+        """Of "a single modality says all"."""
+
+    @property
+    def single_pvalues(self) -> Floats:
+        """Of "all others add nothing to this one"."""
+
+    @property
+    def pvalues(self) -> Floats:
+        """Of "this one adds nothing to all others"."""
+
+    @property
+    def adjusted_pvalues(self) -> Floats:
+        """These by Holm's method."""
+
+    @property
+    def n_samples(self) -> int:
+        """How many were looked at."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What limits the answers."""
 
 
 class Alignment(Protocol):
@@ -352,12 +468,15 @@ class Conditions(NamedTuple):
     metrics : list of str
     methods : list of ComparedMethod
         Applicable or not.
-    test : {"corrected_t", "wilcoxon"}
     alpha : float
+        Error rate of a claim.
     fast : bool
     seed : int
     ids : ndarray of shape (n_samples,) or None
         What the user calls the samples.
+    sesoi : float or None
+        Smallest effect size of interest: the difference of the first metric below which fusion
+        makes practically none.
     """
 
     task: str
@@ -369,16 +488,21 @@ class Conditions(NamedTuple):
     inner: str
     metrics: list[str]
     methods: Sequence[ComparedMethod]
-    test: str
     alpha: float
     fast: bool
     seed: int
     ids: NDArray[Any] | None = None
+    sesoi: float | None = None
 
     @property
     def test_to_train(self) -> float:
         """Test samples of a fold for each training sample of it."""
         return float(np.mean([len(test) / len(train) for train, test in self.folds]))
+
+    @property
+    def loss(self) -> str:
+        """What is tested, the lower the better."""
+        return "log-loss" if self.task == "classification" else "squared error"
 
     @property
     def repeats(self) -> list[int]:
@@ -397,7 +521,7 @@ class Result(Protocol):
     """A finished result, as :class:`mkfusion.compare.FusionComparison` is one."""
 
     conditions_: Conditions
-    verdict_: Comparison
+    verdict_: Verdict
     comparisons_: list[Comparison]
     summary_: list[Summary]
     results_: list[FoldScore]
@@ -408,6 +532,9 @@ class Result(Protocol):
     @property
     def chosen_(self) -> Mapping[str, Sequence[str]]:
         """By what is chosen: the method of each fold."""
+
+    @property
+    def information_(self) -> Added | None: ...
 
     @property
     def alignment_(self) -> Alignment | None: ...
@@ -422,3 +549,6 @@ class Result(Protocol):
 
     def scores(self, method: str, metric: str | None = None) -> Floats:
         """Return a method's scores (n_folds,) by a metric, the first if there is none."""
+
+    def losses(self, method: str) -> Floats:
+        """Return a method's losses (n_folds,), or those of knowing nothing ("no modality")."""

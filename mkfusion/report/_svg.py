@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mkfusion._types import Floats
-from mkfusion.report._result import BEST_SINGLE, Contributions, Result
+from mkfusion.report._result import BEST_FUSION, BEST_SINGLE, Contributions, Result
 from mkfusion.report._words import format_number
 
 # Units are pixels at the width of a phone; a wider page scales them up.
@@ -57,28 +57,22 @@ def scores_svg(result: Result) -> str:
 
 
 def differences_svg(result: Result) -> str:
-    """Return a picture of every fusion method's difference to the best single modality."""
-    found = [result.verdict_, *result.comparisons_]
-    single = result.scores(BEST_SINGLE)
+    """Return a picture of the loss that every fusion method saves, fold by fold."""
+    tests = [(BEST_FUSION, "chosen", result.verdict_.single)]
+    for one in result.comparisons_:
+        if one.reference == BEST_SINGLE:
+            tests.append((one.method, "fusion", one.test))
+    single = result.losses(BEST_SINGLE)
     rows = [
-        _Row(
-            one.method,
-            "chosen" if one is result.verdict_ else "fusion",
-            one.test.difference,
-            one.test.low,
-            one.test.high,
-            result.scores(one.method) - single,
-        )
-        for one in found
-        if one.reference == result.verdict_.reference
+        _Row(method, kind, test.difference, test.low, test.high, single - result.losses(method))
+        for method, kind, test in tests
     ]
     listed = "; ".join(f"{row.label}: {format_number(row.mean, sign=True)}" for row in rows)
-    metric = result.conditions_.metrics[0]
     return _drawn(
         "differences",
         rows,
         0.0,
-        f"Difference of {metric} to the best single modality",
+        f"{result.conditions_.loss} saved against the best single modality",
         f"Points are folds, bars intervals. Differences: {listed}. Right of the dashed line fusion "
         "is better.",
         signed=True,
@@ -109,6 +103,7 @@ def _drawn(
     """Return rows of points and bars over one axis, a dashed line at the reference."""
     values = [v for row in rows for v in (row.low, row.high, *row.points)] + [reference]
     finite = np.array([value for value in values if np.isfinite(value)])
+    rows = [row for row in rows if np.isfinite(row.mean)]
     ticks = _ticks(float(finite.min()), float(finite.max()))
     start, end = min(ticks[0], finite.min()), max(ticks[-1], finite.max())
     scale = (_WIDTH - _LEFT - _RIGHT) / (end - start)

@@ -11,16 +11,26 @@ import numpy as np
 
 from mkfusion.report._result import (
     ALIKE,
+    BEST_FUSION,
     BEST_SIMPLE,
     BEST_SINGLE,
     CARRIES,
+    INFORMS,
     INTERACT,
+    UNDECIDED,
+    Added,
     Alignment,
     Contributions,
     Interactions,
     Result,
 )
-from mkfusion.report._words import format_interval, format_number, format_p_value
+from mkfusion.report._text import ABSENCE
+from mkfusion.report._words import (
+    format_interval,
+    format_number,
+    format_p_relation,
+    format_p_value,
+)
 
 _VERSIONS = ("mkfusion", "scikit-learn", "numpy", "scipy", "numba")
 
@@ -48,7 +58,7 @@ class Table(NamedTuple):
 
 def tables(result: Result) -> list[Table]:
     """Return all tables of the report, in its order."""
-    made = [_scores(result), *_tests(result), *_answers(result)]
+    made = [_verdict(result), _scores(result), *_tests(result), *_answers(result)]
     made.append(_chosen(result))
     if result.not_applicable_:
         made.append(
@@ -75,7 +85,7 @@ def _scores(result: Result) -> Table:
     conditions = result.conditions_
     level = f"{1 - conditions.alpha:.0%} interval"
     first = conditions.metrics[0]
-    header = ["method", first, level, *conditions.metrics[1:], "seconds"]
+    header = ["method", first, level, conditions.loss, *conditions.metrics[1:], "seconds"]
     late = any(one.n_unconverged for one in result.summary_)
     rows = []
     for one in result.summary_:
@@ -84,13 +94,14 @@ def _scores(result: Result) -> Table:
             format_number(one.means[first]),
             format_interval(one.lows[first], one.highs[first]),
         ]
+        row.append(format_number(result.losses(one.method).mean()))
         row += [format_number(one.means[metric]) for metric in conditions.metrics[1:]]
         row.append("–" if one.kind == "chosen" else f"{one.seconds:.1f}")
         rows.append(row + ([str(one.n_unconverged)] if late else []))
     caption = (
         f"Mean scores on the held-out samples of {len(conditions.folds)} folds, the higher the "
-        f"better. Methods are tuned by {first} within the training samples; the last rows are "
-        "chosen by it there as well, anew in each fold."
+        f"better, and {conditions.loss}, the lower the better. Methods are tuned by {first} within "
+        "the training samples; the last rows are chosen by it there as well, anew in each fold."
     )
     if late:
         header.append("unconverged")
@@ -98,10 +109,45 @@ def _scores(result: Result) -> Table:
     return Table("Scores", caption, header, rows)
 
 
+def _verdict(result: Result) -> Table:
+    """Return what the verdict goes by, in the order in which it is tested."""
+    found, conditions = result.verdict_, result.conditions_
+    loss, metric = conditions.loss, conditions.metrics[0]
+    levels = [f"{1 - share * conditions.alpha:.0%} interval" for share in (2, 1)]
+    header = ["what", "against", "difference", *levels, "p, one-sided", "detectable"]
+    p = "not tested" if found.information is None else format_p_value(found.information)
+    rows = [["information", "one modality", "–", "–", "–", p, "–"]]
+    for what, against, test, tested in (
+        (f"{loss} saved", BEST_SINGLE, found.single, True),
+        (f"{loss} saved", "knowing nothing", found.nothing, True),
+        (f"{metric}, not tested", BEST_SINGLE, found.metric, False),
+    ):
+        rows.append(
+            [
+                what,
+                against,
+                format_number(test.difference, sign=True),
+                format_interval(test.low, test.high, sign=True),
+                format_interval(test.low_wide, test.high_wide, sign=True),
+                format_p_value(test.p_value) if tested else "–",
+                format_number(test.detectable),
+            ]
+        )
+    caption = (
+        f"Two tests at alpha = {conditions.alpha:g}, one after the other: whether modalities say "
+        f"what no single one does, and only if so whether the {BEST_FUSION} predicts better than "
+        "both references. Detectable: the difference that these samples and folds would show four "
+        f"times in five. Verdict: {found.verdict}. {ABSENCE}"
+    )
+    return Table("What was tested", caption, header, rows)
+
+
 def _tests(result: Result) -> list[Table]:
     conditions = result.conditions_
-    level = f"{1 - conditions.alpha:.0%} interval"
-    header = ["method", "difference", level, "standardised", "p", "p, Holm", "verdict"]
+    level = f"{1 - 2 * conditions.alpha:.0%} interval"
+    metric = conditions.metrics[0]
+    header = ["method", f"{conditions.loss} saved", level, "p", "p, Holm", "verdict"]
+    header += [f"{metric} difference", f"{level} of it"]
     made = []
     for reference in (BEST_SINGLE, BEST_SIMPLE):
         rows = [
@@ -109,21 +155,26 @@ def _tests(result: Result) -> list[Table]:
                 one.method,
                 format_number(one.test.difference, sign=True),
                 format_interval(one.test.low, one.test.high, sign=True),
-                format_number(one.test.standardised),
-                format_p_value(one.test.p_value),
+                format_p_value(one.p_value),
                 format_p_value(one.p_adjusted),
                 one.verdict,
+                format_number(one.metric.difference, sign=True),
+                format_interval(one.metric.low, one.metric.high, sign=True),
             ]
             for one in result.comparisons_
             if one.reference == reference
         ]
         if not rows:
             continue
+        also = ", and to knowing nothing," if reference == BEST_SINGLE else ","
         caption = (
-            f"Differences of {conditions.metrics[0]} to the {reference}, chosen within the "
-            "training samples of each fold. Verdicts go by p after Holm's correction for the "
-            f"{len(rows)} rows; intervals are of each row on its own."
+            f"Differences of {conditions.loss} to the {reference}{also} chosen within the "
+            "training samples of each fold; p values are one-sided. Verdicts go by p after Holm's "
+            f"correction for the {len(rows)} rows"
         )
+        if reference == BEST_SINGLE:
+            caption += "; better is said only where information was found, as in the verdict"
+        caption += "; intervals are of each row on its own."
         made.append(Table(f"Against the {reference}", caption, header, rows))
     return made
 
@@ -206,7 +257,10 @@ def _by_fold(result: Result) -> Table:
 
 def _answers(result: Result) -> list[Table]:
     """Return the tables of what there is an answer to."""
+    conditions = result.conditions_
     made = []
+    if result.information_ is not None:
+        made.append(_information(result.information_, conditions.alpha, len(conditions.y)))
     if result.contributions_ is not None:
         made.append(_contributions(result, result.contributions_))
     if result.interactions_ is not None:
@@ -250,27 +304,55 @@ def _contributions(result: Result, found: Contributions) -> Table:
     return Table(CARRIES, caption, header, rows)
 
 
-def _interactions(result: Result, found: Interactions) -> Table:
-    test, conditions = found.test, result.conditions_
-    header = ["method", conditions.metrics[0], "without interactions", "difference"]
-    header += [f"{1 - conditions.alpha:.0%} interval", "standardised", "p", "verdict"]
-    row = [
-        "kernel sum and products",
-        format_number(found.model.mean()),
-        format_number(found.projection.mean()),
-        format_number(test.difference, sign=True),
-        format_interval(test.low, test.high, sign=True),
-        format_number(test.standardised),
-        format_p_value(test.p_value),
-        found.verdict,
+def _information(found: Added, alpha: float, n: int) -> Table:
+    header = ["modality", "p, others add to it", "p, adds to all others", "Holm", "verdict"]
+    rows = [
+        [
+            name,
+            *(format_p_value(p) for p in (single, adds, adjusted)),
+            "adds" if adjusted < alpha else UNDECIDED,
+        ]
+        for name, single, adds, adjusted in zip(
+            found.modality_names,
+            found.single_pvalues,
+            found.pvalues,
+            found.adjusted_pvalues,
+            strict=True,
+        )
     ]
     caption = (
-        "Scores on held-out samples of a machine that may use products of the modalities' kernels, "
-        "and of the sum of functions of one modality each that is closest to it (its "
-        "multimodally-additive projection). One test, planned beforehand. It tells what this "
-        "machine owes to interactions, not whether another one could do without."
+        f"Tests of information over {found.n_samples} of {n} samples, beyond what these kernels of "
+        "the modalities say. No single modality says all if others add to each of them: p "
+        f"{format_p_relation(found.pvalue)}, the largest. {ABSENCE}"
     )
-    return Table(INTERACT, caption, header, [row])
+    return Table(INFORMS, " ".join([caption, *found.warnings]), header, rows)
+
+
+def _interactions(result: Result, found: Interactions) -> Table:
+    conditions, projected = result.conditions_, found.projected
+    header = ["p, one-sided", "verdict", conditions.metrics[0], "without interactions"]
+    header += ["difference", f"{1 - 2 * conditions.alpha:.0%} interval", "detectable"]
+    row = ["not tested" if found.reason else format_p_value(found.p_value), found.verdict]
+    if projected is None:
+        row += ["–"] * 5
+    else:
+        test = projected.test
+        row += [
+            format_number(projected.model.mean()),
+            format_number(projected.projection.mean()),
+            format_number(test.difference, sign=True),
+            format_interval(test.low, test.high, sign=True),
+            format_number(test.detectable),
+        ]
+    scale = "log-odds" if conditions.task == "classification" else "the target"
+    caption = (
+        f"One test of information, planned beforehand: is {scale} a sum of functions of one "
+        "modality each? Beside it, what interactions are good for: scores on held-out samples of a "
+        "machine that may use products of the modalities' kernels, and of the sum that is closest "
+        "to it (its multimodally-additive projection). It tells what this machine owes to "
+        f"interactions, not whether another one could do without. {ABSENCE}"
+    )
+    return Table(INTERACT, " ".join([caption, *found.warnings]), header, [row])
 
 
 def _alignment(found: Alignment) -> Table:

@@ -36,11 +36,25 @@ def format_p_relation(p: float) -> str:
 
 
 def format_effect(test: PairedTest, alpha: float) -> str:
-    """Return the size of a difference, with its interval."""
-    size = (
-        "" if np.isnan(test.standardised) else f", standardised {format_number(test.standardised)}"
-    )
+    """Return the size of a difference, with its intervals."""
     return (
-        f"{format_number(test.difference, sign=True)} ({1 - alpha:.0%} interval "
-        f"{format_interval(test.low, test.high, sign=True)}{size})"
+        f"{format_number(test.difference, sign=True)} ({1 - 2 * alpha:.0%} interval "
+        f"{format_interval(test.low, test.high, sign=True)}, {1 - alpha:.0%} interval "
+        f"{format_interval(test.low_wide, test.high_wide, sign=True)})"
     )
+
+
+def format_count(value: float) -> str:
+    """Return a number of samples, such as ``130``, in two digits where it is large."""
+    if not np.isfinite(value):
+        return "–"
+    digits = max(0, len(str(int(value))) - 2)
+    return f"{int(np.ceil(value / 10**digits) * 10**digits):,}"
+
+
+def format_seconds(value: float) -> str:
+    """Return how long something takes, in words."""
+    if value < 100:
+        return f"{max(1, round(value))} s"
+    minutes = round(value / 60)
+    return f"{minutes} min" if minutes < 100 else f"{round(minutes / 60)} h"

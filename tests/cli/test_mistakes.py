@@ -201,7 +201,7 @@ def test_in_data(broken, run, command, arguments, said):
         (("data.csv", "--target", "size", *MODALITIES, "--metric", "f1"), "target, a quantity"),
         ((*TABLE, "--repeats", "0"), "at least 1, got '0'"),
         ((*TABLE, "--repeats", "2", "--time-ordered"), "--repeats draws folds anew"),
-        ((*TABLE, "--repeats", "2", "--groups", "subject"), "--repeats draws folds anew"),
+        ((*TABLE, "--sesoi", "0"), "expected a positive number, got '0'"),
         ((*TABLE, "--metric", "accuracy,,f1"), "expected names with commas between them"),
         ((*TABLE, "--methods", "unifrom"), "'unifrom' is no method; did you mean 'uniform'?"),
         ((*TABLE, "--methods", "single"), "nothing that fuses"),

@@ -132,7 +132,9 @@ def test_other_orders_of_modalities_give_the_same(additive):
     mine = {one.modality: one.by_fold for one in found.contributions_.modalities}
     for one in other.contributions_.modalities:
         np.testing.assert_allclose(one.by_fold, mine[one.modality])
-    np.testing.assert_allclose(other.interactions_.projection, found.interactions_.projection)
+    np.testing.assert_allclose(
+        other.interactions_.projected.projection, found.interactions_.projected.projection
+    )
 
 
 def test_one_that_carries_everything_is_named():
@@ -144,9 +146,9 @@ def test_one_that_carries_everything_is_named():
     assert found.contributions_.clear
     assert "useful carries " in str(found)
     assert found.not_answered_ == {
-        "Do modalities interact?": '"products" is not among the methods that were asked for'
+        "What interactions are good for": '"products" is not among the methods that were asked for'
     }
-    assert found.to_frame("interactions").empty
+    assert list(found.to_frame("interactions").columns) == ["p_value", "verdict", "reason"]
 
 
 def test_of_nothing_there_are_no_shares():
@@ -236,7 +238,7 @@ def test_projection_is_the_mean_over_all_combinations(kind):
         predicted = values.argmax(axis=0) if len(values) > 1 else (values[0] > 0).astype(int)
         return accuracy_score(y[test], predicted)
 
-    told = found.interactions_
+    told = found.interactions_.projected
     assert told.model[0] == pytest.approx(score(responses), abs=1e-4)
     assert told.projection[0] == pytest.approx(score(projections), abs=1e-4)
     np.testing.assert_allclose(told.model, found.scores("kernel sum and products"))
@@ -246,22 +248,24 @@ def test_projection_is_the_mean_over_all_combinations(kind):
 def test_interactions_help_where_the_label_is_a_product_of_signs():
     X, y = signs()
     found = compare_fusion(X, y, fast=True, methods=["uniform", "products", "late_mean"])
-    told = found.interactions_
-    assert told.verdict == "interactions help"
+    assert found.interactions_.verdict == "they interact"
+    assert found.interactions_.p_value < 0.01
+    told = found.interactions_.projected
     assert told.test.low > 0.2 and told.model.mean() > 0.9
     assert told.projection.mean() < 0.65
     # A sum with a threshold can be right in three of the four quadrants, and not in the fourth.
     assert found.scores("late fusion, mean").mean() < 0.75
     assert found.scores("uniform kernel sum").mean() < 0.75
-    assert "Interactions between modalities help: " in str(found)
+    assert "The modalities interact (p " in str(found)
 
 
 def test_no_interactions_where_modalities_add_up(additive):
     _, _, found = additive
-    assert found.interactions_.verdict != "interactions help"
+    assert found.interactions_.verdict == "undecided"
     assert len(answer_sentences(found)) == 2
     (row,) = found.to_frame("interactions").to_dict("records")
-    assert row["difference"] == pytest.approx(row["model"] - row["projection"])
+    assert row["metric_difference"] == pytest.approx(row["model"] - row["projection"])
+    assert row["p_value"] == found.interactions_.p_value > 0.05
 
 
 def test_no_difference_at_all_is_not_taken_for_certainty():
@@ -269,19 +273,19 @@ def test_no_difference_at_all_is_not_taken_for_certainty():
     a = y[:, np.newaxis] * 9.0 + np.random.default_rng(0).normal(size=(40, 1))
     found = compare_fusion(Modalities(a=a, b=a), y, methods=["products"], cv=4, fast=True)
     said = answer_sentences(found)[-1]
-    assert found.interactions_.verdict == "no evidence that they do"
+    assert found.interactions_.verdict == "undecided"
     assert "on every fold the same without its interactions" in said
     assert "interval" not in said
 
 
 def test_interactions_can_hurt():
     conditions = Conditions(
-        *[None] * 3, [([0] * 9, [1])] * 5, *[None] * 3, ["r2"], None, "corrected_t", 0.05, 0, 0
+        *[None] * 3, [([0] * 9, [1])] * 5, *[None] * 3, ["r2"], None, 0.05, False, 0
     )
     found = [{"model": 0.5, "projection": 0.7 + 0.01 * k} for k in range(5)]
     told = conclude_interactions(found, conditions)
-    assert told.verdict == "interactions hurt"
     assert told.test.difference == pytest.approx(-0.22)
+    assert told.test.high < 0
 
 
 # ---------------------------------------------------------------------------- missing and others
@@ -323,7 +327,7 @@ def test_missing_modalities_are_weighed_as_by_the_methods_themselves(gaps):
 def test_missing_modalities_count_as_zero_in_products(gaps):
     X, y, found = gaps
     np.testing.assert_allclose(
-        found.interactions_.model, found.scores("kernel sum and products"), atol=1e-12
+        found.interactions_.projected.model, found.scores("kernel sum and products"), atol=1e-12
     )
     train, test = found.conditions_.folds[0]
     C = tuned(found, "kernel sum and products").params["C"]
@@ -374,9 +378,11 @@ def test_resumed_and_parallel_runs_say_the_same(additive, tmp_path):
         pairs = zip(found.contributions_.modalities, other.contributions_.modalities, strict=True)
         for one, two in pairs:
             np.testing.assert_array_equal(one.by_fold, two.by_fold)
-        np.testing.assert_array_equal(found.interactions_.model, other.interactions_.model)
         np.testing.assert_array_equal(
-            found.interactions_.projection, other.interactions_.projection
+            found.interactions_.projected.model, other.interactions_.projected.model
+        )
+        np.testing.assert_array_equal(
+            found.interactions_.projected.projection, other.interactions_.projected.projection
         )
         assert str(other) == str(found)
         np.testing.assert_array_equal(other.alignment_.alignment, found.alignment_.alignment)
@@ -386,7 +392,9 @@ def test_metrics_of_decision_functions(additive):
     X, y, _ = additive
     found = compare_fusion(X, y, scoring="roc_auc", **ANSWERS)
     assert found.not_answered_ == {}
-    np.testing.assert_allclose(found.interactions_.model, found.scores("kernel sum and products"))
+    np.testing.assert_allclose(
+        found.interactions_.projected.model, found.scores("kernel sum and products")
+    )
 
 
 def _of_stacks(model, X, y):
@@ -396,8 +404,9 @@ def _of_stacks(model, X, y):
 def test_metrics_that_cannot_be_had_are_said_so(additive):
     X, y, _ = additive
     found = compare_fusion(X, y, scoring={"odd": _of_stacks}, **ANSWERS)
-    assert found.interactions_ is None
-    assert found.not_answered_["Do modalities interact?"].startswith("fold 1: IndexError: ")
+    assert found.interactions_.projected is None
+    title = "What interactions are good for"
+    assert found.not_answered_[title].startswith("fold 1: IndexError: ")
     assert found.contributions_ is not None
-    assert "Do modalities interact?" in found.to_markdown()
+    assert title in found.to_markdown()
     assert found.not_applicable_ == {}

@@ -12,7 +12,9 @@ from mkfusion import ColumnKernelizer, KernelCombiner, Modalities
 from mkfusion.compare import FusionComparison, compare_fusion
 from mkfusion.compare._folds import Fold
 from mkfusion.compare._methods import FAST_COSTS, METHODS, PlannedMethod
-from mkfusion.report import Conditions, FoldScore
+from mkfusion.compare._questions import UNINFORMED, Informed
+from mkfusion.inspection import AddedInformation
+from mkfusion.report import Conditions, FoldScore, HeldOut
 
 FUSIONS = {
     "early fusion",
@@ -76,22 +78,25 @@ def test_every_method_is_there(helps):
 
 
 def test_fusion_helps_where_modalities_interact(helps):
-    assert helps.verdict_.verdict == "fusion helps"
+    assert helps.verdict_.verdict == "helps"
+    assert helps.verdict_.information < 0.01
     assert helps.verdict_.test.low > 0.1
     assert helps.scores("interaction regression").mean() > 0.85
     assert helps.scores("a alone").mean() < 0.7
     assert str(helps).startswith("Fusion helps.")
     found = {one.method: one for one in helps.comparisons_ if "single" in one.reference}
     # No mean of modalities that say nothing says anything.
-    assert found["late fusion, mean"].verdict == "no evidence that it does"
+    assert found["late fusion, mean"].verdict == "undecided"
 
 
 def test_no_evidence_where_one_suffices():
     X, y = one_suffices()
     found = compare_fusion(X, y, fast=True, methods=["uniform", "l1_mkl"])
-    assert found.verdict_.verdict == "no evidence that it does"
+    assert found.verdict_.verdict == "undecided"
+    assert found.verdict_.information > 0.05
     assert found.chosen_["best single modality"] == ["useful alone"] * 5
-    assert str(found).startswith("No evidence that fusion helps.")
+    assert str(found).startswith("Undecided whether fusion helps.")
+    assert "No evidence is not evidence of absence." in str(found)
 
 
 def test_regression():
@@ -101,7 +106,7 @@ def test_regression():
     assert found.not_applicable_ == {
         "localized MKL": "LocalizedMKLClassifier is for classification only"
     }
-    assert found.verdict_.verdict == "fusion helps"
+    assert found.verdict_.verdict == "helps"
     assert {one.method for one in found.summary_} >= FUSIONS - {"localized MKL"}
     shifted = compare_fusion(X, 1e4 + 100 * y, fast=True, methods=["l1_mkl", "uniform"])
     for method in ("a alone", "L1 MKL", "uniform kernel sum"):
@@ -161,13 +166,26 @@ def test_results_depend_on_input_and_seed_only(helps):
 # ---------------------------------------------------------------------------- winner's curse
 
 
-def made_up(scores, inner, test="corrected_t"):
-    """A comparison of given test and inner scores (n_folds,) by label and kind."""
+def made_up(scores, inner, informed=UNINFORMED, **conditions):
+    """A comparison of given test and inner scores (n_folds,) by label and kind.
+
+    With as much probability of the truth as their accuracy.
+    """
     folds = [Fold(np.arange(90), np.arange(90, 100))] * 10
     keys = {"baseline": "dummy", "single": "single", "fusion": "l1_mkl"}
     methods = [PlannedMethod(METHODS[keys[kind]], label, [{}]) for label, kind in scores]
     results = [
-        FoldScore(label, fold + 1, {"accuracy": value}, inner[label, kind][fold], {}, 0.0)
+        FoldScore(
+            label,
+            fold + 1,
+            {"accuracy": value},
+            inner[label, kind][fold],
+            {},
+            0.0,
+            held_out=HeldOut(
+                np.arange(90, 100), np.zeros(10), np.tile([1 - value, value], (10, 1))
+            ),
+        )
         for (label, kind), values in scores.items()
         for fold, value in enumerate(values)
     ]
@@ -175,7 +193,7 @@ def made_up(scores, inner, test="corrected_t"):
         results,
         Conditions(
             "classification",
-            np.zeros(100),
+            np.repeat([0, 1], 50),
             [],
             folds,
             None,
@@ -183,11 +201,12 @@ def made_up(scores, inner, test="corrected_t"):
             "",
             ["accuracy"],
             methods,
-            test,
             0.05,
             False,
             0,
+            **conditions,
         ),
+        informed=informed,
     )
 
 
@@ -218,10 +237,60 @@ def test_fusion_can_hurt():
         ("fused", "fusion"): np.full(10, 0.8),
     }
     found = made_up(scores, {key: np.full(10, 0.5) for key in scores})
-    assert found.verdict_.verdict == "hurts"
-    assert str(found).startswith("Fusion hurts.")
+    assert found.verdict_.verdict == "lower"
+    assert str(found).startswith("Fusion is lower with this many samples.")
     assert found.verdict_.test.high < 0
-    assert made_up(scores, scores, test="wilcoxon").verdict_.verdict == "hurts"
+    assert [one.verdict for one in found.comparisons_] == ["lower", "better"]
+
+
+def information(p):
+    return AddedInformation(["a", "b"], p, *[np.array([p, p])] * 3, 100, 100, 0, ())
+
+
+def test_prediction_is_claimed_only_after_information():
+    rng = np.random.default_rng(0)
+    noise = 0.01 * rng.normal(size=10)
+    scores = {
+        ("none", "baseline"): np.full(10, 0.5),
+        ("a alone", "single"): np.full(10, 0.7),
+        ("fused", "fusion"): 0.8 + noise,
+    }
+    for informed, wanted, words in (
+        (Informed(information(0.01), "no"), "helps", "better"),
+        (Informed(information(0.20), "no"), "undecided", "undecided"),
+        (Informed("few samples", "no"), "helps", "better"),
+    ):
+        found = made_up(scores, scores, informed)
+        assert found.verdict_.verdict == wanted
+        # Against the best simple baseline it is about methods, not about modalities.
+        assert [one.verdict for one in found.comparisons_] == [words, "better"]
+    assert "Information was not tested, so that prediction is the one claim: few samples." in str(
+        found
+    )
+    weak = {**scores, ("fused", "fusion"): 0.7 + noise}
+    found = made_up(weak, weak, Informed(information(0.01), "no"))
+    assert found.verdict_.verdict == "complementary"
+    assert str(found).startswith(
+        "The modalities are complementary, but fusion is not surely better with 100 samples."
+    )
+    assert made_up(weak, weak, sesoi=0.1).verdict_.verdict == "practically none"
+
+
+def test_fusion_must_beat_knowing_nothing():
+    rng = np.random.default_rng(0)
+    noise = 0.01 * rng.normal(size=10)
+    scores = {
+        ("none", "baseline"): np.full(10, 0.5),
+        ("a alone", "single"): np.full(10, 0.3),  # worse than nothing
+        ("fused", "fusion"): 0.4 + noise,
+    }
+    found = made_up(scores, scores, Informed(information(0.01), "no"))
+    assert found.verdict_.single.p_value < 0.01
+    assert found.verdict_.reference == "no modality"
+    assert found.verdict_.p_value == found.verdict_.nothing.p_value > 0.5
+    assert found.verdict_.verdict == "complementary"
+    assert found.comparisons_[0].verdict == "undecided"
+    assert "Against knowing nothing it saves −" in str(found)
 
 
 # ---------------------------------------------------------------------------- kinds of data
@@ -353,7 +422,9 @@ def _right(model, X, y):
         ({"methods": "early"}, "methods has"),
         ({"methods": ["dummy", "single"]}, "nothing that fuses"),
         ({"task": "clustering"}, "task is"),
-        ({"test": "t"}, "test is"),
+        ({"sesoi": -1.0}, "sesoi is"),
+        ({"sesoi": True}, "sesoi is"),
+        ({"alpha": 0.5}, "alpha is"),
         ({"alpha": 5}, "alpha is"),
         ({"random_state": None}, "random_state is None"),
         ({"random_state": -1}, "random_state is -1"),

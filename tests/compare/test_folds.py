@@ -2,7 +2,14 @@
 
 import numpy as np
 import pytest
-from sklearn.model_selection import KFold, LeaveOneGroupOut, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import (
+    KFold,
+    LeaveOneGroupOut,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
 
 from mkfusion.compare._folds import inner_splitter, outer_splitter
 
@@ -24,10 +31,35 @@ def test_folds_are_scikit_learns():
 
 
 def test_numbers_of_folds_by_default():
-    assert [len(both()[1]), len(both(fast=True)[1])] == [10, 5]
+    assert [len(both()[1]), len(both(fast=True)[1])] == [25, 5]
     outer, folds, inner = both(y=np.repeat(["a", "b"], [30, 4]))
-    assert len(folds) == 4
+    assert len(folds) == 5 * 4
     assert all(len(inner.split(train)) == 3 for train, _ in folds)
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_folds_are_drawn_anew_by_default(classes):
+    y = Y if classes else np.random.default_rng(0).normal(size=60)
+    _, folds, _ = both(y=y, classes=classes)
+    repeated = RepeatedStratifiedKFold if classes else RepeatedKFold
+    wanted = repeated(n_splits=5, n_repeats=5, random_state=0).split(np.zeros(60), y)
+    for fold, (train, test) in zip(folds, wanted, strict=True):
+        np.testing.assert_array_equal(fold.train, train)
+        np.testing.assert_array_equal(fold.test, test)
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_folds_of_groups_are_drawn_anew_by_default(classes):
+    groups = np.random.default_rng(0).permutation(np.repeat(np.arange(12), 5))
+    outer, folds, _ = both(groups=groups, classes=classes)
+    assert len(folds) == 25
+    tests = [frozenset(fold.test.tolist()) for fold in folds]
+    for k in range(5):
+        assert sorted(row for test in tests[5 * k : 5 * k + 5] for row in test) == list(range(60))
+    assert len({frozenset(tests[5 * k : 5 * k + 5]) for k in range(5)}) == 5
+    for train, test in folds:
+        assert not set(groups[train]) & set(groups[test])
+    assert outer.describe().startswith("5 times ")
 
 
 @pytest.mark.parametrize("classes", [True, False])

@@ -89,7 +89,7 @@ def test_a_killed_comparison_goes_on(tmp_path):
     found = compare_fusion(X, y, cv=5, fast=True, memory=memory)
     after = {path: path.stat().st_mtime_ns for path in memory.rglob("output.pkl")}
     assert before.items() <= after.items()
-    assert len(after) == len(found.results_) + 1 == 71  # one for the alignment
+    assert len(after) == len(found.results_) + 2 == 72  # of the alignment and of information
 
 
 def test_damaged_pieces_are_made_again_without_a_word(tmp_path, caplog):
@@ -151,7 +151,9 @@ def test_progress_goes_to_standard_error_if_wanted(capsys):
     compare_fusion(X, y, verbose=True, **PIECES)
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "[0/15] 5 methods on 3 folds" in shown.err
+    said = shown.err
+    assert said.index("Information: ") < said.index("[0/15] 5 methods on 3 folds")
+    assert said.index("[5/15]") < said.index("about ") < said.index("[6/15]")
     assert "[15/15] L1 MKL: done" in shown.err
     compare_fusion(X, y, **PIECES)
     assert capsys.readouterr().err == ""

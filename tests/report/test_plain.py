@@ -11,16 +11,22 @@ from mkfusion.report import (
     BEST_FUSION,
     BEST_SIMPLE,
     BEST_SINGLE,
-    FUSION_VERDICTS,
-    INTERACTION_VERDICTS,
+    HELPS,
+    INFORMS,
+    INTERACTING,
+    NOTHING,
+    STATES,
+    UNDECIDED,
     Comparison,
     Conditions,
     Contributions,
     FoldScore,
     Interactions,
     PairedTest,
+    Projected,
     Share,
     Summary,
+    Verdict,
     as_html,
     as_markdown,
     draw_scores,
@@ -33,7 +39,7 @@ def method(label, kind, words="", reference=""):
     return SimpleNamespace(label=label, kind=kind, words=words or label, reference=reference)
 
 
-def plain(verdict=FUSION_VERDICTS[1], metric="accuracy", single=(0.7, 0.8), **others):
+def plain(verdict=UNDECIDED, metric="accuracy", single=(0.7, 0.8), conditions=None, **others):
     """A result that nobody has computed."""
     scores = {
         "a alone": np.array(single),
@@ -43,7 +49,8 @@ def plain(verdict=FUSION_VERDICTS[1], metric="accuracy", single=(0.7, 0.8), **ot
     }
     kinds = dict(zip(scores, ("single", "fusion", "chosen", "chosen"), strict=True))
     modality = SimpleNamespace(name="a", shape="2 columns", kernel="rbf", n_missing=0)
-    test = PairedTest(0.1, 0.05, 0.15, 2.0, 3.0, 0.04)
+    test = PairedTest(0.1, 0.05, 0.15, 0.04, 0.16, 0.03, 3.0, 0.04, 0.08)
+    nothing = test._replace(difference=0.4)
     share = Share("a", 0.3, 0.2, 0.4, 0.3, 0.3, np.array([0.2, 0.4]))
     given = {
         "conditions_": Conditions(
@@ -61,13 +68,14 @@ def plain(verdict=FUSION_VERDICTS[1], metric="accuracy", single=(0.7, 0.8), **ot
                 method("mean", "fusion", "a mean", "Someone. On sums."),
                 method("other", "fusion", "another", "Not cited."),
             ],
-            "corrected_t",
             0.05,
             True,
             0,
+            **(conditions or {}),
         ),
-        "verdict_": Comparison(BEST_FUSION, BEST_SINGLE, test, 0.04, verdict),
-        "comparisons_": [Comparison("sum", BEST_SINGLE, test, 0.08, FUSION_VERDICTS[1])],
+        "verdict_": Verdict(verdict, 0.3, test, nothing, 0.04, test, BEST_SINGLE, 64.0),
+        "comparisons_": [Comparison("sum", BEST_SINGLE, test, test, 0.04, 0.08, UNDECIDED)],
+        "losses": lambda label: 1 - scores.get(label, np.array([0.5, 0.5])),
         "summary_": [
             Summary(
                 label,
@@ -83,8 +91,21 @@ def plain(verdict=FUSION_VERDICTS[1], metric="accuracy", single=(0.7, 0.8), **ot
         "results_": [FoldScore("sum", 1, {metric: 0.8}, 0.75, {"C": 1.0}, 0.5)],
         "chosen_": {BEST_SINGLE: ["a alone"] * 2, BEST_SIMPLE: ["sum"] * 2},
         "contributions_": Contributions([share], 0.5, 0.8, 0.3, 0.2, 0.4, True, True),
+        "information_": SimpleNamespace(
+            modality_names=["a", "b"],
+            pvalue=0.3,
+            single_pvalues=np.array([0.3, 0.01]),
+            pvalues=np.array([0.01, 0.3]),
+            adjusted_pvalues=np.array([0.02, 0.3]),
+            n_samples=10,
+            warnings=("They are few.",),
+        ),
         "interactions_": Interactions(
-            test, INTERACTION_VERDICTS[2], np.array([0.5, 0.6]), np.array([0.6, 0.7])
+            INTERACTING,
+            0.01,
+            "",
+            ["Classes are ordered."],
+            Projected(test, np.array([0.5, 0.6]), np.array([0.6, 0.7])),
         ),
         "alignment_": SimpleNamespace(
             names=["a"], alignment=np.ones((1, 1)), target=np.array([0.2])
@@ -99,12 +120,12 @@ def plain(verdict=FUSION_VERDICTS[1], metric="accuracy", single=(0.7, 0.8), **ot
 def test_all_forms_say_the_same():
     result = plain()
     first, *rest = verdict_sentences(result)
-    assert first == "No evidence that fusion helps."
+    assert first == "Undecided whether fusion helps."
     page, text = as_html(result, "Title & more"), as_markdown(result)
-    for sentence in rest[:2]:
+    for sentence in [*rest[:2], "No evidence is not evidence of absence."]:
         assert sentence in page and sentence in text
     titles = [table.title for table in tables(result)]
-    assert len(titles) == len(set(titles)) == 11
+    assert len(titles) == len(set(titles)) == 13
     assert all(f">{title}</h2>" in page for title in titles)
     assert "<title>Title &amp; more</title>" in page and "$" not in page
     assert [label.get_text() for label in draw_scores(result, axes(), None).get_yticklabels()] == [
@@ -128,9 +149,16 @@ def test_methods_are_cited_once_each_and_those_that_were_not_run_are_not():
     ("verdict", "head", "kind"),
     list(
         zip(
-            FUSION_VERDICTS,
-            ("Fusion helps.", "No evidence that fusion helps.", "Fusion hurts."),
-            ("helps", "undecided", "hurts"),
+            STATES,
+            (
+                "Fusion helps.",
+                "The modalities are complementary, but fusion is not surely better with 10 "
+                "samples.",
+                "Undecided whether fusion helps.",
+                "Fusion makes practically no difference.",
+                "Fusion is lower with this many samples.",
+            ),
+            ("helps", "undecided", "undecided", "undecided", "lower"),
             strict=True,
         )
     ),
@@ -151,9 +179,84 @@ def test_nothing_is_claimed_where_one_modality_makes_no_error():
     assert said not in " ".join(verdict_sentences(plain(metric="mine", single=(1.0, 1.0))))
 
 
+def test_information_is_said_with_what_limits_it():
+    said = verdict_sentences(plain())[1]
+    assert said == (
+        "Information: no evidence that each modality says of the target what this kernel of the "
+        "other does not (p = 0.300); a adds to all others (p = 0.020, Holm). They are few."
+    )
+    found = plain().information_
+    found.pvalue, found.modality_names = 0.01, ["a", "b", "c"]
+    found.adjusted_pvalues = np.array([0.02, 0.3, 0.0001])
+    said = verdict_sentences(plain(information_=found))[1]
+    assert "no single modality says all: for each of them, the others together add" in said
+    assert (
+        "; a adds to all others (p = 0.020, Holm), c adds to all others (p < 0.001, Holm)." in said
+    )
+
+
+def test_what_was_seen_is_said_with_what_could_have_been_seen():
+    text = " ".join(verdict_sentences(plain()))
+    assert (
+        "With these 10 samples and folds, 0.080 less log-loss (0.080 of accuracy) would be found "
+        "four times in five; what was seen would need about 64 samples." in text
+    )
+    found = plain().verdict_._replace(n_needed=np.inf)
+    assert "what was seen is no gain" in " ".join(verdict_sentences(plain(verdict_=found)))
+    found = plain().verdict_._replace(n_needed=12_345.0)
+    assert "about 13,000 samples" in " ".join(verdict_sentences(plain(verdict_=found)))
+
+
+def test_the_reference_against_which_less_is_proved_is_the_one_that_is_named():
+    found = plain().verdict_._replace(reference=NOTHING)
+    assert "Against knowing nothing it saves +0.400" in " ".join(
+        verdict_sentences(plain(verdict_=found))
+    )
+
+
+def test_a_gain_that_is_not_claimed_is_explained():
+    """Its interval is above 0, and the headline says that nothing is decided."""
+    said = " ".join(verdict_sentences(plain()))
+    assert (
+        "it is claimed only where the modalities were found to say what the others do not" in said
+    )
+    assert "claimed only where" not in " ".join(verdict_sentences(plain(HELPS)))
+
+
+def test_the_metric_is_beside_and_says_where_it_disagrees():
+    found = plain(HELPS).verdict_
+    lower = found.metric._replace(difference=-0.1, low=-0.2, high=-0.01)
+    said = " ".join(verdict_sentences(plain(verdict_=found._replace(metric=lower))))
+    assert "By accuracy alone fusion is lower." in said
+    assert "By accuracy alone" not in " ".join(verdict_sentences(plain(HELPS)))
+
+
+def test_the_smallest_effect_of_interest_is_said():
+    said = " ".join(verdict_sentences(plain(conditions={"sesoi": 0.2})))
+    assert "It is below 0.2, the smallest difference of interest (sesoi)." in said
+    said = " ".join(verdict_sentences(plain(conditions={"sesoi": 0.1})))
+    assert "It is not surely below 0.1" in said
+
+
+def test_no_evidence_is_said_where_there_is_none():
+    absence = "No evidence is not evidence of absence."
+    for verdict in STATES:
+        said = absence in verdict_sentences(plain(verdict))
+        assert said is (verdict in ("complementary", "undecided"))
+        assert absence in as_markdown(plain(verdict))
+
+
 def test_what_there_is_no_answer_to_is_left_out():
-    result = plain(contributions_=None, interactions_=None, alignment_=None)
-    assert len(verdict_sentences(result)) == 3
+    result = plain(
+        contributions_=None,
+        interactions_=None,
+        information_=None,
+        alignment_=None,
+        not_answered_={INFORMS: "samples are few."},
+    )
+    assert len(verdict_sentences(result)) == 6
+    said = "Information was not tested, so that prediction is the one claim: samples are few."
+    assert verdict_sentences(result)[1] == said
     page = as_html(result, "")
     assert page.count("<svg") == 2 and "Shapley" not in page and "Hessel" not in page
 

@@ -111,13 +111,14 @@ def test_page_is_accessible(read):
     assert len(regions) == n_tables and all(attrs["tabindex"] == "0" for attrs in regions)
 
 
-def test_pictures_have_text(read):
+def test_pictures_have_text(read, page):
     pictures = read.all("svg")
     assert [attrs["role"] for attrs in pictures] == ["img"] * 3
     said = [data for tag, data in read.texts if tag == "desc"]
     assert len(said) == 3
     assert "uniform kernel sum: " in said[0] and "uniform kernel sum: " in said[1]
     assert f"{EVIL}: " in said[2]
+    assert "saved" in page.read_text(encoding="utf-8")
     points = read.all("circle")
     assert len(points) == 4 * (10 + 5 + 2)  # folds, of every row
     assert all(0 <= float(attrs["cx"]) <= 340 for attrs in points)
@@ -131,6 +132,10 @@ def test_report_carries_what_a_paper_needs(found, page):
         "random_state",
         "scikit-learn",
         "Nadeau and Bengio",
+        "Maity and Lin",
+        "Li and Cui",
+        "What was tested</h2>",
+        "Does each modality say what the others do not?</h2>",
         "Holm",
         "Kloft",
         "corrected resampled t-test",
@@ -164,8 +169,14 @@ def test_markdown_has_tables_of_one_width(found):
 
 def test_verdict_is_never_bare(found):
     text = str(found)
-    assert re.search(r"Difference [+−]?\d\.\d{3} \(95% interval .+ to .+\), p ", text)
+    assert re.search(
+        r"saves [+−]?\d\.\d{3} \(90% interval .+ to .+, 95% interval .+ to .+\); one-sided p ", text
+    )
     assert "4 folds" in text
+    assert re.search(
+        r"less log-loss \(0\.\d{3} of accuracy\) would be found four times in five", text
+    )
+    assert "No evidence is not evidence of absence." in found.to_markdown()
 
 
 def test_frames(found):
@@ -183,6 +194,13 @@ def test_frames(found):
     assert list(contributions.modality) == [EVIL, "long " * 20]
     assert contributions.contribution.sum() == pytest.approx(found.contributions_.total)
     assert len(found.to_frame("interactions")) == 1
+    information = found.to_frame("information")
+    assert list(information.modality) == [EVIL, "long " * 20]
+    assert list(information.adds) == list(found.information_.pvalues)
+    np.testing.assert_allclose(
+        folds.groupby("method")["log-loss"].mean()["early fusion"],
+        found.losses("early fusion").mean(),
+    )
     with pytest.raises(ValueError, match="table is 'all'"):
         found.to_frame("all")
     with pytest.raises(ValueError, match="method is"):
@@ -200,7 +218,9 @@ def test_frame_says_that_it_needs_pandas(found, monkeypatch):
 def test_report_without_the_answers(tmp_path):
     X = Modalities(a=np.arange(40.0)[:, np.newaxis], b=np.ones((40, 1)))
     bare = compare_fusion(X, np.arange(40) % 2, fast=True, cv=2, methods=["early"])
-    assert len(bare.not_answered_) == 2 and bare.to_frame("contributions").empty
+    # A modality that is constant cannot be tested for information.
+    assert len(bare.not_answered_) == 4 and bare.to_frame("contributions").empty
+    assert bare.to_frame("information").empty and bare.to_frame("interactions").empty
     text = bare.to_html(tmp_path / "bare.html").read_text(encoding="utf-8")
     assert text.count("<svg") == 2 and "Not answered" in text
     assert "Shapley" not in text and "Hessel" not in text
