@@ -30,6 +30,7 @@ from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Mask
 from mkfusion.compare._folds import Fold, Splitter
+from mkfusion.compare._machines import Expert
 from mkfusion.data import (
     Modalities,
     Samples as ReadSamples,
@@ -367,26 +368,6 @@ def channel_summaries(signals: Any) -> Floats:
     return np.array(rows)
 
 
-class Lookup:
-    """A kernel for scikit-learn's machines whose samples are positions in a matrix.
-
-    Parameters
-    ----------
-    gram : ndarray of shape (n_samples, n_train)
-        Of training samples and then others, with the training samples.
-    """
-
-    def __init__(self, gram: Floats) -> None:
-        self.gram = gram
-
-    def __call__(self, rows: NDArray[Any], columns: NDArray[Any]) -> Floats:
-        """Return the values between positions (n_rows, 1) and positions (n_columns, 1)."""
-        return self.gram[np.ix_(rows[:, 0].astype(np.intp), columns[:, 0].astype(np.intp))]
-
-    def __deepcopy__(self, memo: Any) -> Self:
-        return self  # copies of machines share the matrix
-
-
 class FeatureModalities(TransformerMixin, BaseEstimator):
     """Replace each modality by its features.
 
@@ -512,14 +493,18 @@ class FoldData:
     samples : Samples
     rows : Fold
         Which of them.
+    inner : bool, default=False
+        Whether values are only chosen by it.
     """
 
-    def __init__(self, samples: Samples, rows: Fold) -> None:
+    def __init__(self, samples: Samples, rows: Fold, inner: bool = False) -> None:
         self.samples = samples
+        self.inner = inner
         self.setting = samples.setting
         self.rows = rows
         self._kernels: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
         self._alone: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
+        self._experts: list[Expert] | None = None
 
     def part(self, sees: str) -> Part:
         """Return the samples as a method sees them."""
@@ -547,10 +532,14 @@ class FoldData:
         with refusals(ValueError):
             return self.samples.inner.split(self.rows.train)
 
-    def grams(self) -> list[Floats]:
-        """Return each modality's kernel: all samples by those to learn from."""
-        first, second = self.alone
-        return [np.vstack([first.gram(k), second.gram(k)]) for k in range(first.shape[2])]
+    def experts(self) -> list[Expert]:
+        """Return each modality's machines; samples are positions, those to learn from first."""
+        if self._experts is None:
+            first, second = self.alone
+            folds = self.folds()
+            grams = [np.vstack([first.gram(k), second.gram(k)]) for k in range(first.shape[2])]
+            self._experts = [Expert(gram, folds) for gram in grams]
+        return self._experts
 
     def present(self) -> tuple[Mask, Mask]:
         """Return which training samples, and which test samples, have which modalities."""

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
 
 from mkfusion._types import Floats
 from mkfusion.compare._data import FoldData, refusals
-from mkfusion.data import labels_from_decisions
+from mkfusion.compare._machines import chances, sigmoids
 from mkfusion.report import HeldOut
-
-
-class _Decisions(ClassifierMixin, BaseEstimator):
-    """A classifier that has decided already: its samples are decision values."""
-
-    def __init__(self, classes: NDArray[Any]) -> None:
-        self.classes = classes
-
-    def fit(self, X: Floats, y: NDArray[Any]) -> Self:
-        return self
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        return self.classes
-
-    def decision_function(self, X: Floats) -> Floats:
-        return X[:, 0] if X.shape[1] == 1 else X
-
-    def predict(self, X: Floats) -> NDArray[Any]:
-        return labels_from_decisions(self.decision_function(X), self.classes)
 
 
 def held_out(
@@ -72,11 +50,11 @@ def held_out(
     test, rows = outer.part(sees).test, outer.rows.test
     with refusals(*kinds):
         predicted = np.asarray(model.predict(test))
-        chances = model.predict_proba(test) if hasattr(model, "predict_proba") else None
+        told = model.predict_proba(test) if hasattr(model, "predict_proba") else None
     if not outer.setting.classes:
         return HeldOut(rows, predicted.astype(np.float64).ravel(), None)
     every = np.unique(outer.samples.y)
-    if chances is None:
+    if told is None:
         with refusals(*kinds):
             decisions = _decisions(model, test)
             known = [
@@ -84,11 +62,11 @@ def held_out(
                 for one, part in ((one, data.part(sees)) for one, data in within)
                 if np.array_equal(one.classes_, model.classes_)
             ]
-        chances = _calibrated(decisions, model.classes_, known)
-    if chances is None:
+        told = _calibrated(decisions, model.classes_, known)
+    if told is None:
         return HeldOut(rows, predicted, None)
     found = np.zeros((len(rows), len(every)))
-    found[:, np.searchsorted(every, model.classes_)] = chances
+    found[:, np.searchsorted(every, model.classes_)] = told
     return HeldOut(rows, predicted, found)
 
 
@@ -110,9 +88,4 @@ def _calibrated(
     known, true = (np.concatenate(parts) for parts in zip(*within, strict=True))
     if len(np.unique(true)) < len(classes):
         return None
-    every = np.arange(len(true))
-    calibrated = CalibratedClassifierCV(
-        _Decisions(classes), method="sigmoid", ensemble=False, cv=[(every, every)]
-    )
-    calibrated.fit(known, true)
-    return np.asarray(calibrated.predict_proba(decisions), dtype=np.float64)
+    return chances(sigmoids(known, true, classes), decisions)

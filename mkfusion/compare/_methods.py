@@ -18,18 +18,18 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection import ParameterGrid
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC, SVR
+from sklearn.svm import SVC
 
 import mkfusion
 from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.compare._data import FeatureModalities, FoldData, Lookup, Setting, fingerprint
+from mkfusion.compare._data import FeatureModalities, FoldData, Setting, fingerprint
+from mkfusion.compare._machines import CalibratedExpert, RidgeMachine, ScaledTarget
 from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE, NOTHING
 
 COSTS = (0.1, 1.0, 10.0, 100.0)
@@ -415,15 +415,13 @@ def costs(setting: Setting) -> Candidates:
 
 
 def scaled_target(setting: Setting, estimator: Any) -> Any:
-    """Let a regressor see a target of variance one, so that C and epsilon mean the same."""
-    if setting.classes:
-        return estimator
-    return TransformedTargetRegressor(estimator, transformer=StandardScaler())
+    """Let a regressor see a target of variance one, so that C means the same."""
+    return estimator if setting.classes else ScaledTarget(estimator)
 
 
 def kernel_machine(setting: Setting, C: float, kernel: Any = "precomputed") -> Any:
-    """Return a support vector machine, not fitted."""
-    return SVC(C=C, kernel=kernel) if setting.classes else SVR(C=C, kernel=kernel)
+    """Return a support vector machine, or kernel ridge regression of numbers, not fitted."""
+    return SVC(C=C, kernel=kernel) if setting.classes else RidgeMachine(C, kernel)
 
 
 def constant_predictor(setting: Setting) -> Any:
@@ -475,9 +473,14 @@ def _early(params: Params, data: FoldData) -> Any:
 
 def _late(params: Params, data: FoldData, combine: str) -> Any:
     setting = data.setting
+    C = params["C"]
     experts = [
-        (m.key, kernel_machine(setting, params["C"], Lookup(gram)), m.key)
-        for m, gram in zip(setting.modalities, data.grams(), strict=True)
+        (
+            m.key,
+            CalibratedExpert(C, expert) if setting.classes else RidgeMachine(C, expert.between),
+            m.key,
+        )
+        for m, expert in zip(setting.modalities, data.experts(), strict=True)
     ]
     fusion: Any = mkfusion.LateFusionClassifier if setting.classes else mkfusion.LateFusionRegressor
     # The folds also calibrate probabilities: groups and time are respected there as well.
@@ -530,7 +533,7 @@ def _alignment_candidates(setting: Setting) -> Candidates:
 def _mkl(params: Params, data: FoldData) -> Any:
     if data.setting.classes:
         return mkfusion.MKLClassifier(**params)
-    return scaled_target(data.setting, mkfusion.MKLRegressor(**params))
+    return scaled_target(data.setting, mkfusion.MKLRegressor(loss="squared_error", **params))
 
 
 def _l1_candidates(setting: Setting) -> Candidates:
@@ -581,7 +584,8 @@ def _product_candidates(setting: Setting) -> Candidates:
 
 
 def _localized(params: Params, data: FoldData) -> Any:
-    n_init = 1 if data.setting.fast else 3
+    # One start is enough to choose C by.
+    n_init = 1 if data.setting.fast or data.inner else 3
     return mkfusion.LocalizedMKLClassifier(random_state=data.setting.seed, n_init=n_init, **params)
 
 

@@ -70,7 +70,7 @@ def test_scores_are_those_of_compare_fusion_on_the_table(folder, study, run, see
     expected = directly(study)
     assert same(seen[0][2], expected)
     for sentence in repr(expected).splitlines()[:1]:
-        assert sentence in shown
+        assert sentence in " ".join(shown.split())
     table = shown.split("\nScores\n")[1].split("\nAgainst")[0]
     assert shown.startswith("40 samples of 2 modalities: accel (2 columns), gyro (2 columns)\n\n")
     rows = {line.split("  ")[0]: line for line in table.splitlines()}

@@ -5,10 +5,11 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, SVR
+from sklearn.svm import SVC
 
 from mkfusion import ColumnKernelizer, Modalities
 from mkfusion.compare import _questions, compare_fusion
@@ -89,9 +90,9 @@ def test_contributions_are_shapley_values_of_explicit_machines(classes, additive
             machine = SVC(C=C, kernel="precomputed").fit(first, y[train])
             worth[subset] = accuracy_score(y[test], machine.predict(second))
         else:
-            mean, scale = y[train].mean(), y[train].std()
-            machine = SVR(C=C, kernel="precomputed").fit(first, (y[train] - mean) / scale)
-            worth[subset] = r2_score(y[test], machine.predict(second) * scale + mean)
+            mean = y[train].mean()
+            machine = KernelRidge(1 / (2 * C), kernel="precomputed").fit(first, y[train] - mean)
+            worth[subset] = r2_score(y[test], machine.predict(second) + mean)
     by_fold = [one.by_fold[1] for one in found.contributions_.modalities]
     np.testing.assert_allclose(by_fold, shapley(worth, 3), atol=1e-4 if not classes else 1e-12)
     last = [worth[frozenset({0, 1, 2})] - worth[frozenset({0, 1, 2} - {m})] for m in range(3)]
@@ -219,13 +220,20 @@ def test_projection_is_the_mean_over_all_combinations(kind):
         "three classes": [(y[train] == k).astype(int) for k in range(3)],
         "numbers": [(y[train] - mean) / scale],
     }[kind]
-    make = SVR if kind == "numbers" else SVC
     responses, projections = [], []
     for target in targets:
-        machine = make(C=C, kernel="precomputed").fit(first, target)
-        weights, bias = machine.dual_coef_[0], machine.intercept_[0]
+        if kind == "numbers":
+            machine = KernelRidge(1 / (2 * C), kernel="precomputed").fit(first, target)
+            weights, bias, support = machine.dual_coef_, 0.0, slice(None)
+        else:
+            machine = SVC(C=C, kernel="precomputed").fit(first, target)
+            weights, bias, support = (
+                machine.dual_coef_[0],
+                machine.intercept_[0],
+                machine.support_,
+            )
 
-        def decide(rows, weights=weights, bias=bias, support=machine.support_):
+        def decide(rows, weights=weights, bias=bias, support=support):
             return combined(rows)[support] @ weights + bias
 
         responses.append([decide(rows) for rows in zip(*cross, strict=True)])

@@ -141,7 +141,7 @@ def test_alignment_that_cannot_be_had_is_not_answered(error, monkeypatch):
         ({"y": np.array(["a", 1] * 20, dtype=object)}, "y holds int, str; expected"),
         ({"n_jobs": "x"}, "n_jobs is 'x'; expected None, or a whole number"),
         ({"n_jobs": 0}, "n_jobs is 0; expected"),
-        ({"alpha": "x"}, "alpha is 'x'; expected a number between 0 and 1"),
+        ({"alpha": "x"}, "alpha is 'x'; expected a number between 0 and 0.5"),
         ({"cv": "x"}, "cv is 'x'; expected"),
         (
             {"X": np.where(np.arange(160).reshape(40, 4) == 14, np.inf, 1.0)},

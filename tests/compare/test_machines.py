@@ -1,0 +1,136 @@
+"""Machines without checks are those of scikit-learn, and calibrate as it does."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from mkfusion.compare._folds import Fold
+from mkfusion.compare._machines import (
+    CalibratedExpert,
+    Expert,
+    RidgeMachine,
+    ScaledTarget,
+    chances,
+    sigmoid,
+    sigmoids,
+)
+
+
+def drawn(n=80, n_classes=2, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 3))
+    y = np.argsort(np.argsort(X[:, 0] + 0.7 * rng.normal(size=n))) * n_classes // n
+    return X, y, rng
+
+
+@pytest.mark.parametrize("C", [0.1, 100.0])
+def test_ridge_machine_is_kernel_ridge_on_the_centred_target(C):
+    X, _, rng = drawn()
+    y = X[:, 1] + 3.0
+    gamma = 1 / (3 * X[:50].var())
+    train, test = rbf_kernel(X[:50], gamma=gamma), rbf_kernel(X[50:], X[:50], gamma=gamma)
+    plain = KernelRidge(alpha=1 / (2 * C), kernel="precomputed").fit(train, y[:50] - y[:50].mean())
+    wanted = plain.predict(test) + y[:50].mean()
+    np.testing.assert_allclose(RidgeMachine(C).fit(train, y[:50]).predict(test), wanted)
+    own = RidgeMachine(C, "rbf").fit(X[:50], y[:50])
+    np.testing.assert_allclose(own.predict(X[50:]), wanted)
+    rows = np.arange(80.0)[:, np.newaxis]
+    expert = Expert(np.vstack([train, test]), [])
+    looked_up = clone(RidgeMachine(C, expert.between)).fit(rows[:50], y[:50])
+    np.testing.assert_allclose(looked_up.predict(rows[50:]), wanted)
+    thin = RidgeMachine(C, "rbf").fit(sparse.csr_array(X[:50]), y[:50])
+    np.testing.assert_allclose(thin.predict(sparse.csr_array(X[50:])), wanted)
+
+
+def test_ridge_machine_takes_similarities_that_are_no_kernels():
+    gram = -np.eye(6)
+    y = np.arange(6.0)
+    found = RidgeMachine(C=1.0).fit(gram, y)
+    np.testing.assert_allclose((gram + 0.5 * np.eye(6)) @ found.dual_coef_, y - y.mean())
+
+
+def test_scaled_target_is_scikit_learns():
+    X, _, _ = drawn()
+    y = 100 * X[:, 0] + 1e4
+    gram = rbf_kernel(X)
+    plain = TransformedTargetRegressor(RidgeMachine(10.0), transformer=StandardScaler())
+    wanted = plain.fit(gram, y).predict(gram)
+    np.testing.assert_allclose(ScaledTarget(RidgeMachine(10.0)).fit(gram, y).predict(gram), wanted)
+    assert ScaledTarget(RidgeMachine()).fit(gram, np.ones(80)).predict(gram[:1]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 100.0, -2.0])
+def test_sigmoid_is_logistic_regression_on_platts_targets(spread):
+    X, y, _ = drawn()
+    f, positive = 5.0 + spread * X[:, 0], y == 1
+    found = sigmoid(f, positive)
+    n = positive.sum()
+    high, low = (n + 1) / (n + 2), 1 / (80 - n + 2)
+    # Each sample as both classes, weighted by its target.
+    weights = np.where(positive, high, low)
+    plain = LogisticRegression(C=np.inf, tol=1e-12, max_iter=10_000, solver="newton-cholesky").fit(
+        np.tile(X[:, 0], 2)[:, np.newaxis],
+        np.repeat([1, 0], 80),
+        sample_weight=np.concatenate([weights, 1 - weights]),
+    )
+    np.testing.assert_allclose(found(f), plain.predict_proba(X[:, :1])[:, 1], atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_sigmoid_of_classes_that_are_apart_and_of_values_that_are_alike():
+    y = np.repeat([False, True], 20)
+    found = sigmoid(np.repeat([-3.0, 3.0], 20), y)
+    np.testing.assert_allclose(found(np.array([-3.0, 3.0])), [1 / 22, 21 / 22], atol=1e-9)
+    flat = sigmoid(np.full(40, 0.7), y)
+    np.testing.assert_allclose(flat(np.array([0.7])), 0.5)
+    assert sigmoid(np.arange(5.0), np.ones(5, bool))(np.zeros(1)) == pytest.approx(6 / 7, abs=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_experts_are_calibrated_as_by_scikit_learn(n_classes):
+    X, y, _ = drawn(90, n_classes)
+    labels = np.array(["x", "y", "z"])[y]
+    gram = rbf_kernel(X, X[:60])
+    folds = list(StratifiedKFold(3).split(X[:60], labels[:60]))
+    plain = CalibratedClassifierCV(SVC(C=2.0, kernel=rbf_kernel), cv=folds, ensemble=True)
+    plain.set_params(estimator=SVC(C=2.0, kernel="rbf", gamma=1 / 3)).fit(X[:60], labels[:60])
+    expert = Expert(gram, [Fold(*fold) for fold in folds])
+    rows = np.arange(90.0)[:, np.newaxis]
+    found = clone(CalibratedExpert(2.0, expert)).fit(rows[:60], labels[:60])
+    wanted = plain.predict_proba(X[60:])
+    np.testing.assert_allclose(found.predict_proba(rows[60:]), wanted, atol=1e-4)
+    assert list(found.classes_) == list(plain.classes_)
+    assert set(found.predict(rows[60:])) <= set(labels)
+
+
+def test_experts_fit_each_machine_once_and_keep_to_their_rows():
+    X, y, _ = drawn(60)
+    folds = [Fold(*fold) for fold in StratifiedKFold(3).split(X, y)]
+    expert = Expert(rbf_kernel(X), folds)
+    rows = np.arange(60.0)[:, np.newaxis]
+    CalibratedExpert(1.0, expert).fit(rows, y)
+    for train, _ in folds:
+        CalibratedExpert(1.0, expert).fit(rows[train], y[train])
+    # Three without one fold, and three without two: each of those is asked for twice.
+    assert len(expert._fitted) == 6
+    with pytest.raises(ValueError, match="none of which has all classes"):
+        CalibratedExpert(1.0, Expert(rbf_kernel(X), folds[:1])).fit(rows[folds[0].test], y[:20])
+
+
+def test_chances_sum_to_one_even_where_no_class_is_likely():
+    decisions = np.array([[-900.0, -900.0, -900.0], [2.0, -1.0, 0.0]])
+    y = np.arange(30) % 3
+    calibrated = sigmoids(np.eye(3)[y] + 0.01 * np.arange(30)[:, np.newaxis], y, np.arange(3))
+    calibrated = [one._replace(slope=abs(one.slope)) for one in calibrated]
+    found = chances(calibrated, decisions)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    np.testing.assert_allclose(found[0], 1 / 3)
