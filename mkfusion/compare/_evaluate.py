@@ -19,6 +19,7 @@ from mkfusion._types import Floats
 from mkfusion.compare._data import FoldData, RefusalError, Samples, fingerprint, refusals
 from mkfusion.compare._folds import Fold
 from mkfusion.compare._held_out import held_out
+from mkfusion.compare._machines import fit_together
 from mkfusion.compare._methods import PlannedMethod
 from mkfusion.compare._questions import QUESTIONS, Informed, align, inform
 from mkfusion.inspection import KernelAlignment
@@ -168,11 +169,8 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
     metrics = data.metrics
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        within = [
-            [_score(method, params, split, metrics[:1]) for split in data.inner]
-            for params in method.candidates
-        ]
-        inner = _means(np.array([[scores[0] for scores, _ in tried] for tried in within]))
+        within = list(zip(*(_tried(method, one, metrics[0]) for one in data.inner), strict=True))
+        inner = _means(np.array([[score for score, _ in tried] for tried in within]))
         if np.isnan(inner).all():
             raise RefusalError(f"{metrics[0]} is not a number within the training samples.")
         best = int(np.nanargmax(inner))
@@ -202,6 +200,24 @@ def _means(scores: Floats) -> Floats:
     """
     defined = ~np.isnan(scores).all(axis=0)
     return scores[:, defined].mean(axis=1) if defined.any() else np.full(len(scores), np.nan)
+
+
+def _tried(method: PlannedMethod, data: FoldData, metric: str) -> list[tuple[float, Any]]:
+    """Score all values of what is tuned on an inner fold; return the models as well."""
+    found: dict[int, tuple[float, Any]] = {}
+    for group in method.groups():
+        if len(group) == 1:
+            (score,), model = _score(method, method.candidates[group[0]], data, [metric])
+            found[group[0]] = score, model
+            continue
+        part = data.part(method.method.sees)
+        models = [method.build(method.candidates[k], data) for k in group]
+        with refusals(*method.refuses_by), config_context(skip_parameter_validation=True):
+            models = fit_together(models, part.train, part.y_train)
+        for k, model in zip(group, models, strict=True):
+            score = data.score(model, part.test, part.y_test, metric, method.refuses_by)
+            found[k] = score, model
+    return [found[k] for k in range(len(method.candidates))]
 
 
 def _score(

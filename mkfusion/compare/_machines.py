@@ -1,5 +1,7 @@
 """Kernel machines on matrices that are there already, without checks of what is our own."""
 
+# `mkfusion.X` loads X when it is first asked for: help lists the methods, and is not to wait.
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Self
@@ -12,8 +14,10 @@ from scipy.special import expit, logit
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
+import mkfusion
 from mkfusion._types import FloatArray, Floats, Indices, Mask
 from mkfusion.compare._folds import Fold
 
@@ -121,7 +125,7 @@ class ScaledTarget(RegressorMixin, BaseEstimator):
         -------
         self : object
         """
-        self._mean, self._scale = float(np.mean(y)), float(np.std(y)) or 1.0
+        self._mean, self._scale = _size(y)
         self.regressor_ = clone(self.regressor).fit(X, (y - self._mean) / self._scale)
         return self
 
@@ -137,6 +141,47 @@ class ScaledTarget(RegressorMixin, BaseEstimator):
         ndarray of shape (n,)
         """
         return np.ravel(self.regressor_.predict(X)) * self._scale + self._mean
+
+
+def fit_together(models: list[Any], X: Any, y: NDArray[Any]) -> list[Any]:
+    """Fit models that differ in C alone, with what they have in common done once.
+
+    Steps of pipelines before the last are fitted once, and kernel weights are learned along a path
+    of C, each from those before.
+
+    Parameters
+    ----------
+    models : list of estimators
+        Not fitted.
+    X : samples
+    y : ndarray of shape (n_train,)
+
+    Returns
+    -------
+    list of estimators
+        Fitted.
+    """
+    first = models[0]
+    if isinstance(first, ScaledTarget):
+        mean, scale = _size(y)
+        inner = fit_together([one.regressor for one in models], X, (y - mean) / scale)
+        for model, fitted in zip(models, inner, strict=True):
+            model._mean, model._scale, model.regressor_ = mean, scale, fitted
+        return models
+    if isinstance(first, Pipeline):
+        before = first[:-1]
+        seen = before.fit_transform(X, y)
+        lasts = fit_together([one.steps[-1][1] for one in models], seen, y)
+        name = first.steps[-1][0]
+        return [Pipeline([*before.steps, (name, last)]) for last in lasts]
+    if isinstance(first, mkfusion.MKLClassifier | mkfusion.MKLRegressor):
+        return list(mkfusion.mkl_path(X, y, C=[one.C for one in models], estimator=first))
+    return [one.fit(X, y) for one in models]
+
+
+def _size(y: Floats) -> tuple[float, float]:
+    """Return mean and standard deviation, or 1 where there is none."""
+    return float(np.mean(y)), float(np.std(y)) or 1.0
 
 
 class Expert:

@@ -288,6 +288,19 @@ class PlannedMethod(NamedTuple):
         """Return an estimator, not fitted."""
         return self.method.build(params, data, **self.given)
 
+    def groups(self) -> list[list[int]]:
+        """Return which candidates differ in C alone, so that they may be fitted together.
+
+        What builds a method of the user's is not known to use C in its last step only.
+        """
+        if METHODS.get(self.method.key) is not self.method:
+            return [[k] for k in range(len(self.candidates))]
+        found: dict[tuple[Any, ...], list[int]] = {}
+        for k, params in enumerate(self.candidates):
+            rest = tuple((name, value) for name, value in params.items() if name != "C")
+            found.setdefault(rest, []).append(k)
+        return list(found.values())
+
     def hash(self, X: Any) -> str:
         """Return a name for what its scores depend on, beside those of the methods of the package.
 
@@ -621,7 +634,7 @@ _REGISTERED = (
         candidates=costs,
         label="early fusion",
         summary="one machine on the features of all modalities",
-        words="early fusion (a support vector machine with an RBF kernel on the features of all "
+        words="early fusion (a kernel machine with an RBF kernel on the features of all "
         "modalities, each modality scaled to the same total variance)",
         simple=True,
         sees="modalities",
@@ -662,7 +675,7 @@ _REGISTERED = (
         candidates=_cca_candidates,
         label="CCA fusion",
         summary="one machine on what modalities share (canonical correlation)",
-        words="a support vector machine on shared and private canonical components",
+        words="a kernel machine on shared and private canonical components",
         reference="Carroll. Generalization of canonical correlation analysis to three or more sets "
         "of variables. Proceedings of the 76th Annual Convention of the APA (1968) 227–228.",
         sees="modalities",

@@ -74,7 +74,7 @@ def paragraph(result: Result) -> tuple[str, list[str]]:
         if method.kind == "fusion" and method.label not in result.not_applicable_
     ]
     names = [m.name for m in conditions.modalities]
-    machine = "support vector machine" if classes else "support vector regression"
+    machine = "support vector machine" if classes else "kernel ridge regression"
     grouped = (
         ""
         if conditions.n_groups is None

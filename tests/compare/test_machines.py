@@ -13,6 +13,10 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from mkfusion import Modalities
+from mkfusion.compare import plan_comparison
+from mkfusion.compare._data import FoldData
+from mkfusion.compare._evaluate import _score, _tried
 from mkfusion.compare._folds import Fold
 from mkfusion.compare._machines import (
     CalibratedExpert,
@@ -134,3 +138,30 @@ def test_chances_sum_to_one_even_where_no_class_is_likely():
     found = chances(calibrated, decisions)
     np.testing.assert_allclose(found.sum(axis=1), 1)
     np.testing.assert_allclose(found[0], 1 / 3)
+
+
+@pytest.mark.parametrize("key", ["single", "cca", "alignment", "products", "l1_mkl", "lp_mkl"])
+@pytest.mark.parametrize("kind", ["two classes", "three classes", "numbers"])
+def test_models_that_are_fitted_together_are_those_that_are_fitted_alone(key, kind):
+    X, y, rng = drawn(60, 3 if kind == "three classes" else 2)
+    y = X[:, 0] + rng.normal(size=60) if kind == "numbers" else y
+    parts = Modalities(a=X[:, :2], b=X[:, 2:] + X[:, :1])
+    methods = [] if key == "single" else [key]
+    task = "regression" if kind == "numbers" else "classification"
+    plan = plan_comparison(parts, y, task=task, methods=methods or ["uniform"], cv=3)
+    (method, *_) = [one for one in plan.job.methods if one.method.key == key]
+    data = FoldData(plan.job.samples, plan.folds[0])
+    together = _tried(method, data, plan.conditions.metrics[0])
+    metric = plan.conditions.metrics[:1]
+    assert len(together) == len(method.candidates) > 2
+    X_test = data.part(method.method.sees).test
+    for params, (score, model) in zip(method.candidates, together, strict=True):
+        (wanted,), alone = _score(method, params, data, metric)
+        assert score == pytest.approx(wanted, abs=1e-2)
+        name = "predict" if kind == "numbers" else "decision_function"
+        one, two = (np.ravel(getattr(each, name)(X_test)) for each in (model, alone))
+        # Learned weights are within the tolerance of their certificate, not the same.
+        np.testing.assert_allclose(one, two, atol=0.2 if "mkl" in key else 1e-8)
+        if "mkl" in key:
+            fitted = getattr(model, "regressor_", model)
+            assert fitted.duality_gap_ <= fitted.tol
