@@ -8,8 +8,8 @@ where it is true, the power. error: Monte Carlo standard error of the share, in 
 "near" is outside by less than two of these.
 
 Prediction: each run draws n samples of two modalities of three columns and asks compare_fusion,
-with few folds and few values to tune. helps, hurts: share of runs with that verdict; interact:
-share of runs that say "interactions help". fusion and interactions: whether they do help in truth.
+with few values to tune. helps, lower: share of runs with that verdict; interact: share of runs
+that say "they interact". fusion and interactions: whether they do help in truth.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 
 from benchmarks._report import Report
@@ -275,7 +276,7 @@ FULL = Grid(CELLS, 500, COMPARED, 80, 60)
 QUICK = Grid(CELLS[:3], 20, COMPARED, 80, 4)
 METHODS = ["early", "late_mean", "uniform", "l1_mkl", "products"]
 CELL_COLUMNS = "truth task n claim runs least most share error inside".split()
-COLUMNS = "truth task n runs fusion interactions helps hurts interact".split()
+COLUMNS = "truth task n runs fusion interactions helps lower interact".split()
 
 
 def seed_of(name: str, task: str, run: int) -> int:
@@ -342,8 +343,10 @@ def ask(compared: Compared, task: str, n: int, run: int) -> tuple[str, str]:
     seed = seed_of(compared.name, task, run)
     drawn = simulate(compared.truth, task, n, np.random.default_rng(seed))
     kind = "classification" if task == "classes" else "regression"
+    repeated = RepeatedStratifiedKFold if task == "classes" else RepeatedKFold
+    cv = repeated(n_splits=5, n_repeats=5, random_state=run)
     found = compare_fusion(
-        drawn.X, drawn.y, task=kind, methods=METHODS, fast=True, random_state=run
+        drawn.X, drawn.y, task=kind, cv=cv, methods=METHODS, fast=True, random_state=run
     )
     assert found.interactions_ is not None
     return found.verdict_.verdict, found.interactions_.verdict
@@ -358,8 +361,8 @@ def compare(report: Report, grid: Grid) -> None:
             said = Parallel(n_jobs=-1)(
                 delayed(ask)(one, task, grid.n, run) for run in range(grid.n_runs)
             )
-            helps = [of_fusion == "fusion helps" for of_fusion, _ in said]
-            interact = [of_interactions == "interactions help" for _, of_interactions in said]
+            helps = [of_fusion == "helps" for of_fusion, _ in said]
+            interact = [of_interactions == "they interact" for _, of_interactions in said]
             wrong += [] if one.fusion else helps
             wrong += [] if one.interactions else interact
             table.add(
@@ -370,7 +373,7 @@ def compare(report: Report, grid: Grid) -> None:
                 fusion="yes" if one.fusion else "no",
                 interactions="yes" if one.interactions else "no",
                 helps=float(np.mean(helps)),
-                hurts=float(np.mean([of_fusion == "hurts" for of_fusion, _ in said])),
+                lower=float(np.mean([of_fusion == "lower" for of_fusion, _ in said])),
                 interact=float(np.mean(interact)),
             )
     report.say()

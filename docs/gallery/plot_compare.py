@@ -3,16 +3,16 @@ Does fusing help? Three data sets, three answers
 ================================================
 
 :func:`~mkfusion.compare.compare_fusion` trains every modality alone and many ways of fusing them,
-on the same folds of a nested cross-validation. It says whether fusion helps, which modality carries
-it, and whether modalities interact or only add up: by how much, and how sure that is. Often there
-is no evidence, and then it says so.
+on the same folds of a nested cross-validation, and tests whether the modalities say what the others
+do not. It says whether fusion helps, which modality carries it, and whether modalities interact or
+only add up: by how much, and how sure that is. Often it is undecided, and then it says so.
 """
 
 # %%
 # Where it helps
 # --------------
 # How diabetes of 442 patients progresses in a year, from what a physician sees (age, sex, body
-# mass, blood pressure) and from six values of the blood. ``fast=True`` takes fewer folds and tries
+# mass, blood pressure) and from six values of the blood. ``fast=True`` draws folds once and tries
 # fewer values of what is tuned, here and below, to keep the example short.
 
 from sklearn.datasets import load_breast_cancer, load_diabetes
@@ -34,6 +34,11 @@ print(diabetes)
 diabetes.plot()
 
 # %%
+# Information comes first: neither says all that the other says, and each adds to the other.
+
+print(diabetes.to_frame("information").round(3))
+
+# %%
 # The verdict is on one comparison that was planned. Each method on its own is one of ten, and five
 # folds are few for so many: with Holm's correction none of them is sure.
 
@@ -48,14 +53,15 @@ print(diabetes.to_frame("comparisons")[["method", "difference", "p_value", "p_ad
 print(diabetes.to_frame("contributions").round(3))
 
 # %%
-# Do they interact? A machine on the kernels and their products may find that blood means something
-# else in another body. Its *projection* is what is left of it without interactions.
+# Do they interact? Blood may mean something else in another body: ``p_value`` tests it. A machine
+# on the kernels and their products can use that; its *projection* is what is left of it without
+# interactions.
 
 print(diabetes.to_frame("interactions").round(3).T)
 
 # %%
-# Where there is no evidence
-# --------------------------
+# Where it is undecided
+# ---------------------
 # Cells of 569 breast tumours under the microscope: ten measurements of the nuclei by their mean, by
 # their standard error, and by the worst of them. The worst tells nearly everything. Fusion gains
 # half a percent, which may as well be chance.

@@ -196,7 +196,8 @@ def compare_fusion(
     -----
     **Methods.** Each modality gets one kernel, the one that "auto" in :class:`ColumnKernelizer`
     chooses by the dtypes and gaps of all samples (targets are not looked at). A modality alone is a
-    support vector machine on its kernel. Ways of fusing are
+    kernel machine on it: a support vector machine, or kernel ridge regression of numbers. Ways of
+    fusing are
 
     <methods>
 
@@ -217,11 +218,25 @@ def compare_fusion(
     simple baseline* is chosen likewise of
     <simple>;
     and so is the *best fusion method* of the verdict. The verdict is thus on one comparison that
-    was planned beforehand: the best fusion method, so chosen, with the best single modality.
+    was planned beforehand: the best fusion method, so chosen, with the best single modality, and
+    with knowing nothing.
 
-    **Tests.** Each fusion method is also compared with the best single modality, and all that are
-    no simple baselines with the best of these. Each of the two families of tests has Holm's
-    correction. Tests are on the first metric alone; intervals are not corrected.
+    **The verdict** goes by two tests in fixed sequence, both at the full `alpha`.
+    *Information*: does no single modality say all (:func:`mkfusion.inspection.added_information`)?
+    *Prediction*, claimed only if so: does the best fusion method predict better than both
+    references, by the corrected resampled t-test, one-sided, on a proper loss? That is the log-loss
+    of probabilities, calibrated within the training samples where a method has none, or squared
+    error. The user's metric stands beside it. Where information cannot be tested (fewer than 30
+    samples, 10 groups or 8 samples of a class; samples in order of time), prediction is the one
+    claim. So fusion "helps"; or the modalities are "complementary", but fusion is not surely better
+    with this many samples; or it is "undecided"; or the difference is "practically none" (surely
+    below `sesoi`); or "lower" with this many samples. Beside it stand the difference that would be
+    found four times in five, and the samples that the one seen would need. No evidence is not
+    evidence of absence.
+
+    **Tests of methods.** Each fusion method is also compared with the same references, and all that
+    are no simple baselines with the best of these. Each of the two families of tests has Holm's
+    correction; intervals are not corrected.
 
     **Which modality carries it.** In each fold the held-out score, above that of knowing nothing,
     is shared among the modalities by their Shapley values. What some of them are worth is the score
@@ -232,10 +247,11 @@ def compare_fusion(
     the tests; a modality is said to carry most only if the test tells it from the second, with
     Bonferroni's correction for all pairs.
 
-    **Do modalities interact.** The machine on kernels and products can use interactions; its
-    multimodally-additive projection is the sum of functions of one modality each that is closest to
-    it where every value of a modality in the fold's test samples meets every value of the others.
-    The difference of their held-out scores is tested once, as planned beforehand. The decision
+    **Do modalities interact** is tested once, as planned beforehand, by
+    :func:`mkfusion.inspection.interaction_information`. What that is good for: the machine on
+    kernels and products can use interactions; its multimodally-additive projection is the sum of
+    functions of one modality each that is closest to it where every value of a modality in the
+    fold's test samples meets every value of the others; their held-out scores differ. The decision
     function (one for each class against the rest, if there are more than two) is affine in every
     modality's kernel, so that the projection is exact for about as many predictions as there are
     test samples and modalities. Metrics that need anything but predictions and decision function
@@ -245,7 +261,8 @@ def compare_fusion(
     **Memory.** The kernels of a fold and of its inner folds are held, for all its methods, and
     given up before the next: about ``8 * n_modalities * (n_inner + 1) * n_train**2`` bytes for
     each job, and ``40 * n_train**2`` for sums and products. The alignment of the modalities takes
-    ``8 * n_modalities * n_samples**2``, once, and is left out beyond 3000 samples.
+    ``8 * n_modalities * n_samples**2``, once, and is left out beyond 3000 samples, of which 1500
+    are tested for information.
 
     References
     ----------
@@ -265,7 +282,7 @@ def compare_fusion(
     ...     X, y, [("sepal", [0, 1]), ("petal", [2, 3])], methods=["uniform"], cv=3, fast=True
     ... )
     >>> comparison.verdict_.verdict
-    'no evidence that it does'
+    'undecided'
     """
     check_jobs(n_jobs)
     plan = plan_comparison(
