@@ -37,6 +37,7 @@ from benchmarks._truths import (
     wide_a,
     wiggly,
 )
+from mkfusion import ColumnKernelizer, Modalities
 from mkfusion.compare import compare_fusion
 from mkfusion.inspection import added_information, interaction_information
 
@@ -91,14 +92,17 @@ class Grid(NamedTuple):
 
 
 def fusion(least: float, most: float) -> Claim:
+    """Claim that no single modality says all."""
     return Claim("fusion", least, most)
 
 
 def interactions(least: float, most: float) -> Claim:
+    """Claim that modalities interact."""
     return Claim("interactions", least, most)
 
 
 def adds(which: str, least: float, most: float) -> Claim:
+    """Claim that any of some modalities adds to all others."""
     return Claim(f"adds {which}", least, most)
 
 
@@ -111,137 +115,85 @@ GROUPS = {
     "60 x 4": (60, 4, 4),
     "20 x 1-6": (20, 1, 6),
 }
+COPY = {"C": "A"}
 BOTH_TASKS = ("numbers", "classes")
 
 
-def _cells() -> tuple[Cell, ...]:
+def _two_modalities() -> list[Cell]:
+    """Return cells in which A alone, or neither modality, says something."""
+    skewed, copy = Truth(only_a, noise="skewed"), Truth(only_a, names="A", copies={"B": "A"})
     cells = [
-        Cell("correlated, only A", CORRELATED, "numbers", 80, (fusion(0, 7), interactions(0, 7))),
         Cell("only A", A, "numbers", 80, (fusion(2, 7), interactions(1, 6))),
         Cell("only A", A, "classes", 80, (fusion(2, 7), interactions(2, 8))),
         Cell("only A", A, "10:90", 80, (fusion(2, 7),)),
-        Cell("correlated, only A", CORRELATED, "classes", 80, (fusion(0, 7), interactions(0, 7))),
-        Cell("both, correlated", BOTH, "numbers", 80, (fusion(80, 100), interactions(0, 7))),
+        Cell("skewed noise, only A", skewed, "numbers", 80, (fusion(2, 7), interactions(1, 7))),
     ]
     for task in BOTH_TASKS:
         cells += [
+            Cell("correlated, only A", CORRELATED, task, 80, (fusion(0, 7), interactions(0, 7))),
             Cell("noise", Truth(nothing), task, 80, (fusion(0, 3),)),
-            Cell("copy", Truth(only_a, names="A", copies={"B": "A"}), task, 80, (fusion(0, 3),)),
+            Cell("copy", copy, task, 80, (fusion(0, 3),)),
         ]
-    skewed = Truth(only_a, noise="skewed")
-    cells += [
-        Cell("skewed noise, only A", skewed, "numbers", 80, (fusion(2, 7), interactions(1, 7))),
-        Cell("sum", AB, "numbers", 80, (fusion(95, 100), interactions(0, 7))),
-        Cell("sum", AB, "classes", 80, (fusion(95, 100), interactions(0, 7))),
-        Cell("sum", AB, "10:90", 80, (interactions(0, 7),)),
-        Cell("product", AXB, "numbers", 80, (fusion(90, 100), interactions(90, 100))),
-        Cell("product", AXB, "classes", 80, (fusion(90, 100), interactions(88, 100))),
-        Cell("product", AXB, "classes", 60, (fusion(60, 85), interactions(80, 97))),
-    ]
     for task in BOTH_TASKS:
         for n, share in ((60, 1.0), (150, 0.6)):
             cells.append(Cell("only A", A, task, n, (fusion(2, 8), interactions(1, 8)), share))
-    cells += _grouped_cells() + _several_cells() + _class_cells() + _kernel_cells()
     for task in BOTH_TASKS:
         cells += [
-            Cell(f"B missing ({kind})", Truth(only_a, missing=kind), task, 80, (fusion(0, 8),))
+            Cell(f"only A, B missing ({kind})", truth, task, 80, (fusion(0, 8),))
             for kind in ("rows", "imputed")
+            for truth in [Truth(only_a, missing=kind)]
         ]
-    weak, wiggle = Truth(weak_b, r2=0.5), Truth(wiggly)
-    for truth, name, task, ranges in (
-        (weak, "weak B", "numbers", ((35, 65), (55, 75), (90, 100))),
-        (weak, "weak B", "classes", ((10, 35), (20, 40), (50, 85))),
-        (wiggle, "wiggly B", "numbers", ((5, 25), (15, 32), (80, 100))),
-    ):
-        for n, share, wanted in zip((60, 80, 150), (1.0, 1.0, 0.4), ranges, strict=True):
-            cells.append(Cell(name, truth, task, n, (fusion(*wanted),), share))
-    for task in BOTH_TASKS:
-        cells.append(Cell("only A", A, task, 400, (fusion(2, 8), interactions(1, 8)), 0.2))
-    return tuple(cells)
-
-
-def _grouped_cells() -> list[Cell]:
-    null = (fusion(0, 7), interactions(0, 6))
-    cells = [
-        Cell(f"{name}, only A", Truth(only_a, 0.5, sizes=sizes), "numbers", 80, null, share)
-        for (name, sizes), share in zip(GROUPS.items(), (1.0, 1.0, 0.3, 1.0), strict=True)
-    ]
-    four = GROUPS["20 x 4"]
-    either = (fusion(0, 7), interactions(0, 7))
-    cells += [
-        Cell("20 x 4, only A", Truth(only_a, 0.5, sizes=four), "classes", 80, either),
-        Cell(
-            "20 x 4, correlated",
-            Truth(only_a, 0.5, correlated=True, sizes=four),
-            "numbers",
-            80,
-            either,
-        ),
-        Cell("20 x 4, noise", Truth(nothing, 0.5, sizes=four), "numbers", 80, either),
-        Cell(
-            "20 x 4, constant y",
-            Truth(only_a, 0.5, sizes=four, constant=True),
-            "numbers",
-            80,
-            either,
-        ),
-        Cell("20 x 4, sum", Truth(total, 0.5, sizes=four), "numbers", 80, (fusion(55, 85),)),
-        Cell(
-            "20 x 4, product",
-            Truth(product, 0.5, sizes=four),
-            "numbers",
-            80,
-            (fusion(75, 97), interactions(90, 100)),
-        ),
-    ]
     return cells
 
 
-def _several_cells() -> list[Cell]:
-    copy = {"C": "A"}
-    with_copy = Truth(only_a, names="AB", copies=copy)
-    both_with_copy = Truth(total, names="AB", copies=copy)
+def _grouped() -> list[Cell]:
+    """Return cells of subjects of which only A says something."""
+    cells = []
+    for (name, sizes), share in zip(GROUPS.items(), (1.0, 1.0, 0.3, 1.0), strict=True):
+        null = (fusion(0, 7), interactions(0, 6))
+        n = sizes[0] * (sizes[1] + sizes[2]) // 2
+        cells.append(
+            Cell(f"{name}, only A", Truth(only_a, 0.5, sizes=sizes), "numbers", n, null, share)
+        )
+    for name, truth, task in (
+        ("only A", Truth(only_a, 0.5), "classes"),
+        ("correlated", Truth(only_a, 0.5, correlated=True), "numbers"),
+        ("noise", Truth(nothing, 0.5), "numbers"),
+        ("constant y", Truth(only_a, 0.5, constant=True), "numbers"),
+    ):
+        truth = truth._replace(sizes=GROUPS["20 x 4"])
+        cells.append(Cell(f"20 x 4, {name}", truth, task, 80, (fusion(0, 7), interactions(0, 7))))
+    return cells
+
+
+def _several() -> list[Cell]:
+    """Return cells of three and four modalities."""
     return [
-        Cell(
-            "M = 3, A x B",
-            Truth(product, 0.5, names="ABC"),
-            "numbers",
-            80,
-            (fusion(50, 90), interactions(75, 100)),
-        ),
-        Cell(
-            "M = 3, only A",
-            Truth(only_a, names="ABC"),
-            "numbers",
-            80,
-            (fusion(0, 7), adds("BC", 0, 5)),
-        ),
-        Cell("M = 3, only A = C", with_copy, "numbers", 80, (fusion(0, 7), adds("ABC", 0, 5))),
-        Cell(
-            "M = 4, only A",
-            Truth(only_a, names="ABCD"),
-            "numbers",
-            80,
-            (fusion(0, 7), adds("BCD", 0, 5)),
-        ),
-        Cell(
-            "M = 3, A and B",
-            Truth(total, names="ABC"),
-            "numbers",
-            80,
-            (fusion(95, 100), adds("B", 95, 100), adds("C", 0, 5)),
-        ),
-        Cell(
-            "M = 3, A = C and B",
-            both_with_copy,
-            "numbers",
-            80,
-            (fusion(95, 100), adds("B", 95, 100), adds("AC", 0, 5)),
-        ),
+        Cell(name, truth, "numbers", 80, claims)
+        for name, truth, claims in (
+            ("M = 3, only A", Truth(only_a, names="ABC"), (fusion(0, 7), adds("BC", 0, 5))),
+            ("M = 3, only A = C", Truth(only_a, copies=COPY), (fusion(0, 7), adds("ABC", 0, 5))),
+            ("M = 4, only A", Truth(only_a, names="ABCD"), (fusion(0, 7), adds("BCD", 0, 5))),
+            (
+                "M = 3, A and B",
+                Truth(total, names="ABC"),
+                (fusion(95, 100), adds("B", 95, 100), adds("C", 0, 5)),
+            ),
+            (
+                "M = 3, A = C and B",
+                Truth(total, copies=COPY),
+                (fusion(95, 100), adds("B", 95, 100), adds("AC", 0, 5)),
+            ),
+            (
+                "M = 3, A x B",
+                Truth(product, 0.5, names="ABC"),
+                (fusion(50, 90), interactions(75, 100)),
+            ),
+        )
     ]
 
 
-def _class_cells() -> list[Cell]:
+def _three_classes() -> list[Cell]:
     null = (fusion(0, 7), interactions(0, 7))
     return [
         Cell("only A", A, "three", 80, null),
@@ -252,16 +204,50 @@ def _class_cells() -> list[Cell]:
     ]
 
 
-def _kernel_cells() -> list[Cell]:
-    cells = []
-    for task in BOTH_TASKS:
-        for name, width in (("A wide", {"A": N_WIDE}), ("both wide", {"A": N_WIDE, "B": N_WIDE})):
-            truth = Truth(wide_a, width=width, kernel=LINEAR)
-            cells.append(Cell(f"{name}, linear, only A", truth, task, 80, (fusion(0, 7),)))
-        cells.append(
-            Cell("narrow RBF, only A", Truth(only_a, kernel=NARROW), task, 80, (fusion(0, 7),))
+def _other_kernels() -> list[Cell]:
+    wide, both = {"A": N_WIDE}, {"A": N_WIDE, "B": N_WIDE}
+    return [
+        Cell(f"{name}, only A", truth, task, 80, (fusion(0, 7),))
+        for task in BOTH_TASKS
+        for name, truth in (
+            ("wide linear", Truth(wide_a, width=wide, kernel=LINEAR)),
+            ("both wide linear", Truth(wide_a, width=both, kernel=LINEAR)),
+            ("narrow RBF", Truth(only_a, kernel=NARROW)),
         )
+    ]
+
+
+def _effects() -> list[Cell]:
+    """Return cells in which both modalities say something."""
+    cells = [
+        Cell("sum", AB, "numbers", 80, (fusion(95, 100), interactions(0, 7))),
+        Cell("sum", AB, "classes", 80, (fusion(95, 100), interactions(0, 7))),
+        Cell("sum", AB, "10:90", 80, (interactions(0, 7),)),
+        Cell("both, correlated", BOTH, "numbers", 80, (fusion(80, 100), interactions(0, 7))),
+        Cell("product", AXB, "numbers", 80, (fusion(90, 100), interactions(90, 100))),
+        Cell("product", AXB, "classes", 80, (fusion(90, 100), interactions(80, 100))),
+        Cell("product", AXB, "classes", 60, (fusion(60, 85), interactions(80, 97))),
+    ]
+    for name, signal, claims in (
+        ("sum", total, (fusion(55, 85),)),
+        ("product", product, (fusion(75, 97), interactions(90, 100))),
+    ):
+        truth = Truth(signal, 0.5, sizes=GROUPS["20 x 4"])
+        cells.append(Cell(f"20 x 4, {name}", truth, "numbers", 80, claims))
+    weak, wiggle = Truth(weak_b, r2=0.5), Truth(wiggly)
+    for truth, name, task, ranges in (
+        (weak, "weak B", "numbers", ((35, 65), (55, 75), (90, 100))),
+        (weak, "weak B", "classes", ((10, 35), (20, 40), (50, 85))),
+        (wiggle, "wiggly B", "numbers", ((5, 25), (15, 32), (80, 100))),
+    ):
+        for n, share, wanted in zip((60, 80, 150), (1.0, 1.0, 0.4), ranges, strict=True):
+            cells.append(Cell(name, truth, task, n, (fusion(*wanted),), share))
     return cells
+
+
+def _large() -> list[Cell]:
+    claims = (fusion(2, 8), interactions(1, 8))
+    return [Cell("only A", A, task, 400, claims, 0.2) for task in BOTH_TASKS]
 
 
 COMPARED = (
@@ -271,7 +257,15 @@ COMPARED = (
     Compared("sum", AB, True, False),
     Compared("product", AXB, True, True),
 )
-CELLS = _cells()
+CELLS = (
+    *_two_modalities(),
+    *_grouped(),
+    *_several(),
+    *_three_classes(),
+    *_other_kernels(),
+    *_effects(),
+    *_large(),
+)
 FULL = Grid(CELLS, 500, COMPARED, 80, 60)
 QUICK = Grid(CELLS[:3], 20, COMPARED, 80, 4)
 METHODS = ["early", "late_mean", "uniform", "l1_mkl", "products"]
@@ -280,6 +274,7 @@ COLUMNS = "truth task n runs fusion interactions helps lower interact".split()
 
 
 def seed_of(name: str, task: str, run: int) -> int:
+    """Return a seed of its own for each draw."""
     return crc32(f"{name} {task} {run}".encode())
 
 
@@ -293,17 +288,21 @@ def test(cell: Cell, run: int) -> list[bool]:
         "random_state": seed,
         **DRAWS,
     }
+    X = drawn.X
+    if isinstance(X, Modalities) and X.present().all():
+        entries = [(name, "auto", name) for name in X.names]
+        X = ColumnKernelizer(entries).fit_transform(X).materialize()  # once for both
     questions = {claim.what for claim in cell.claims}
     made: dict[str, bool] = {}
     if questions - {"interactions"}:
-        found = added_information(drawn.X, drawn.y, **options)
+        found = added_information(X, drawn.y, **options)
         made["fusion"] = found.pvalue <= ALPHA
         for what in questions - {"fusion", "interactions"}:
             letters = what.removeprefix("adds ")
             some = [name[0] in letters for name in found.modality_names]
             made[what] = bool((found.adjusted_pvalues[some] <= ALPHA).any())
     if "interactions" in questions:
-        made["interactions"] = interaction_information(drawn.X, drawn.y, **options).pvalue <= ALPHA
+        made["interactions"] = interaction_information(X, drawn.y, **options).pvalue <= ALPHA
     return [made[claim.what] for claim in cell.claims]
 
 

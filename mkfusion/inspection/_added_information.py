@@ -1,4 +1,4 @@
-"""Does each modality say of a target what the others do not?"""
+"""Whether each modality says of a target what the others do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from mkfusion._types import Floats
 from mkfusion.inspection._display import as_frame, axes_of, check_outcome
 from mkfusion.inspection._multiplicity import holm
 from mkfusion.inspection._score_tests import Contrast, centre
-from mkfusion.inspection._tested_samples import ALPHA, TestedSamples, tested_samples
+from mkfusion.inspection._tested_samples import (
+    ALPHA,
+    TestedSamples,
+    one_blas_thread,
+    tested_samples,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -170,9 +175,11 @@ def added_information(
     residuals are compared with the kernel of E, with its product with that of N, with a narrower
     version of it, and with products within E: ``u' S u``, a score test of a variance component
     (Maity and Lin, 2011). Two null distributions stand for it: random signs of the residuals (of
-    whole groups), and permutations of the samples (of whole groups) in what kernel regression on N
-    leaves of the kernels of E. The p-value of each is that of the best statistic, with the choice
-    accounted for; the test's is the larger of both. Neither alone keeps its level everywhere.
+    whole groups), and permutations of E's samples (of whole groups), where each statistic is
+    divided by what is expected of it, ``tr S``: a kernel that agrees with those of N has less in
+    the directions that these leave than a permuted one. The p-value of each is that of the best
+    statistic, with the choice accounted for; the test's is the larger of both. Neither alone keeps
+    its level everywhere.
 
     "No single modality says all" is rejected for every modality or not at all: the largest of the
     p-values needs no correction (Berger, 1982). With two modalities both questions are one.
@@ -205,18 +212,23 @@ def added_information(
     >>> (found.pvalues < 0.05).tolist()
     [True, False]
     """
-    tested = tested_samples(
-        kernels_or_X,
-        y,
-        modalities=modalities,
-        groups=groups,
-        present=present,
-        task=task,
-        n_signs=n_signs,
-        n_permutations=n_permutations,
-        max_samples=max_samples,
-        random_state=random_state,
-    )
+    with one_blas_thread():
+        tested = tested_samples(
+            kernels_or_X,
+            y,
+            modalities=modalities,
+            groups=groups,
+            present=present,
+            task=task,
+            n_signs=n_signs,
+            n_permutations=n_permutations,
+            max_samples=max_samples,
+            random_state=random_state,
+        )
+        return _added_information(tested)
+
+
+def _added_information(tested: TestedSamples) -> AddedInformation:
     n_modalities = len(tested.names)
     kernels, sharp = tested.centred(), tested.sharpened()
     every = list(range(n_modalities))

@@ -1,4 +1,4 @@
-"""Do modalities interact, or do they only add up?"""
+"""Whether modalities interact, or only add up."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from numpy.typing import ArrayLike
 
 from mkfusion._types import Floats
 from mkfusion.inspection._display import as_frame
-from mkfusion.inspection._permuted_products import permuted_products
 from mkfusion.inspection._score_tests import (
     centre,
-    permuted_form,
+    permuted_scores,
     sign_matrix,
     signed,
     smallest_rank,
 )
-from mkfusion.inspection._tested_samples import TestedSamples, tested_samples
+from mkfusion.inspection._tested_samples import (
+    TestedSamples,
+    one_blas_thread,
+    tested_samples,
+)
 from mkfusion.inspection._whitening import Whitened, whiten_classes
 
 
@@ -144,9 +147,10 @@ def interaction_information(
     The null model has the kernels of all modalities, with a variance for each: y, or its log-odds,
     is a sum of functions of one modality. Its whitened residuals are compared with the sum of the
     products of two modalities' kernels, by random signs. For numbers there is a guard: each
-    modality in turn is held while the others are permuted, and the largest of these p-values
-    counts too. Of several classes, every two are compared on their own samples: log-odds that add
-    up do so between two classes, not between one and the rest.
+    modality in turn is held while the others are permuted, and the largest of these p-values counts
+    too; for classes it would make the test too careful. Of several classes, every two are compared
+    on their own samples: log-odds that add up do so between two classes, not between one and the
+    rest.
 
     Whether things add up depends on the scale: what is a sum on one may interact on another, such
     as its logarithm. Interactions of three modalities without any of two are not looked for.
@@ -170,18 +174,23 @@ def interaction_information(
     >>> interaction_information(X, multiplied + noise, random_state=0).pvalue < 0.05
     True
     """
-    tested = tested_samples(
-        kernels_or_X,
-        y,
-        modalities=modalities,
-        groups=groups,
-        present=present,
-        task=task,
-        n_signs=n_signs,
-        n_permutations=n_permutations,
-        max_samples=max_samples,
-        random_state=random_state,
-    )
+    with one_blas_thread():
+        tested = tested_samples(
+            kernels_or_X,
+            y,
+            modalities=modalities,
+            groups=groups,
+            present=present,
+            task=task,
+            n_signs=n_signs,
+            n_permutations=n_permutations,
+            max_samples=max_samples,
+            random_state=random_state,
+        )
+        return _interaction_information(tested)
+
+
+def _interaction_information(tested: TestedSamples) -> InteractionInformation:
     warnings = tested.warnings
     by_permutations = None
     if tested.classes is None:
@@ -233,12 +242,13 @@ def _pairs_of_classes(tested: TestedSamples) -> Floats:
 
 def _guard(whitened: Whitened, kernels: Sequence[Floats], tested: TestedSamples) -> float:
     """Return the largest p-value of permuting all modalities but one."""
-    w, rows = whitened.scores, tested.draws.rows
+    rows = tested.draws.rows
     pvalues = []
     for m, anchor in enumerate(kernels):
         others = [C for j, C in enumerate(kernels) if j != m]
-        statistic = permuted_products(np.outer(w, w) * anchor, np.sum(others, axis=0), rows)
+        scores, expected = permuted_scores([whitened], np.sum(others, axis=0), rows, [anchor])
         if len(others) > 1:
-            statistic += permuted_form(w, _products(others), rows)
-        pvalues.append(smallest_rank([statistic]))
+            more = permuted_scores([whitened], _products(others), rows, [None])
+            scores, expected = scores + more[0], expected + more[1]
+        pvalues.append(smallest_rank([scores[0] / expected[0]]))
     return max(pvalues)

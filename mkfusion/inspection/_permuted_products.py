@@ -10,11 +10,11 @@ from mkfusion._types import Floats, Indices
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def permuted_products(A: Floats, K: Floats, rows: Indices) -> Floats:
-    """Return ``sum_ij A_ij K[rows_i, rows_j]`` for each choice of rows.
+    """Return ``sum_ij A_ij K[rows_i, rows_j]`` for each A and each choice of rows.
 
     Parameters
     ----------
-    A : ndarray of shape (n, n)
+    A : ndarray of shape (n_matrices, n, n)
         Symmetric.
     K : ndarray of shape (m, m)
         Symmetric.
@@ -22,17 +22,22 @@ def permuted_products(A: Floats, K: Floats, rows: Indices) -> Floats:
 
     Returns
     -------
-    ndarray of shape (n_choices,)
+    ndarray of shape (n_matrices, n_choices)
     """
-    n = A.shape[0]
-    out = np.empty(rows.shape[0])
+    n_matrices, n = A.shape[0], A.shape[1]
+    out = np.zeros((n_matrices, rows.shape[0]))
+    values = np.empty(n)
     for b in range(rows.shape[0]):
         chosen = rows[b]
-        below, diagonal = 0.0, 0.0
         for i in range(n):
-            weights, values = A[i], K[chosen[i]]
+            row = K[chosen[i]]
             for j in range(i):
-                below += weights[j] * values[chosen[j]]
-            diagonal += weights[i] * values[chosen[i]]
-        out[b] = 2.0 * below + diagonal
+                values[j] = 2.0 * row[chosen[j]]
+            values[i] = row[chosen[i]]
+            for a in range(n_matrices):
+                weights = A[a, i]
+                total = 0.0
+                for j in range(i + 1):
+                    total += weights[j] * values[j]
+                out[a, b] += total
     return out

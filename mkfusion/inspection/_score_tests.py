@@ -149,14 +149,38 @@ def signed(T: Floats, signs: Floats) -> Floats:
     return np.einsum("bg,bg->b", signs @ T, signs)
 
 
-def permuted_form(w: Floats, K: Floats, rows: Indices) -> Floats:
-    """Return ``sum_ij w_i w_j K[rows_i, rows_j]`` (n_draws,) for rows (n_draws, n)."""
-    n_draws, n = rows.shape
-    places = rows + n * np.arange(n_draws)[:, np.newaxis]
-    moved = np.bincount(places.ravel(), weights=np.tile(w, n_draws), minlength=n_draws * n).reshape(
-        n_draws, n
-    )
-    return np.einsum("bi,bi->b", moved @ K, moved)
+def permuted_scores(
+    whitened: Sequence[Whitened], K: Floats, rows: Indices, anchors: Sequence[Floats | None]
+) -> tuple[Floats, Floats]:
+    """Return ``u' R (A o K[rows, rows]) R' u`` for each anchor A, and what is expected of it.
+
+    The expectation, ``tr R (A o K[rows, rows]) R'``, is that of residuals that are alike and
+    unrelated. It differs between permutations: a kernel that agrees with the null kernels has less
+    in the directions that these leave than a permuted one has.
+
+    Parameters
+    ----------
+    whitened : sequence of Whitened
+        Added up.
+    K : ndarray of shape (n, n)
+        The kernel that is permuted.
+    rows : ndarray of shape (n_draws, n)
+    anchors : sequence of ndarray of shape (n, n) or None
+        What is multiplied with the kernel and stays; None for nothing.
+
+    Returns
+    -------
+    scores, expected : ndarray of shape (n_anchors, n_draws)
+    """
+    observed = np.sum([np.outer(one.scores, one.scores) for one in whitened], axis=0)
+    alike = np.sum([one.root.T @ one.root for one in whitened], axis=0)
+    matrices = [
+        matrix if anchor is None else matrix * anchor
+        for matrix in (observed, alike)
+        for anchor in anchors
+    ]
+    products = permuted_products(np.array(matrices), K, rows)
+    return products[: len(anchors)], products[len(anchors) :]
 
 
 def sign_pvalue(
@@ -189,7 +213,7 @@ def sign_pvalue(
 
 
 class Contrast(NamedTuple):
-    """Null and new modalities: do the new ones say what the null ones do not?
+    """Null modalities, and new ones that may say what the null ones do not.
 
     Attributes
     ----------
@@ -214,19 +238,14 @@ class Contrast(NamedTuple):
         return sign_pvalue(whitened, kernels, groups, draws)
 
     def by_permutations(self, whitened: Sequence[Whitened], draws: Draws) -> float:
-        """Return the p-value by permutations of what the null modalities leave of the new ones.
-
-        Without taking out what both have in common, permuted kernels would agree less with the
-        residuals than new modalities that are correlated with the null ones do.
-        """
-        scores = [one.scores for one in whitened]
-        weights = np.sum([np.outer(w, w) for w in scores], axis=0) * self.null
-        left = np.linalg.inv(self.null + np.eye(len(self.null)))
-        kernels = [centre(left @ K @ left) for K in (self.new, self.sharp)]
-        if self.within is not None:
-            kernels.append(centre(left @ self.within @ left))
-        statistics = [
-            np.sum([permuted_form(w, K, draws.rows) for w in scores], axis=0) for K in kernels
-        ]
-        statistics.append(permuted_products(weights, kernels[0], draws.rows))
+        """Return the p-value by permutations of the new modalities' samples, of the same."""
+        statistics: list[Floats] = []
+        for K, anchors in (
+            (self.new, [None, self.null]),
+            (self.sharp, [None]),
+            (self.within, [None]),
+        ):
+            if K is not None:
+                scores, expected = permuted_scores(whitened, K, draws.rows, anchors)
+                statistics.extend(scores / expected)
         return smallest_rank(statistics)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+from threadpoolctl import ThreadpoolController
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
@@ -33,7 +35,7 @@ from mkfusion.inspection._score_tests import (
     centre,
     draw,
     group_kernel,
-    permuted_form,
+    permuted_scores,
     scaled,
     sharpened,
     sign_pvalue,
@@ -126,6 +128,16 @@ class TestedSamples:
             whiten_classes((self.y == c).astype(np.float64), nulls, dispersed=True)
             for c in positive
         ]
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Keep BLAS to one thread until the context is left.
+
+    Matrices are too small for several, which on a busy machine wait much longer than they compute;
+    and p-values do not depend on how many there are.
+    """
+    limits: AbstractContextManager[Any] = ThreadpoolController().limit(limits=1, user_api="blas")
+    return limits
 
 
 def tested_samples(
@@ -472,8 +484,8 @@ def _notes_on_missingness(tested: TestedSamples) -> list[str]:
         same = np.outer(column, column)
         S = scaled(centre(same), same)
         by_signs = sign_pvalue(whitened, [S], tested.groups, tested.draws)
-        forms = [permuted_form(one.scores, S, tested.draws.rows) for one in whitened]
-        pvalue = max(by_signs, smallest_rank([np.sum(forms, axis=0)]))
+        scores, expected = permuted_scores(whitened, S, tested.draws.rows, [None])
+        pvalue = max(by_signs, smallest_rank([scores[0] / expected[0]]))
         if pvalue < ALPHA:
             notes.append(
                 f"Samples that lack {tested.names[k]!r} differ in y (p = {pvalue:.3f}): what it "

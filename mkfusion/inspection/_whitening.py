@@ -95,10 +95,10 @@ def _covariance_of_numbers(y: Floats, nulls: Sequence[Floats]) -> Floats:
         # The intercept's share 1 / noise does not count: it is no part of the likelihood.
         trace = np.trace(inverse) - 1.0 / noise
         variances = [
-            s * np.sqrt(a @ C @ a / np.vdot(inverse, C))
+            float(s * np.sqrt(a @ C @ a / np.vdot(inverse, C)))
             for s, C in zip(variances, nulls, strict=True)
         ]
-        noise = max(noise * np.sqrt(a @ a / trace), LEAST_NOISE * total)
+        noise = max(float(noise * np.sqrt(a @ a / trace)), LEAST_NOISE * total)
     return _add([s / noise for s in variances], nulls, np.ones(n))
 
 
@@ -163,8 +163,7 @@ def _inverse(covariance: Floats) -> Floats:
     """Return the inverse of a positive definite matrix."""
     factor, failed = dpotrf(covariance, lower=1)
     assert not failed, "null kernels are positive semi-definite, and the noise is positive"
-    half, _ = dpotri(factor, lower=1)
-    half = np.tril(half)
+    half, _ = dpotri(factor, lower=1)  # the upper triangle is 0, as that of the factor
     inverse: Floats = half + half.T
     inverse.flat[:: len(inverse) + 1] /= 2.0
     return inverse

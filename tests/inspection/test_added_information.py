@@ -14,7 +14,7 @@ from mkfusion.inspection import (
 )
 from oracles import score_tests as oracle
 
-FEW = {"n_signs": 159, "n_permutations": 119}
+FEW = {"n_signs": 139, "n_permutations": 119}
 BOTH = (added_information, interaction_information)
 
 

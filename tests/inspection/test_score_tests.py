@@ -206,7 +206,7 @@ def test_signs_are_of_groups_and_fair():
     draws = pieces.draw(np.array([0, 1, 1, 2]), 4000, 5, np.random.default_rng(2))
     assert draws.signs.shape == (4001, 3)
     assert (draws.signs[0] == 1.0).all()
-    counts = {pattern: 0 for pattern in product((-1.0, 1.0), repeat=3)}
+    counts = dict.fromkeys(product((-1.0, 1.0), repeat=3), 0)
     for pattern in draws.signs[1:]:
         counts[tuple(pattern)] += 1
     assert chisquare(list(counts.values())).pvalue > 1e-4
@@ -248,18 +248,27 @@ def test_sign_statistic_is_its_definition(groups):
 def test_permuted_statistics_are_their_definitions(groups):
     whitened, contrast = some()
     rows = pieces.draw(groups, 1, 30, np.random.default_rng(0)).rows
-    w = whitened.scores
-    np.testing.assert_allclose(
-        pieces.permuted_form(w, contrast.new, rows),
-        oracle.permuted(np.outer(w, w), contrast.new, rows),
-        atol=1e-9,
-    )
-    A = np.outer(w, w) * contrast.null
-    np.testing.assert_allclose(
-        pieces.permuted_products(A, contrast.new, rows),
-        oracle.permuted(A, contrast.new, rows),
-        atol=1e-9,
-    )
+    pair = whitened.residuals, whitened.root
+    found = pieces.permuted_scores([whitened, whitened], contrast.new, rows, [None, contrast.null])
+    for k, anchor in enumerate((None, contrast.null)):
+        scores, expected = oracle.permuted([pair, pair], contrast.new, rows, anchor)
+        np.testing.assert_allclose(found[0][k], scores, atol=1e-9)
+        np.testing.assert_allclose(found[1][k], expected, atol=1e-9)
+
+
+def test_the_expectation_of_permuted_scores_is_that_of_unrelated_residuals():
+    whitened, contrast = some()
+    rows = pieces.draw(np.arange(12), 1, 3, np.random.default_rng(0)).rows
+    expected = pieces.permuted_scores([whitened], contrast.new, rows, [contrast.null])[1][0]
+    drawn = np.random.default_rng(1).normal(size=(4000, 12))
+    scores = [
+        pieces.permuted_scores(
+            [whitened._replace(residuals=u)], contrast.new, rows, [contrast.null]
+        )
+        for u in drawn
+    ]
+    values = np.array([one[0][0] for one in scores])
+    assert (np.abs(values.mean(axis=0) - expected) < 5 * values.std(axis=0) / np.sqrt(4000)).all()
 
 
 def enumerated_signs(n_groups):
@@ -298,16 +307,18 @@ def test_permutations_estimate_what_all_permutations_give(sizes):
         ]
     )
     exact = contrast.by_permutations([whitened], pieces.Draws(np.ones((1, 4)), rows))
-    w, left = whitened.scores, np.linalg.inv(contrast.null + np.eye(12))
-    K, H, P = (
-        oracle.centre(left @ one @ left) for one in (contrast.new, contrast.sharp, contrast.within)
-    )
-    D = np.outer(w, w)
-    by_loops = [(D, K), (D, H), (D, P), (D * contrast.null, K)]
-    wanted = oracle.smallest_rank(np.array([oracle.permuted(*one, rows) for one in by_loops]))
-    assert exact == pytest.approx(wanted)
+    pair = whitened.residuals, whitened.root
+    moved = [
+        (contrast.new, None),
+        (contrast.new, contrast.null),
+        (contrast.sharp, None),
+        (contrast.within, None),
+    ]
+    by_loops = [np.divide(*oracle.permuted([pair], K, rows, anchor)) for K, anchor in moved]
+    assert exact == pytest.approx(oracle.smallest_rank(np.array(by_loops)))
     drawn = pieces.draw(groups, 1, 4999, np.random.default_rng(0)).rows
-    for kernel in (K, H, P):
-        exact = oracle.smallest_rank(oracle.permuted(D, kernel, rows)[np.newaxis])
-        estimate = pieces.smallest_rank([pieces.permuted_form(w, kernel, drawn)])
+    for (K, anchor), values in zip(moved, by_loops, strict=True):
+        exact = oracle.smallest_rank(values[np.newaxis])
+        scores, expected = pieces.permuted_scores([whitened], K, drawn, [anchor])
+        estimate = pieces.smallest_rank([scores[0] / expected[0]])
         assert estimate == pytest.approx(exact, abs=5 * np.sqrt(exact * (1 - exact) / 5000) + 1e-3)

@@ -140,20 +140,26 @@ def smallest_rank(statistics: Floats) -> float:
 
 def signed(pairs: Sequence[Pair], S: Floats, groups: NDArray[np.intp], signs: Floats) -> Floats:
     """The score statistic by its definition: all pairs of samples of different groups."""
+    others = groups[:, None] != groups[None, :]
     out = np.zeros(len(signs))
     for u, R in pairs:
-        M = R @ S @ R.T
-        for b, e in enumerate(signs):
-            flipped = e[groups] * u
-            out[b] += sum(
-                flipped[i] * M[i] @ np.where(groups != groups[i], flipped, 0.0)
-                for i in range(len(u))
-            )
+        M = (R @ S @ R.T) * others
+        out += [np.sum(M * np.outer(e[groups] * u, e[groups] * u)) for e in signs]
     return out
 
 
-def permuted(A: Floats, K: Floats, rows: NDArray[np.intp]) -> Floats:
-    return np.array([np.sum(A * K[np.ix_(pi, pi)]) for pi in rows])
+def permuted(
+    pairs: Sequence[Pair], K: Floats, rows: NDArray[np.intp], anchor: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Statistics of permuted kernels, and what is expected of them under the null."""
+    scores, expected = np.zeros(len(rows)), np.zeros(len(rows))
+    for b, pi in enumerate(rows):
+        S = K[np.ix_(pi, pi)] if anchor is None else anchor * K[np.ix_(pi, pi)]
+        for u, R in pairs:
+            inner = R @ S @ R.T
+            scores[b] += u @ inner @ u
+            expected[b] += np.trace(inner)
+    return scores, expected
 
 
 def _nulls(C: Sequence[Floats], groups: NDArray[np.intp]) -> list[Floats]:
@@ -183,10 +189,10 @@ def contrast(
     K_E = sum(C[j] for j in new) / len(new)
     H_E = sum(H[j] for j in new) / len(new)
     S = [K_E, centre(K_N * K_E), H_E]
-    inside = [K_E, H_E]
+    moved = [(K_E, None), (K_E, K_N), (H_E, None)]
     if len(new) > 1:
         S.append(centre(sum(C[i] * C[j] for i, j in combinations(new, 2))))
-        inside.append(S[-1])
+        moved.append((S[-1], None))
     nulls = _nulls([C[j] for j in null], groups)
     if n_classes == 0:
         pairs = [whiten_numbers((y - y.mean()) / y.std(ddof=1), nulls)]
@@ -194,10 +200,10 @@ def contrast(
         ones = [1] if n_classes == 2 else range(n_classes)
         pairs = [whiten_classes((y == c).astype(float), nulls, True) for c in ones]
     p_sign = smallest_rank(np.array([signed(pairs, one, groups, signs) for one in S]))
-    D = sum(np.outer(R.T @ u, R.T @ u) for u, R in pairs)
-    L = np.linalg.inv(K_N + np.eye(n))
-    left = [centre(L @ K @ L) for K in inside]
-    statistics = [permuted(D, K, rows) for K in left] + [permuted(D * K_N, left[0], rows)]
+    statistics = []
+    for K, anchor in moved:
+        scores, expected = permuted(pairs, K, rows, anchor)
+        statistics.append(scores / expected)
     return p_sign, smallest_rank(np.array(statistics))
 
 
@@ -228,13 +234,13 @@ def interactions(
     pair = whiten_numbers((y - y.mean()) / y.std(ddof=1), _nulls(C, groups))
     P = centre(sum(A * B for A, B in combinations(C, 2)))
     p_sign = smallest_rank(signed([pair], P, groups, signs)[None])
-    w = pair[1].T @ pair[0]
-    D = np.outer(w, w)
     guards = []
     for m in range(len(C)):
         others = [one for j, one in enumerate(C) if j != m]
-        statistic = permuted(D * C[m], sum(others), rows)
+        scores, expected = permuted([pair], sum(others), rows, C[m])
         if len(others) > 1:
-            statistic += permuted(D, sum(A * B for A, B in combinations(others, 2)), rows)
-        guards.append(smallest_rank(statistic[None]))
+            among = sum(A * B for A, B in combinations(others, 2))
+            more = permuted([pair], among, rows)
+            scores, expected = scores + more[0], expected + more[1]
+        guards.append(smallest_rank((scores / expected)[None]))
     return p_sign, max(guards)
