@@ -157,7 +157,7 @@ def test_models_that_are_fitted_together_are_those_that_are_fitted_alone(key, ki
     X_test = data.part(method.method.sees).test
     for params, (score, model) in zip(method.candidates, together, strict=True):
         (wanted,), alone = _score(method, params, data, metric)
-        assert score == pytest.approx(wanted, abs=1e-2)
+        assert score == pytest.approx(wanted, abs=0.1 if "mkl" in key else 1e-9)
         name = "predict" if kind == "numbers" else "decision_function"
         one, two = (np.ravel(getattr(each, name)(X_test)) for each in (model, alone))
         # Learned weights are within the tolerance of their certificate, not the same.
