@@ -134,7 +134,7 @@ class FusionComparison:
     >>> modalities = [("acids", ["malic_acid", "ash"]), ("colour", ["color_intensity", "hue"])]
     >>> comparison = compare_fusion(X, y, modalities, methods=["uniform"], cv=5, fast=True)
     >>> comparison.verdict_.verdict
-    'undecided'
+    'complementary'
     >>> comparison.chosen_["best single modality"]
     ['colour alone', 'colour alone', 'colour alone', 'colour alone', 'colour alone']
     >>> {one.modality: round(one.mean, 2) for one in comparison.contributions_.modalities}
