@@ -21,10 +21,10 @@ from mkfusion.inspection._score_tests import (
 )
 from mkfusion.inspection._tested_samples import (
     TestedSamples,
-    one_blas_thread,
     tested_samples,
 )
 from mkfusion.inspection._whitening import Whitened, whiten_classes
+from mkfusion.solvers import one_blas_thread
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,7 +70,7 @@ class InteractionInformation:
 
     def __str__(self) -> str:
         names = ", ".join(self.modality_names)
-        return "\n".join([f"{names} interact: p = {self.pvalue:.3g}", *self.warnings])
+        return "\n".join([f"{names} only add up: p = {self.pvalue:.3g}", *self.warnings])
 
     def __repr__(self) -> str:
         names = ", ".join(self.modality_names)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from threadpoolctl import ThreadpoolController
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
@@ -128,16 +126,6 @@ class TestedSamples:
             whiten_classes((self.y == c).astype(np.float64), nulls, dispersed=True)
             for c in positive
         ]
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Keep BLAS to one thread until the context is left.
-
-    Matrices are too small for several, which on a busy machine wait much longer than they compute;
-    and p-values do not depend on how many there are.
-    """
-    limits: AbstractContextManager[Any] = ThreadpoolController().limit(limits=1, user_api="blas")
-    return limits
 
 
 def tested_samples(

@@ -319,7 +319,7 @@ def test_outcomes_are_tables_and_words():
     by_steps = [min(1.0, max(steps[: place + 1])) for place in range(3)]
     np.testing.assert_allclose(found.adjusted_pvalues[order], by_steps)
     assert repr(found).startswith("<AddedInformation of gait, voice, notes: p = ")
-    assert "no single modality says all" in str(found)
+    assert f"one modality says all that the others say: p = {found.pvalue:.3g}" in str(found)
     interact = interaction_information(stack, y, random_state=0, **FEW)
     assert interact.to_frame().loc["both", "pvalue"] == interact.pvalue
     assert repr(interact).startswith("<InteractionInformation of gait, voice, notes: p = ")
