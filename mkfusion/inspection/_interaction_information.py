@@ -15,6 +15,7 @@ from mkfusion.inspection._display import as_frame
 from mkfusion.inspection._score_tests import (
     centre,
     permuted_scores,
+    relative,
     sign_matrix,
     signed,
     smallest_rank,
@@ -250,5 +251,5 @@ def _guard(whitened: Whitened, kernels: Sequence[Floats], tested: TestedSamples)
         if len(others) > 1:
             more = permuted_scores([whitened], _products(others), rows, [None])
             scores, expected = scores + more[0], expected + more[1]
-        pvalues.append(smallest_rank([scores[0] / expected[0]]))
+        pvalues.append(smallest_rank(list(relative(scores, expected))))
     return max(pvalues)
