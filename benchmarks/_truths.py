@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist, squareform
 
-from mkfusion import ColumnKernelizer, LinearKernel, Modalities, RBFKernel
+from mkfusion import ColumnKernelizer, KernelStack, LinearKernel, Modalities, RBFKernel
 
 Floats = NDArray[np.float64]
 Columns = dict[str, Floats]
@@ -153,6 +154,17 @@ def simulate(truth: Truth, task: str, n: int, rng: np.random.Generator) -> Draw:
     if truth.kernel is not None:
         X = ColumnKernelizer([(name, truth.kernel, name) for name in columns]).fit_transform(X)
     return Draw(X, y, groups)
+
+
+def auto_kernels(X: Modalities) -> KernelStack:
+    """Return the kernels that "auto" stands for where columns are numbers, without its checks."""
+    grams = []
+    for name in X.names:
+        columns = (X[name] - X[name].mean(axis=0)) / X[name].std(axis=0)
+        distances = pdist(columns, "sqeuclidean")
+        grams.append(squareform(np.exp(-distances / np.median(distances))))
+        np.fill_diagonal(grams[-1], 1.0)
+    return KernelStack(grams, names=X.names)
 
 
 def _columns(

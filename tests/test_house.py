@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "mkl": {"data", "kernels", "solvers", "stack"},
     "cca": {"data", "kernels", "stack"},
     "fusion": {"data", "kernels"},
-    "inspection": {"data", "kernels", "stack"},
+    "inspection": {"data", "kernels", "solvers", "stack"},
     "report": set(),
     "compare": {TOP, "data", "inspection", "report"},
     "testing": {"kernels", "stack"},
@@ -48,6 +48,7 @@ MAY_IMPORT = {
 # What users import from; the rest serves these.
 SHOPS = (TOP, f"{TOP}.datasets", f"{TOP}.inspection", f"{TOP}.compare", f"{TOP}.testing")
 INNER_LOOPS = {
+    "mkfusion.inspection._permuted_products",
     "mkfusion.kernels.signals._alignment",
     "mkfusion.kernels.strings._strings",
     "mkfusion.stack._dense",

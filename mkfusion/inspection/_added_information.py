@@ -17,9 +17,9 @@ from mkfusion.inspection._score_tests import Contrast, centre
 from mkfusion.inspection._tested_samples import (
     ALPHA,
     TestedSamples,
-    one_blas_thread,
     tested_samples,
 )
+from mkfusion.solvers import one_blas_thread
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,13 +70,9 @@ class AddedInformation:
     warnings: tuple[str, ...]
 
     def __str__(self) -> str:
-        if len(self.modality_names) == 2:
-            words = "each says what this kernel of the other does not"
-        else:
-            words = "no single modality says all that the others do"
-        lines = [f"{words}: p = {self.pvalue:.3g}"]
+        lines = [f"one modality says all that the others say: p = {self.pvalue:.3g}"]
         lines += [
-            f"  {name} adds to all others: p = {p:.3g}, {adjusted:.3g} by Holm"
+            f"  {name} adds nothing to all others: p = {p:.3g}, {adjusted:.3g} by Holm"
             for name, p, adjusted in zip(
                 self.modality_names, self.pvalues, self.adjusted_pvalues, strict=True
             )

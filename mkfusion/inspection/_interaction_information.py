@@ -15,16 +15,17 @@ from mkfusion.inspection._display import as_frame
 from mkfusion.inspection._score_tests import (
     centre,
     permuted_scores,
+    relative,
     sign_matrix,
     signed,
     smallest_rank,
 )
 from mkfusion.inspection._tested_samples import (
     TestedSamples,
-    one_blas_thread,
     tested_samples,
 )
 from mkfusion.inspection._whitening import Whitened, whiten_classes
+from mkfusion.solvers import one_blas_thread
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,7 +71,7 @@ class InteractionInformation:
 
     def __str__(self) -> str:
         names = ", ".join(self.modality_names)
-        return "\n".join([f"{names} interact: p = {self.pvalue:.3g}", *self.warnings])
+        return "\n".join([f"{names} only add up: p = {self.pvalue:.3g}", *self.warnings])
 
     def __repr__(self) -> str:
         names = ", ".join(self.modality_names)
@@ -250,5 +251,5 @@ def _guard(whitened: Whitened, kernels: Sequence[Floats], tested: TestedSamples)
         if len(others) > 1:
             more = permuted_scores([whitened], _products(others), rows, [None])
             scores, expected = scores + more[0], expected + more[1]
-        pvalues.append(smallest_rank([scores[0] / expected[0]]))
+        pvalues.append(smallest_rank(list(relative(scores, expected))))
     return max(pvalues)

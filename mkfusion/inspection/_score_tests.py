@@ -29,7 +29,7 @@ SHARPENED = 4
 def centre(K: Floats, present: Mask | None = None) -> Floats:
     """Return a kernel (n, n) whose features are centred over the samples that are present.
 
-    Rows and columns of the others are 0.
+    Rows and columns of the others are 0, and all are if it is constant but for rounding.
     """
     if present is not None and not present.all():
         out = np.zeros_like(K)
@@ -37,22 +37,15 @@ def centre(K: Floats, present: Mask | None = None) -> Floats:
         out[np.ix_(rows, rows)] = centre(K[np.ix_(rows, rows)])
         return out
     means = K.mean(axis=0)
-    return K - means - means[:, np.newaxis] + means.mean()
+    centred = K - means - means[:, np.newaxis] + means.mean()
+    constant = np.trace(centred) <= CONSTANT * np.trace(K)
+    return np.zeros_like(K) if constant else centred
 
 
-def scaled(K: Floats, uncentred: Floats) -> Floats:
-    """Return a centred kernel (n, n) of trace n - 1, of zeros if it is constant but for rounding.
-
-    Parameters
-    ----------
-    K : ndarray of shape (n, n)
-    uncentred : ndarray of shape (n, n)
-        What it was before.
-    """
+def scaled(K: Floats) -> Floats:
+    """Return a kernel (n, n) of trace n - 1, or of zeros."""
     trace = np.trace(K)
-    if trace <= CONSTANT * np.trace(uncentred):
-        return np.zeros_like(K)
-    return K * ((len(K) - 1) / trace)
+    return K * ((len(K) - 1) / trace) if trace > 0.0 else K
 
 
 def sharpened(K: Floats) -> Floats:
@@ -66,7 +59,7 @@ def sharpened(K: Floats) -> Floats:
 def group_kernel(groups: Indices) -> Floats:
     """Return the kernel of a random intercept for each group (n,), centred and scaled."""
     same = (groups[:, np.newaxis] == groups).astype(np.float64)
-    return scaled(centre(same), same)
+    return scaled(centre(same))
 
 
 # ---------------------------------------------------------------------------- draws
@@ -183,6 +176,14 @@ def permuted_scores(
     return products[: len(anchors)], products[len(anchors) :]
 
 
+def relative(scores: Floats, expected: Floats) -> Floats:
+    """Return permuted scores (..., n_draws) over what is expected of them, 0 where that is 0."""
+    least = CONSTANT * expected.max(axis=-1, keepdims=True)
+    out = np.zeros_like(scores)
+    np.divide(scores, expected, out=out, where=expected > least)
+    return out
+
+
 def sign_pvalue(
     whitened: Sequence[Whitened], kernels: Sequence[Floats], groups: Indices, draws: Draws
 ) -> float:
@@ -246,6 +247,5 @@ class Contrast(NamedTuple):
             (self.within, [None]),
         ):
             if K is not None:
-                scores, expected = permuted_scores(whitened, K, draws.rows, anchors)
-                statistics.extend(scores / expected)
+                statistics.extend(relative(*permuted_scores(whitened, K, draws.rows, anchors)))
         return smallest_rank(statistics)

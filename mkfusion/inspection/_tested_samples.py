@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from threadpoolctl import ThreadpoolController
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
@@ -36,6 +34,7 @@ from mkfusion.inspection._score_tests import (
     draw,
     group_kernel,
     permuted_scores,
+    relative,
     scaled,
     sharpened,
     sign_pvalue,
@@ -99,15 +98,14 @@ class TestedSamples:
         for K, present in zip(self.grams, self.present.T, strict=True):
             if rows is not None:
                 K, present = K[np.ix_(rows, rows)], present[rows]
-            out.append(scaled(centre(K, present), K))
+            out.append(scaled(centre(K, present)))
         return out
 
     def sharpened(self) -> list[Floats]:
         """Return the same of each modality's sharpened kernel."""
         out = []
         for K, present in zip(self.grams, self.present.T, strict=True):
-            sharp = sharpened(K)
-            out.append(scaled(centre(sharp, present), sharp))
+            out.append(scaled(centre(sharpened(K), present)))
         return out
 
     def between_groups(self, rows: Indices | None = None) -> list[Floats]:
@@ -128,16 +126,6 @@ class TestedSamples:
             whiten_classes((self.y == c).astype(np.float64), nulls, dispersed=True)
             for c in positive
         ]
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Keep BLAS to one thread until the context is left.
-
-    Matrices are too small for several, which on a busy machine wait much longer than they compute;
-    and p-values do not depend on how many there are.
-    """
-    limits: AbstractContextManager[Any] = ThreadpoolController().limit(limits=1, user_api="blas")
-    return limits
 
 
 def tested_samples(
@@ -481,11 +469,10 @@ def _notes_on_missingness(tested: TestedSamples) -> list[str]:
     whitened = tested.whiten([])
     for k in lacking:
         column = tested.present[:, k].astype(np.float64)
-        same = np.outer(column, column)
-        S = scaled(centre(same), same)
+        S = centre(np.outer(column, column))
         by_signs = sign_pvalue(whitened, [S], tested.groups, tested.draws)
-        scores, expected = permuted_scores(whitened, S, tested.draws.rows, [None])
-        pvalue = max(by_signs, smallest_rank([scores[0] / expected[0]]))
+        permuted = relative(*permuted_scores(whitened, S, tested.draws.rows, [None]))
+        pvalue = max(by_signs, smallest_rank(list(permuted)))
         if pvalue < ALPHA:
             notes.append(
                 f"Samples that lack {tested.names[k]!r} differ in y (p = {pvalue:.3f}): what it "

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mkfusion import ColumnKernelizer
 from oracles import values
 
 ROOT = Path(__file__).parents[2]
@@ -188,3 +189,68 @@ def test_projections_of_two_modalities_are_the_same_either_way(run):
     assert float(two["differ"]) < 1e-10
     assert 1e-10 < float(three["differ"]) < 0.5  # permutations stand for all combinations
     assert "times as long" in text
+
+
+def test_cells_of_verdicts_are_judged_by_their_ranges(module, tmp_path, monkeypatch):
+    verdicts = module("verdicts")
+    cell = verdicts.CELLS[0]._replace(
+        claims=(verdicts.fusion(0, 30), verdicts.interactions(25, 30), verdicts.adds("AB", 80, 100))
+    )
+    # Of 20 draws 5 claim fusion, 4 interactions, and 10 that a modality adds.
+    monkeypatch.setattr(
+        verdicts, "claims_of", lambda cell, run: [run % 4 == 0, run % 5 == 0, run % 2 == 0]
+    )
+    monkeypatch.setattr(verdicts, "Parallel", lambda n_jobs: list)
+    monkeypatch.setattr(verdicts, "delayed", lambda function: function)
+    report = module("_report").Report(tmp_path)
+    verdicts.run(report, verdicts.Grid((cell,), 20, (), 80, 0))
+    with (tmp_path / "information.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["share"]) for row in rows] == [25.0, 20.0, 50.0]
+    assert [row["inside"] for row in rows] == ["yes", "near", "no"]
+    assert float(rows[1]["error"]) == pytest.approx(100 * np.sqrt(0.2 * 0.8 / 20))
+
+
+def test_a_cell_of_verdicts_asks_the_tests(module):
+    verdicts = module("verdicts")
+    by_name = {(cell.name, cell.task): cell for cell in verdicts.CELLS}
+    claims = [verdicts.claims_of(by_name["M = 3, A and B", "numbers"], run) for run in range(4)]
+    assert np.mean(claims, axis=0).tolist()[:2] == [1.0, 1.0]  # no single one suffices, B adds
+    assert len(verdicts.claims_of(by_name["only A, B missing (rows)", "classes"], 0)) == 1
+
+
+def test_truths_are_what_they_are_called(module):
+    truths = module("_truths")
+    rng = np.random.default_rng(0)
+
+    def draw(truth, task="numbers", n=20_000):
+        return truths.simulate(truth, task, n, rng)
+
+    def correlation(a, b):
+        return np.corrcoef(a, b)[0, 1]
+
+    drawn = draw(truths.Truth(truths.total, r2=0.5))
+    assert correlation(drawn.y, truths.total(drawn.X)) ** 2 == pytest.approx(0.5, abs=0.02)
+    drawn = draw(truths.Truth(truths.correlated_total, correlated=True))
+    assert correlation(drawn.X["A"][:, 1], drawn.X["B"][:, 1]) == pytest.approx(0.8, abs=0.02)
+    for signal in (truths.only_a, truths.total, truths.product, truths.weak_b, truths.wiggly):
+        assert np.var(
+            signal(drawn.X if signal is truths.only_a else draw(truths.Truth(signal)).X)
+        ) == (pytest.approx(1.0, abs=0.1))
+    drawn = draw(truths.Truth(truths.only_a), "75:15:10")
+    shares = np.unique(drawn.y, return_counts=True)[1] / 20_000
+    np.testing.assert_allclose(shares, [0.75, 0.15, 0.1], atol=0.001)
+    drawn = draw(truths.Truth(truths.only_a, sizes=(500, 1, 6), constant=True))
+    assert len(np.unique(drawn.groups)) == 500
+    assert all(np.ptp(drawn.y[drawn.groups == g]) < 1e-12 for g in range(50))
+    drawn = draw(truths.Truth(truths.only_a, missing="rows"))
+    present = drawn.X.present()[:, 1]
+    assert 0.2 < 1 - present.mean() < 0.4
+    assert drawn.y[~present].mean() > drawn.y[present].mean() + 0.5  # A says who lacks B
+    copied = draw(truths.Truth(truths.only_a, copies={"C": "A"}))
+    np.testing.assert_array_equal(copied.X["A"], copied.X["C"])
+    classes = draw(truths.Truth(truths.total), "softmax")
+    assert np.unique(classes.y).tolist() == ["a", "b", "c"]
+    few = draw(truths.Truth(truths.only_a), n=50).X
+    auto = ColumnKernelizer([(name, "auto", name) for name in few.names]).fit_transform(few)
+    np.testing.assert_allclose(np.asarray(truths.auto_kernels(few)), np.asarray(auto), atol=1e-10)

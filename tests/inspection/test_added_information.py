@@ -197,6 +197,21 @@ def test_who_lacks_a_modality_is_read_from_samples_or_said():
     np.testing.assert_array_equal(same.single_pvalues, found.single_pvalues)
 
 
+def test_kernels_with_less_to_them_leave_statistics_out():
+    """A narrower kernel, or a product, may be constant: then it says nothing, not anything."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 60))
+    found = pvalues([np.outer(a, a), np.outer(b, b)], a + b + 0.1 * rng.normal(size=60))
+    assert found[0] < 0.05  # of single columns: the fourth power of cosines 1 and -1 is 1
+    halves = np.repeat([1.0, -1.0], 30)
+    copies = [np.outer(halves, halves)] * 2  # their product is 1 everywhere
+    y = rng.normal(size=60)
+    assert interaction_information(copies, y, random_state=0, **FEW).pvalue == 1.0
+    assert added_information(copies, y, random_state=0, **FEW).pvalue > 0.05
+    third = added_information([*copies, np.outer(a, a)], y, random_state=0, **FEW)
+    assert ((third.pvalues > 0) & (third.pvalues <= 1)).all()
+
+
 def test_the_seed_settles_it():
     _, grams, y = data(seed=8)
     found = [pvalues(grams, y, random_state=seed) for seed in (0, 0, 1, 2, 3)]
@@ -319,7 +334,7 @@ def test_outcomes_are_tables_and_words():
     by_steps = [min(1.0, max(steps[: place + 1])) for place in range(3)]
     np.testing.assert_allclose(found.adjusted_pvalues[order], by_steps)
     assert repr(found).startswith("<AddedInformation of gait, voice, notes: p = ")
-    assert "no single modality says all" in str(found)
+    assert f"one modality says all that the others say: p = {found.pvalue:.3g}" in str(found)
     interact = interaction_information(stack, y, random_state=0, **FEW)
     assert interact.to_frame().loc["both", "pvalue"] == interact.pvalue
     assert repr(interact).startswith("<InteractionInformation of gait, voice, notes: p = ")
