@@ -213,7 +213,7 @@ def _tried(method: PlannedMethod, data: FoldData, metric: str) -> list[tuple[flo
         part = data.part(method.method.sees)
         models = [method.build(method.candidates[k], data) for k in group]
         with refusals(*method.refuses_by), config_context(skip_parameter_validation=True):
-            models = fit_together(models, part.train, part.y_train)
+            models = fit_together(models, part.train, part.y_train, method.along_path)
         for k, model in zip(group, models, strict=True):
             score = data.score(model, part.test, part.y_test, metric, method.refuses_by)
             found[k] = score, model

@@ -143,7 +143,7 @@ class ScaledTarget(RegressorMixin, BaseEstimator):
         return np.ravel(self.regressor_.predict(X)) * self._scale + self._mean
 
 
-def fit_together(models: list[Any], X: Any, y: NDArray[Any]) -> list[Any]:
+def fit_together(models: list[Any], X: Any, y: NDArray[Any], along_path: bool) -> list[Any]:
     """Fit models that differ in C alone, with what they have in common done once.
 
     Steps of pipelines before the last are fitted once, and kernel weights are learned along a path
@@ -155,6 +155,8 @@ def fit_together(models: list[Any], X: Any, y: NDArray[Any]) -> list[Any]:
         Not fitted.
     X : samples
     y : ndarray of shape (n_train,)
+    along_path : bool
+        Whether they are for :func:`mkfusion.mkl_path`, but for the scaling of targets.
 
     Returns
     -------
@@ -164,17 +166,17 @@ def fit_together(models: list[Any], X: Any, y: NDArray[Any]) -> list[Any]:
     first = models[0]
     if isinstance(first, ScaledTarget):
         mean, scale = _size(y)
-        inner = fit_together([one.regressor for one in models], X, (y - mean) / scale)
+        inner = fit_together([one.regressor for one in models], X, (y - mean) / scale, along_path)
         for model, fitted in zip(models, inner, strict=True):
             model._mean, model._scale, model.regressor_ = mean, scale, fitted
         return models
     if isinstance(first, Pipeline):
         before = first[:-1]
         seen = before.fit_transform(X, y)
-        lasts = fit_together([one.steps[-1][1] for one in models], seen, y)
+        lasts = fit_together([one.steps[-1][1] for one in models], seen, y, along_path)
         name = first.steps[-1][0]
         return [Pipeline([*before.steps, (name, last)]) for last in lasts]
-    if isinstance(first, mkfusion.MKLClassifier | mkfusion.MKLRegressor):
+    if along_path:
         return list(mkfusion.mkl_path(X, y, C=[one.C for one in models], estimator=first))
     return [one.fit(X, y) for one in models]
 

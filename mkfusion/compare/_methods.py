@@ -288,6 +288,11 @@ class PlannedMethod(NamedTuple):
         """Return an estimator, not fitted."""
         return self.method.build(params, data, **self.given)
 
+    @property
+    def along_path(self) -> bool:
+        """Whether kernel weights are learned for one C from those for another."""
+        return self.method.estimator is _mkl
+
     def groups(self) -> list[list[int]]:
         """Return which candidates differ in C alone, so that they may be fitted together.
 

@@ -166,15 +166,18 @@ def _tests(result: Result) -> list[Table]:
         ]
         if not rows:
             continue
-        also = ", and to knowing nothing," if reference == BEST_SINGLE else ","
         caption = (
-            f"Differences of {conditions.loss} to the {reference}{also} chosen within the "
-            "training samples of each fold; p values are one-sided. Verdicts go by p after Holm's "
-            f"correction for the {len(rows)} rows"
+            f"Differences of {conditions.loss} to the {reference}, chosen within the training "
+            "samples of each fold; p is one-sided"
         )
         if reference == BEST_SINGLE:
-            caption += "; better is said only where information was found, as in the verdict"
-        caption += "; intervals are of each row on its own."
+            caption += ", and the larger of those against it and against knowing nothing"
+        caption += (
+            f". Verdicts go by p after Holm's correction for the {len(rows)} rows; intervals are "
+            "of each row on its own."
+        )
+        if reference == BEST_SINGLE:
+            caption += " As in the verdict, better is said only where information was found."
         made.append(Table(f"Against the {reference}", caption, header, rows))
     return made
 

@@ -21,6 +21,8 @@ def format_number(value: float, *, sign: bool = False) -> str:
 
 def format_p_value(p: float) -> str:
     """Return a p value, such as ``0.034`` or ``< 0.001``."""
+    if np.isnan(p):
+        return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 

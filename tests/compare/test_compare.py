@@ -13,8 +13,8 @@ from mkfusion.compare import FusionComparison, compare_fusion
 from mkfusion.compare._folds import Fold
 from mkfusion.compare._methods import FAST_COSTS, METHODS, PlannedMethod
 from mkfusion.compare._questions import UNINFORMED, Informed
-from mkfusion.inspection import AddedInformation
-from mkfusion.report import Conditions, FoldScore, HeldOut
+from mkfusion.inspection import AddedInformation, added_information
+from mkfusion.report import INFORMS, INTERACT, Conditions, FoldScore, HeldOut, tables
 
 FUSIONS = {
     "early fusion",
@@ -166,7 +166,7 @@ def test_results_depend_on_input_and_seed_only(helps):
 # ---------------------------------------------------------------------------- winner's curse
 
 
-def made_up(scores, inner, informed=UNINFORMED, **conditions):
+def made_up(scores, inner, informed=UNINFORMED, without="", **conditions):
     """A comparison of given test and inner scores (n_folds,) by label and kind.
 
     With as much probability of the truth as their accuracy.
@@ -183,7 +183,9 @@ def made_up(scores, inner, informed=UNINFORMED, **conditions):
             {},
             0.0,
             held_out=HeldOut(
-                np.arange(90, 100), np.zeros(10), np.tile([1 - value, value], (10, 1))
+                np.arange(90, 100),
+                np.zeros(10),
+                None if label == without else np.tile([1 - value, value], (10, 1)),
             ),
         )
         for (label, kind), values in scores.items()
@@ -293,6 +295,42 @@ def test_fusion_must_beat_knowing_nothing():
     assert "Against knowing nothing it saves −" in str(found)
 
 
+def test_information_is_that_of_all_samples():
+    X, y = numbers(40)
+    found = compare_fusion(X, y, fast=True, cv=2, methods=["uniform"])
+    wanted = added_information(X, y, task="regression", random_state=0)
+    np.testing.assert_allclose(found.information_.pvalues, wanted.pvalues)
+    assert found.verdict_.information == wanted.pvalue
+    assert found.information_.modality_names == ["a", "b"]
+    groups = np.repeat(np.arange(20), 2)
+    grouped = compare_fusion(X, y, groups=groups, fast=True, cv=2, methods=["uniform"])
+    assert grouped.information_.n_groups == 20
+
+
+def test_of_few_samples_prediction_is_the_one_claim():
+    X, y = numbers(24)
+    found = compare_fusion(X, y, fast=True, cv=4, methods=["uniform"])
+    assert found.information_ is None and found.verdict_.information is None
+    (reason,) = {found.not_answered_[INFORMS], found.not_answered_[INTERACT]}
+    assert "24 samples" in reason and "30" in reason
+    assert f"so that prediction is the one claim: {reason.rstrip('.')}." in str(found)
+    assert reason in " ".join(found.to_markdown().replace("\\", "").split())
+
+
+def test_probabilities_that_cannot_be_had_decide_nothing():
+    rng = np.random.default_rng(0)
+    scores = {
+        ("none", "baseline"): np.full(10, 0.5),
+        ("a alone", "single"): np.full(10, 0.7),
+        ("fused", "fusion"): 0.8 + 0.01 * rng.normal(size=10),
+    }
+    found = made_up(scores, scores, Informed(information(0.01), "no"), without="fused")
+    assert np.isnan(found.losses("fused")).all() and np.isnan(found.verdict_.p_value)
+    assert found.verdict_.verdict == "complementary"
+    assert "nothing is claimed of it" in str(found)
+    assert {row[5] for row in tables(found)[0].rows[1:]} == {"–"}
+
+
 # ---------------------------------------------------------------------------- kinds of data
 
 
@@ -324,6 +362,8 @@ def test_time_ordered():
     )
     assert found.not_applicable_ == {}
     assert [len(train) for train, _ in found.conditions_.folds] == [15, 30, 45]
+    assert found.information_ is None
+    assert found.not_answered_[INFORMS].startswith("samples are in order of time")
 
 
 def test_what_is_not_applicable_is_listed_with_the_reason():

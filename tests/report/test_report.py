@@ -16,9 +16,9 @@ import pytest
 
 from mkfusion import Modalities
 from mkfusion.compare import compare_fusion
-from mkfusion.report import format_number, tables
+from mkfusion.report import format_number, format_seconds, tables
 from mkfusion.report._svg import _tick, _ticks
-from mkfusion.report._words import format_p_value
+from mkfusion.report._words import format_count, format_p_value
 
 EVIL = '<script>alert("1")</script> & | *b* {x} $y$'
 VOID = {"meta", "line", "circle", "rect", "br"}
@@ -246,7 +246,9 @@ def test_numbers():
     shown = [format_number(v) for v in (0.12345, -0.5, -0.0001, 1234.5678, np.nan, -np.inf)]
     assert shown == ["0.123", "−0.500", "0.000", "1235", "–", "−∞"]
     assert [format_number(v, sign=True) for v in (0.5, 0.0, -1.0)] == ["+0.500", "0.000", "−1.000"]
-    assert [format_p_value(p) for p in (0.0004, 0.05)] == ["< 0.001", "0.050"]
+    assert [format_p_value(p) for p in (0.0004, 0.05, np.nan)] == ["< 0.001", "0.050", "–"]
+    assert [format_count(n) for n in (7.0, 64.2, 1234.0, np.inf)] == ["7", "65", "1,300", "–"]
+    assert [format_seconds(s) for s in (0.2, 61, 600, 9e4)] == ["1 s", "61 s", "10 min", "25 h"]
 
 
 @pytest.mark.parametrize("low, high", [(0.5, 0.97), (-0.013, 0.002), (0, 0), (-81.2, -40), (1, 1)])
