@@ -107,7 +107,7 @@ def weak_b(X: Columns) -> Floats:
 
 
 def wiggly(X: Columns) -> Floats:
-    return (X["A"][:, 0] + np.sqrt(2) * np.sin(2.5 * X["B"][:, 0])) / np.sqrt(2)
+    return (X["A"][:, 0] + np.sqrt(2) * np.sin(3.2 * X["B"][:, 0])) / np.sqrt(2)
 
 
 def simulate(truth: Truth, task: str, n: int, rng: np.random.Generator) -> Draw:

@@ -1,11 +1,11 @@
 """How often tests and comparisons are wrong: simulated samples, of which the truth is known.
 
 Information: the tests of added_information and interaction_information, in cells of which each has
-a range that its share of claims is to be in. "fusion": no single modality says all; "interactions":
-they interact; "adds X": modality X adds to all others, by Holm; "false adds": any of those does
-that cannot. Where a claim is false, its share is an error rate, which alpha = 0.05 is to bound;
-where it is true, the power. error: Monte Carlo standard error of the share, in points. inside:
-"near" is outside by less than two of these.
+a range that its share of claims, in per cent, is to be in. "fusion": no single modality says all;
+"interactions": they interact; "adds XY": any of these modalities adds to all others, by Holm. Where
+a claim is false, its share is an error rate, which alpha = 0.05 is to bound; where it is true, the
+power. error: Monte Carlo standard error of the share, in points. inside: "near" is outside by less
+than two of those that the nearest bound would have.
 
 Prediction: each run draws n samples of two modalities of three columns and asks compare_fusion,
 with few values to tune. helps, lower: share of runs with that verdict; interact: share of runs
@@ -318,8 +318,9 @@ def run_cells(report: Report, grid: Grid) -> None:
         )
         for claim, share in zip(cell.claims, 100 * made.mean(axis=0), strict=True):
             error = np.sqrt(share * (100 - share) / n_runs)
-            beyond = max(claim.least - share, share - claim.most, 0.0)
-            inside = "yes" if beyond == 0.0 else "near" if beyond < 2 * error else "no"
+            bound = min(max(share, claim.least), claim.most)
+            beyond, tolerated = abs(share - bound), 2 * np.sqrt(bound * (100 - bound) / n_runs)
+            inside = "yes" if beyond == 0.0 else "near" if beyond < tolerated else "no"
             outside += inside == "no"
             table.add(
                 truth=cell.name,
