@@ -39,6 +39,13 @@ from mkfusion.inspection._kernel_alignment import (
     kernel_alignment,
 )
 from mkfusion.inspection._multiplicity import holm as holm
+from mkfusion.inspection._performance import (
+    ClassificationPerformance,
+    Measure as Measure,
+    RegressionPerformance,
+    classification_performance,
+    regression_performance,
+)
 from mkfusion.inspection._responses import scored_answers as scored_answers
 from mkfusion.inspection._stability import WeightStability, WeightStabilityDisplay, weight_stability
 
@@ -47,6 +54,7 @@ __all__ = [
     "AddedInformation",
     "AddedInformationDisplay",
     "AdditiveProjection",
+    "ClassificationPerformance",
     "EmapDisplay",
     "InteractionInformation",
     "KernelAlignment",
@@ -55,17 +63,20 @@ __all__ = [
     "ModalityImportanceDisplay",
     "PartialInformation",
     "PartialInformationDisplay",
+    "RegressionPerformance",
     "ShapleyValues",
     "UnimodalBias",
     "UnimodalBiasDisplay",
     "WeightStability",
     "WeightStabilityDisplay",
     "added_information",
+    "classification_performance",
     "emap",
     "interaction_information",
     "kernel_alignment",
     "modality_importance",
     "partial_information",
+    "regression_performance",
     "shapley_values",
     "unimodal_bias",
     "weight_stability",
