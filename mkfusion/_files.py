@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -46,3 +48,20 @@ def written_beside(path: Path) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a table in CSV, numbers in all their digits.
+
+    Parameters
+    ----------
+    path : Path
+    rows : sequence of dict
+        All with the same keys. What is no number is a text, and NaN is an empty cell.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if rows:
+            writer.writerow(list(rows[0]))
+        # A number that is none is the only one that is not itself.
+        writer.writerows(["" if one != one else one for one in row.values()] for row in rows)

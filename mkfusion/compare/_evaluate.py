@@ -22,6 +22,7 @@ from mkfusion.compare._held_out import held_out
 from mkfusion.compare._machines import fit_together
 from mkfusion.compare._methods import PlannedMethod
 from mkfusion.compare._questions import QUESTIONS, Informed, align, inform
+from mkfusion.compare._weights import learned_weights
 from mkfusion.inspection import KernelAlignment
 from mkfusion.report import FoldScore
 
@@ -182,6 +183,7 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
         told = held_out(model, data.outer, list(models), method.method.sees, method.refuses_by)
         seconds = time.perf_counter() - start
         answers = _answers(method, model, params, data.outer)
+        weights = learned_weights(model, len(data.outer.setting.modalities))
     unconverged = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
     for other in caught:
         if other not in unconverged:
@@ -189,7 +191,16 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
     named = dict(zip(metrics, scores, strict=True))
     late = len(unconverged)
     return FoldScore(
-        "", 0, named, float(inner[best]), params, seconds, late, answers=answers, held_out=told
+        "",
+        0,
+        named,
+        float(inner[best]),
+        params,
+        seconds,
+        late,
+        answers=answers,
+        held_out=told,
+        weights=weights,
     )
 
 

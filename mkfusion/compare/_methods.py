@@ -277,6 +277,11 @@ class PlannedMethod(NamedTuple):
         return self.method.reference
 
     @property
+    def simple(self) -> bool:
+        """Whether the best simple baseline may be it."""
+        return self.method.simple
+
+    @property
     def refuses_by(self) -> tuple[type[Exception], ...]:
         """What its estimator raises if data are not for it.
 

@@ -10,11 +10,21 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mkfusion._files import written_beside
+from mkfusion._files import write_rows, written_beside
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.compare._data import NothingToCompareError
 from mkfusion.compare._methods import METHODS, PlannedMethod
+from mkfusion.compare._performance import (
+    Performance,
+    by_subgroup,
+    confusion_records,
+    performance_of,
+    performance_records,
+    subgroup_records,
+    weights_of,
+    weights_records,
+)
 from mkfusion.compare._questions import QUESTIONS, UNINFORMED, Informed
 from mkfusion.compare._statistics import (
     corrected_t_test,
@@ -54,9 +64,11 @@ from mkfusion.report import (
     Interactions,
     PairedTest,
     Predictions,
+    Subgroup,
     Summary,
     Verdict,
     as_html,
+    as_json,
     as_markdown,
     draw_scores,
     verdict_sentences,
@@ -107,6 +119,9 @@ class FusionComparison:
     predictions_ : Predictions
         What every method says of the samples of each fold that it did not see: `method`, `repeat`,
         `fold`, `row`, `y`, `prediction`, and for classes `probabilities`.
+    weights_ : list of KernelWeights
+        The kernel weights of every `method` that learns some, as shares, `by_fold`. A weight is not
+        importance.
     summary_ : list of Summary
         Mean scores of every method, and of those that were chosen within the training samples.
     chosen_ : dict of str to list of n_folds str
@@ -169,6 +184,8 @@ class FusionComparison:
             raise NothingToCompareError(f"no modality can be learned from: {self.not_applicable_}.")
         self._choose()
         self.predictions_ = _gathered(self._by_method, conditions)
+        self.weights_ = weights_of(self)
+        self._performances: dict[str, Performance] = {}
         self._summarise()
         self.not_answered_: dict[str, str] = {}
         self.information_: AddedInformation | None = None
@@ -223,6 +240,52 @@ class FusionComparison:
                 f"metric is {shown(metric)}; expected one of {self.conditions_.metrics}."
             )
         return np.array([score.scores[metric] for score in self._by_method[method]])
+
+    def performance(self, method: str = BEST_FUSION) -> Performance:
+        """Return how good the predictions of one method are, on the samples that it did not see.
+
+        Parameters
+        ----------
+        method : str, default="best fusion method"
+            Its name in the tables, or one of those in `chosen_`.
+
+        Returns
+        -------
+        ClassificationPerformance or RegressionPerformance
+            Discrimination, calibration and errors, with intervals.
+
+        Raises
+        ------
+        ValueError
+            If there is no such method.
+        """
+        self.scores(method)  # refuses what is none
+        if method not in self._performances:
+            told = self.predictions_.of(method)
+            self._performances[method] = performance_of(told, self.conditions_)
+        return self._performances[method]
+
+    def subgroups(self, method: str = BEST_FUSION) -> list[Subgroup]:
+        """Return how good the predictions of one method are for each subgroup.
+
+        Parameters
+        ----------
+        method : str, default="best fusion method"
+            Its name in the tables, or one of those in `chosen_`.
+
+        Returns
+        -------
+        list of Subgroup
+            Of the `subgroups` of :func:`compare_fusion`, and of the patterns of missing modalities
+            if there are some: `grouping`, `label`, `n_samples` and `measures`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such method.
+        """
+        self.scores(method)
+        return by_subgroup(self.predictions_.of(method), self.conditions_)
 
     def _summarise(self) -> None:
         kinds = {method.label: method.kind for method in self._methods}
@@ -415,11 +478,13 @@ class FusionComparison:
         Parameters
         ----------
         table : {"summary", "folds", "comparisons", "information", "contributions", \
-                "interactions", "predictions"}, default="summary"
+            "interactions", "predictions", "performance", "confusion", "subgroups", "weights"}, \
+            default="summary"
             Mean scores of every method; scores of every method on every fold; tests of prediction,
             the verdict's first; tests of information; the Shapley value of every modality; the test
-            of interactions; or what every method says of every sample that it did not see. Those of
-            questions have no rows if they are in `not_answered_`.
+            of interactions; what every method says of every sample that it did not see; how good
+            that is, which classes are taken for which, and by subgroup; or the kernel weights that
+            methods have learned. Those of questions have no rows if they are in `not_answered_`.
 
         Returns
         -------
@@ -484,6 +549,57 @@ class FusionComparison:
             file.write_text(as_html(self, title), encoding="utf-8")
         return path
 
+    def to_json(self, path: str | Path) -> Path:
+        """Write all results, settings and versions, the call and a fingerprint of the data.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file. Any reader of JSON reads it; numbers that are none are null, and infinite ones
+            the texts "Infinity" and "-Infinity".
+
+        Returns
+        -------
+        Path
+            The file. Predictions are in that of :meth:`to_predictions`.
+        """
+        path = Path(path)
+        with written_beside(path) as file:
+            file.write_text(as_json(self), encoding="utf-8")
+        return path
+
+    def to_predictions(self, path: str | Path) -> Path:
+        """Write what every method says of every sample that it did not see.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file: a table in CSV, or in Parquet if it ends in .parquet, which needs pandas and
+            pyarrow.
+
+        Returns
+        -------
+        Path
+            The file, with the rows of ``to_frame("predictions")``.
+
+        Raises
+        ------
+        ValueError
+            If the file's name ends in anything else.
+        ImportError
+            If pandas or pyarrow is needed and not installed.
+        """
+        path = Path(path)
+        ending = path.suffix.lower()
+        if ending not in (".csv", ".parquet"):
+            raise ValueError(f"path is {shown(str(path))}; expected one that ends in .csv or .parquet.")
+        with written_beside(path) as file:
+            if ending == ".parquet":
+                self.to_frame("predictions").to_parquet(file, index=False)
+            else:
+                write_rows(file, _records(self, "predictions"))
+        return path
+
     def __repr__(self) -> str:
         return "\n".join(verdict_sentences(self))
 
@@ -514,6 +630,10 @@ def _records(result: FusionComparison, table: str) -> list[dict[str, Any]]:
         "contributions": _contributions_records,
         "interactions": _interactions_records,
         "predictions": _predictions_records,
+        "performance": performance_records,
+        "confusion": confusion_records,
+        "subgroups": subgroup_records,
+        "weights": weights_records,
     }
     if table not in makers:
         raise ValueError(f"table is {shown(table)}; expected one of {list(makers)}.")

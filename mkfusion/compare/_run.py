@@ -8,8 +8,9 @@ import sys
 import textwrap
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from inspect import signature
 from typing import Any, NamedTuple, TypeVar
 
 import joblib
@@ -27,6 +28,7 @@ from rich.progress import (
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.utils.parallel import Parallel, delayed
 
+from mkfusion.compare._call import described_call
 from mkfusion.compare._data import (
     Samples,
     Setting,
@@ -35,6 +37,7 @@ from mkfusion.compare._data import (
     check_samples,
     check_settings,
     describe_modalities,
+    fingerprint,
     is_classification,
     key_of,
     make_scorers,
@@ -43,6 +46,7 @@ from mkfusion.compare._evaluate import Job, run_alignment, run_fold, run_informa
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
 from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
+from mkfusion.compare._subgroups import missing_patterns, read_subgroups
 from mkfusion.data import check_rows, read_samples, read_target, row_index
 from mkfusion.inspection import check_jobs
 from mkfusion.report import Conditions, FoldScore, format_seconds, information_sentences
@@ -96,6 +100,7 @@ def compare_fusion(
     cv: Any = None,
     inner_cv: Any = None,
     groups: Any = None,
+    subgroups: Any = None,
     methods: str | Sequence[str | Method] = "all",
     alpha: float = 0.05,
     sesoi: float | None = None,
@@ -143,6 +148,10 @@ def compare_fusion(
     groups : array-like of shape (n_samples,), default=None
         Subjects, sessions or the like: samples of one never train and test a model, outside and
         inside alike.
+    subgroups : str, array-like of shape (n_samples,), DataFrame or mapping of them, default=None
+        Sexes, sites or the like, by whose labels the report also tells how good predictions are:
+        the name of a column of X, or labels, several of them by their names. Numbers are cut at
+        their quartiles. Nothing is learned from them.
     methods : "all" or list of str and Method, default="all"
         Of <names of methods>;
         "all" of them; and a :class:`Method` for each of your own. The majority class or the mean
@@ -294,6 +303,7 @@ def compare_fusion(
         cv=cv,
         inner_cv=inner_cv,
         groups=groups,
+        subgroups=subgroups,
         methods=methods,
         alpha=alpha,
         sesoi=sesoi,
@@ -329,6 +339,7 @@ def plan_comparison(
     cv: Any = None,
     inner_cv: Any = None,
     groups: Any = None,
+    subgroups: Any = None,
     methods: str | Sequence[str | Method] = "all",
     alpha: float = 0.05,
     sesoi: float | None = None,
@@ -340,8 +351,8 @@ def plan_comparison(
 
     Parameters
     ----------
-    X, y, modalities, task, scoring, cv, inner_cv, groups, methods, alpha, sesoi, fast, \
-    random_state, memory
+    X, y, modalities, task, scoring, cv, inner_cv, groups, subgroups, methods, alpha, sesoi, \
+    fast, random_state, memory
         Of :func:`compare_fusion`.
 
     Returns
@@ -353,6 +364,7 @@ def plan_comparison(
     ValueError, TypeError
         If they are not for a comparison.
     """
+    call = _described_call(locals())
     check_samples(X)
     given = read_samples(X, modalities)
     parts = as_modalities(given)
@@ -370,6 +382,9 @@ def plan_comparison(
     folds = outer.split()
     inner = inner_splitter(inner_cv, outer, folds, seed, fast)
     planned = plan_methods(wanted_methods(methods), setting)
+    groupings = read_subgroups(subgroups, given.X, len(y))
+    lacking = missing_patterns(parts.present(), given.names)
+    groupings += [] if lacking is None else [lacking]
     samples = Samples(given.X, parts, y, setting, inner, scorers)
     job = Job(
         samples,
@@ -393,6 +408,10 @@ def plan_comparison(
         seed=seed,
         ids=_ids(given.X, parts),
         sesoi=None if sesoi is None else float(sesoi),
+        groups=outer.groups,
+        groupings=groupings,
+        fingerprint=fingerprint([parts, y]),
+        call=call,
     )
     return Plan(job, folds, conditions)
 
@@ -428,6 +447,15 @@ def run_comparison(
             progress.say(sentence)
     scores = _run(plan.job, plan.folds, n_jobs, progress)
     return FusionComparison(scores, plan.conditions, run_alignment(plan.job), told)
+
+
+def _described_call(given: Mapping[str, Any]) -> str:
+    """Return the call of a comparison by the arguments of `plan_comparison`."""
+    known = signature(plan_comparison).parameters
+    # Where finished pieces are kept changes nothing.
+    told = {name: given[name] for name in known if name not in ("X", "y", "modalities", "memory")}
+    settings = {name: (value, known[name].default) for name, value in told.items()}
+    return described_call("compare_fusion", given["modalities"], settings)
 
 
 def _ids(*samples: Any) -> NDArray[Any] | None:

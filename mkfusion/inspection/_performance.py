@@ -122,7 +122,7 @@ class ClassificationPerformance(_Performance):
         self._probability, self._sampling = probability, sampling
         k, weights = len(classes), sampling.weights
         flat = np.bincount(codes * k + called, weights, minlength=k * k)
-        self.confusion: Floats = flat.reshape(k, k)
+        self.confusion: Floats = flat.astype(np.float64).reshape(k, k)
         self._shares = self.confusion.sum(axis=1) / weights.sum()
         self.by_class = [self._one_class(c) for c in range(k)]
         self.measures = self._overall()
@@ -172,9 +172,10 @@ class ClassificationPerformance(_Performance):
         """Return the measures of one class against the rest."""
         sampling, share = self._sampling, float(self._shares[c])
         positive, called = self._codes == c, self._called == c
+        events, taken = positive.astype(np.float64), called.astype(np.float64)
         found = {
-            "sensitivity": Measure(*sampling.mean(called * 1.0, positive), np.nan, 1.0),
-            "precision": Measure(*sampling.mean(positive * 1.0, called), share, 1.0),
+            "sensitivity": Measure(*sampling.mean(taken, positive), np.nan, 1.0),
+            "precision": Measure(*sampling.mean(events, called), share, 1.0),
         }
         if self._probability is None:
             return found
@@ -260,7 +261,7 @@ class ClassificationPerformance(_Performance):
         for cut in _cuts(scores):
             called = scores >= cut
             recall = float(weights[called & positive].sum() / weights[positive].sum())
-            points.append([recall, *sampling.mean(positive * 1.0, called)])
+            points.append([recall, *sampling.mean(positive.astype(np.float64), called)])
         return np.array(points)
 
     def calibration_curve(self, label: Any = None) -> Floats:

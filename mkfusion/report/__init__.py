@@ -2,6 +2,7 @@
 
 from mkfusion.report._figure import draw_scores
 from mkfusion.report._html import as_html
+from mkfusion.report._json import as_json
 from mkfusion.report._markdown import as_markdown
 from mkfusion.report._result import (
     ALIKE,
@@ -26,17 +27,21 @@ from mkfusion.report._result import (
     Conditions,
     Contributions,
     FoldScore,
+    Grouping,
     HeldOut,
     Interactions,
+    KernelWeights,
     PairedTest,
     Predictions,
     Projected,
     Result,
     Share,
+    Subgroup,
     Summary,
     Verdict,
 )
-from mkfusion.report._tables import Table, tables
+from mkfusion.report._table import Table
+from mkfusion.report._tables import tables
 from mkfusion.report._text import information_sentences, verdict_sentences
 from mkfusion.report._words import format_number, format_seconds
 
@@ -63,17 +68,21 @@ __all__ = [
     "Conditions",
     "Contributions",
     "FoldScore",
+    "Grouping",
     "HeldOut",
     "Interactions",
+    "KernelWeights",
     "PairedTest",
     "Predictions",
     "Projected",
     "Result",
     "Share",
+    "Subgroup",
     "Summary",
     "Table",
     "Verdict",
     "as_html",
+    "as_json",
     "as_markdown",
     "draw_scores",
     "format_number",

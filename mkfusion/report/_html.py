@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
 
+from mkfusion.report._curves import held_out_pictures
+from mkfusion.report._guidelines import (
+    EXPLAINED,
+    GUIDELINES,
+    LIMITATIONS,
+    METHODS,
+    REFERENCES as GUIDELINE_REFERENCES,
+    items_of,
+)
+from mkfusion.report._held_out import PREDICTIONS, WEIGHTS
+from mkfusion.report._limits import EVENTS_REFERENCE, limitations
 from mkfusion.report._paragraph import paragraph
 from mkfusion.report._result import HELPS, LOWER, Result
-from mkfusion.report._svg import contributions_svg, differences_svg, scores_svg
-from mkfusion.report._tables import Table, tables
+from mkfusion.report._svg import contributions_svg, differences_svg, scores_svg, weights_svg
+from mkfusion.report._table import Table
+from mkfusion.report._tables import tables
 from mkfusion.report._text import verdict_sentences
 
 # Letters of a cell that stays on one line.
 _SHORT = 20
+# Columns of a table that is too wide for a phone, and for a tablet.
+_WIDE, _WIDER = 2, 5
 # Classes of report.css.
 _VERDICT_CLASSES = {HELPS: "helps", LOWER: "lower"}
+_Pictures = Sequence[tuple[str, str]]
 
 
 def as_html(result: Result, title: str) -> str:
@@ -32,31 +48,70 @@ def as_html(result: Result, title: str) -> str:
     """
     here = files("mkfusion.report")
     text, references = paragraph(result)
-    pictures = "\n".join(
-        f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
-        for picture, caption in _pictures(result)
+    pictures = {PREDICTIONS: held_out_pictures(result), WEIGHTS: _weights(result)}
+    sections = "\n".join(
+        _section(i, table, pictures.get(table.title, ())) for i, table in enumerate(tables(result))
     )
-    sections = "\n".join(_section(i, table) for i, table in enumerate(tables(result)))
     # What is put in is not read again: users' dollars stay dollars.
     return Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title),
         style=here.joinpath("report.css").read_text(encoding="utf-8"),
         kind=_VERDICT_CLASSES.get(result.verdict_.verdict, "undecided"),
         sentences="\n".join(f"<p>{escape(one)}</p>" for one in verdict_sentences(result)),
-        pictures=pictures,
+        pictures=_drawn(_at_a_glance(result)),
         sections=sections,
+        limitations_title=escape(LIMITATIONS),
+        limitations_items=_items(LIMITATIONS),
+        limitations=_listed(limitations(result)),
+        methods_title=escape(METHODS),
+        methods_items=_items(METHODS),
         paragraph=escape(text),
-        references="\n".join(f"<li>{escape(one)}</li>" for one in references),
+        references=_listed(references),
+        guidelines_title=escape(GUIDELINES),
+        guidelines=escape(EXPLAINED),
+        guidelines_references=_listed([*GUIDELINE_REFERENCES, EVENTS_REFERENCE]),
     )
 
 
-def _pictures(result: Result) -> list[tuple[str, str]]:
+def _listed(texts: Sequence[str]) -> str:
+    return "\n".join(f"<li>{escape(one)}</li>" for one in texts)
+
+
+def _items(title: str) -> str:
+    """Return which items of guidelines a section has material for."""
+    items = items_of(title)
+    return f'<p class="items">{escape(items)}</p>' if items else ""
+
+
+def _drawn(pictures: _Pictures) -> str:
+    return "\n".join(
+        f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
+        for picture, caption in pictures
+    )
+
+
+def _weights(result: Result) -> _Pictures:
+    if not result.weights_:
+        return ()
+    caption = (
+        "Shares of the kernel weights: points are folds, squares means, bars from the least to the "
+        "largest. Dashed: all alike. A weight is not importance."
+    )
+    return [(weights_svg(result), caption)]
+
+
+def _at_a_glance(result: Result) -> _Pictures:
     metric = result.conditions_.metrics[0]
     made = [
         (
             scores_svg(result),
             f"{metric} on held-out samples: points are folds, squares means, bars their "
-            "intervals. Dashed: the best single modality.",
+            "intervals. Dashed: the best single modality"
+            + (
+                ". Dotted: knowing nothing."
+                if any(one.kind == "baseline" for one in result.summary_)
+                else "."
+            ),
         ),
         (
             differences_svg(result),
@@ -76,10 +131,14 @@ def _pictures(result: Result) -> list[tuple[str, str]]:
     return made
 
 
-def _section(index: int, table: Table) -> str:
-    heading = f'<h2 id="table{index}">{escape(table.title)}</h2>'
-    # Keyboards must reach what scrolls; a region needs a name.
-    drawn = (
+def _section(index: int, table: Table, pictures: _Pictures) -> str:
+    heading = f'<h2 id="table{index}">{escape(table.title)}</h2>\n{_items(table.title)}'
+    drawn = f'<div class="pictures some">\n{_drawn(pictures)}\n</div>\n' if pictures else ""
+    # Keyboards must reach what scrolls; a region needs a name. A phone shows some of the columns.
+    kind = "hint wider" if len(table.header) > _WIDER else "hint"
+    hint = f'<p class="{kind}">Scroll the table sideways for all its columns.</p>\n'
+    drawn += (
+        f"{hint if len(table.header) > _WIDE else ''}"
         f'<div class="scroll" role="region" aria-labelledby="table{index}" tabindex="0">\n'
         f"{_table(table)}\n</div>"
     )
@@ -89,7 +148,10 @@ def _section(index: int, table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    # An interval reads badly in three lines.
+    # An interval reads badly in three lines; below its number it needs less room.
+    value, bracket, interval = text.partition(" (")
+    if bracket and len(value) <= _SHORT and interval.endswith(")") and " to " in interval:
+        return f'<td class="number">{escape(value)} <span>({escape(interval)}</span></td>'
     short = ' class="short"' if len(text) <= _SHORT else ""
     return f"<td{short}>{escape(text)}</td>"
 
@@ -102,7 +164,9 @@ def _table(table: Table) -> str:
         + "</tr>"
         for row in table.rows
     )
+    pairs = ' class="pairs"' if len(table.header) == 2 else ""
+    caption = f"<caption><span>{escape(table.caption)}</span></caption>"
     return (
-        f"<table>\n<caption><span>{escape(table.caption)}</span></caption>\n<thead><tr>{head}</tr></thead>\n"
+        f"<table{pairs}>\n{caption}\n<thead><tr>{head}</tr></thead>\n"
         f"<tbody>\n{rows}\n</tbody>\n</table>"
     )

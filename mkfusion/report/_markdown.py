@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from mkfusion.report._guidelines import LIMITATIONS
+from mkfusion.report._limits import limitations
 from mkfusion.report._paragraph import paragraph
 from mkfusion.report._result import Result
-from mkfusion.report._tables import Table, tables
+from mkfusion.report._table import Table
+from mkfusion.report._tables import tables
 from mkfusion.report._text import verdict_sentences
 
 
@@ -26,7 +29,8 @@ def as_markdown(result: Result) -> str:
     text, references = paragraph(result)
     blocks = ["# Does fusing help?", f"**{_escaped(first)}** {_escaped(' '.join(rest))}"]
     blocks += [_table(table) for table in tables(result) if not table.long]
-    blocks += ["## Methods", _escaped(text), "## References"]
+    limits = "\n".join(f"- {_escaped(one)}" for one in limitations(result))
+    blocks += [f"## {LIMITATIONS}", limits, "## Methods", _escaped(text), "## References"]
     blocks.append("\n".join(f"{i + 1}. {_escaped(one)}" for i, one in enumerate(references)))
     return "\n\n".join(blocks) + "\n"
 

@@ -107,6 +107,8 @@ class FoldScore(NamedTuple):
         What else the method tells about the fold; a "reason" in it is why it cannot.
     held_out : HeldOut or None
         What it says of the test samples; None where it refused.
+    weights : ndarray of shape (n_modalities,) or None
+        Each modality's share of the kernel weights; None where it learns none.
     """
 
     method: str
@@ -119,6 +121,7 @@ class FoldScore(NamedTuple):
     refusal: str = ""
     answers: dict[str, Any] = {}
     held_out: HeldOut | None = None
+    weights: Floats | None = None
 
 
 class Predictions(NamedTuple):
@@ -452,6 +455,106 @@ class ComparedMethod(Protocol):
     def reference(self) -> str:
         """Where it is from; may be empty."""
 
+    @property
+    def simple(self) -> bool:
+        """Whether the best simple baseline may be it."""
+
+
+class Grouping(NamedTuple):
+    """Which subgroup each sample is in.
+
+    Attributes
+    ----------
+    name : str
+    labels : list of str
+    codes : ndarray of shape (n_samples,)
+        Places of the samples' labels.
+    """
+
+    name: str
+    labels: list[str]
+    codes: Indices
+
+
+class Subgroup(NamedTuple):
+    """How good the predictions for a subgroup are.
+
+    Attributes
+    ----------
+    grouping, label : str
+    n_samples : int
+    measures : dict of str to Measure
+        As of all samples; empty where there are too few of them.
+    """
+
+    grouping: str
+    label: str
+    n_samples: int
+    measures: Mapping[str, Measure]
+
+
+class KernelWeights(NamedTuple):
+    """The kernel weights that a method has learned.
+
+    Attributes
+    ----------
+    method : str
+    by_fold : ndarray of shape (n_folds, n_modalities)
+        Shares, which sum to one in each fold.
+    """
+
+    method: str
+    by_fold: Floats
+
+
+class Measure(Protocol):
+    """A measure of performance, as :class:`mkfusion.inspection.Measure` is one."""
+
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+    @property
+    def nothing(self) -> float:
+        """What knowing nothing has."""
+
+    @property
+    def best(self) -> float:
+        """What perfect predictions have."""
+
+
+class Performance(Protocol):
+    """How good predictions are, as :class:`mkfusion.inspection.ClassificationPerformance` says.
+
+    That of numbers has `measures` and `calibration_curve` alone.
+    """
+
+    @property
+    def measures(self) -> Mapping[str, Measure]: ...
+
+    @property
+    def classes(self) -> NDArray[Any]: ...
+
+    @property
+    def by_class(self) -> Sequence[Mapping[str, Measure]]: ...
+
+    @property
+    def confusion(self) -> Floats: ...
+
+    def roc_curve(self, label: Any = None) -> Floats:
+        """Return points (n_points, 4)."""
+
+    def precision_recall_curve(self, label: Any = None) -> Floats:
+        """Return points (n_points, 4)."""
+
+    def calibration_curve(self, label: Any = None) -> Floats:
+        """Return points (n_bins, 5)."""
+
 
 class Conditions(NamedTuple):
     """Under which conditions methods were compared.
@@ -477,6 +580,13 @@ class Conditions(NamedTuple):
     sesoi : float or None
         Smallest effect size of interest: the difference of the first metric below which fusion
         makes practically none.
+    groups : ndarray of shape (n_samples,) or None
+    groupings : list of Grouping
+        The subgroups that were asked for, and the patterns of missing modalities if there are some.
+    fingerprint : str
+        Of modalities and target: the same for the same data.
+    call : str
+        What was called.
     """
 
     task: str
@@ -493,6 +603,10 @@ class Conditions(NamedTuple):
     seed: int
     ids: NDArray[Any] | None = None
     sesoi: float | None = None
+    groups: NDArray[Any] | None = None
+    groupings: Sequence[Grouping] = ()
+    fingerprint: str = ""
+    call: str = ""
 
     @property
     def test_to_train(self) -> float:
@@ -526,6 +640,7 @@ class Result(Protocol):
     summary_: list[Summary]
     results_: list[FoldScore]
     predictions_: Predictions
+    weights_: list[KernelWeights]
     contributions_: Contributions | None
     interactions_: Interactions | None
 
@@ -552,3 +667,9 @@ class Result(Protocol):
 
     def losses(self, method: str) -> Floats:
         """Return a method's losses (n_folds,), or those of knowing nothing ("no modality")."""
+
+    def performance(self, method: str) -> Any:
+        """Return the :class:`Performance` of a method on samples that it did not see."""
+
+    def subgroups(self, method: str) -> Sequence[Subgroup]:
+        """Return the same for each subgroup."""

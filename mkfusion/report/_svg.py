@@ -12,10 +12,11 @@ from mkfusion.report._result import BEST_FUSION, BEST_SINGLE, Contributions, Res
 from mkfusion.report._words import format_number
 
 # Units are pixels at the width of a phone; a wider page scales them up.
-_WIDTH = 340
-_LEFT, _RIGHT = 14, 14
+WIDTH = 340
+_LEFT, _RIGHT = 18, 18
 _ROW = 40
 _LABEL_LENGTH = 46
+_MANY_MODALITIES = 4
 
 
 class _Row(NamedTuple):
@@ -53,6 +54,7 @@ def scores_svg(result: Result) -> str:
         f"Points are folds, bars intervals of the mean. Means: {listed}. The dashed line is the "
         f"best single modality, {format_number(float(reference))}.",
         signed=False,
+        nothing=next((row.mean for row in rows if row.kind == "baseline"), None),
     )
 
 
@@ -97,16 +99,49 @@ def contributions_svg(found: Contributions, metric: str) -> str:
     )
 
 
+def weights_svg(result: Result) -> str:
+    """Return a picture of the kernel weights that methods have learned, fold by fold."""
+    names = [one.name for one in result.conditions_.modalities]
+    # Of many modalities one method's, or the picture is longer than any page.
+    found = result.weights_ if len(names) <= _MANY_MODALITIES else result.weights_[:1]
+    rows = [
+        _Row(f"{name}, {one.method}", "fusion", shares.mean(), shares.min(), shares.max(), shares)
+        for k, name in enumerate(names)
+        for one in found
+        for shares in [one.by_fold[:, k]]
+    ]
+    listed = "; ".join(f"{row.label}: {format_number(row.mean)}" for row in rows)
+    return _drawn(
+        "weights",
+        rows,
+        1 / len(names),
+        "Each modality's share of the kernel weights",
+        f"Points are folds, bars from the least to the largest. Means: {listed}. The dashed line "
+        "is where all have the same share.",
+        signed=False,
+    )
+
+
 def _drawn(
-    key: str, rows: list[_Row], reference: float, title: str, text: str, *, signed: bool
+    key: str,
+    rows: list[_Row],
+    reference: float,
+    title: str,
+    text: str,
+    *,
+    signed: bool,
+    nothing: float | None = None,
 ) -> str:
-    """Return rows of points and bars over one axis, a dashed line at the reference."""
+    """Return rows of points and bars over one axis, a dashed line at the reference.
+
+    What knowing nothing has is a dotted one.
+    """
     values = [v for row in rows for v in (row.low, row.high, *row.points)] + [reference]
     finite = np.array([value for value in values if np.isfinite(value)])
     rows = [row for row in rows if np.isfinite(row.mean)]
-    ticks = _ticks(float(finite.min()), float(finite.max()))
+    ticks = ticks_of(float(finite.min()), float(finite.max()))
     start, end = min(ticks[0], finite.min()), max(ticks[-1], finite.max())
-    scale = (_WIDTH - _LEFT - _RIGHT) / (end - start)
+    scale = (WIDTH - _LEFT - _RIGHT) / (end - start)
     height = _ROW * len(rows) + 34
 
     def at(value: float) -> str:
@@ -115,19 +150,21 @@ def _drawn(
 
     bottom = _ROW * len(rows) + 6
     parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-labelledby="{key}-title {key}-text">',
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="{key}-title {key}-text">',
         f'<title id="{key}-title">{escape(title)}</title>',
         f'<desc id="{key}-text">{escape(text)}</desc>',
     ]
     for tick in ticks:
         parts += [
             f'<line class="grid" x1="{at(tick)}" x2="{at(tick)}" y1="4" y2="{bottom}"/>',
-            f'<text class="tick" x="{at(tick)}" y="{bottom + 16}">{_tick(tick, ticks)}</text>',
+            f'<text class="tick" x="{at(tick)}" y="{bottom + 16}">{tick_text(tick, ticks)}</text>',
         ]
     parts.append(
         f'<line class="reference" x1="{at(reference)}" x2="{at(reference)}" y1="4" y2="{bottom}"/>'
     )
+    if nothing is not None:
+        x = at(nothing)
+        parts.append(f'<line class="dotted" x1="{x}" x2="{x}" y1="4" y2="{bottom}"/>')
     for i, row in enumerate(rows):
         top, y = _ROW * i, _ROW * i + 24
         kind = escape(row.kind)
@@ -136,7 +173,7 @@ def _drawn(
         )
         parts += [
             f'<text class="label" x="{_LEFT + 5}" y="{top + 15}">{escape(label)}</text>',
-            f'<text class="value" x="{_WIDTH - _RIGHT}" y="{top + 15}">'
+            f'<text class="value" x="{WIDTH - _RIGHT}" y="{top + 15}">'
             f"{format_number(row.mean, sign=signed)}</text>",
             *(f'<circle class="point" cx="{at(v)}" cy="{y + 7}" r="2"/>' for v in row.points),
             f'<line class="bar {kind}" x1="{at(row.low)}" x2="{at(row.high)}" y1="{y}" y2="{y}"/>',
@@ -146,7 +183,7 @@ def _drawn(
     return "\n".join([*parts, "</svg>"])
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks_of(low: float, high: float) -> list[float]:
     """Return a few round numbers that enclose, or nearly, a range."""
     span = (high - low) or max(abs(high), 1.0) * 0.1
     raw = span / 4
@@ -156,7 +193,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [float(k * step) for k in np.arange(first, max(last, first + 1) + 1)]
 
 
-def _tick(value: float, ticks: list[float]) -> str:
+def tick_text(value: float, ticks: list[float]) -> str:
     decimals = max(0, int(np.ceil(-np.log10(ticks[1] - ticks[0]) + 0.5)))
     text = f"{value:.{decimals}f}"
     if "." in text and all(f"{tick:.{decimals}f}".endswith("0") for tick in ticks):

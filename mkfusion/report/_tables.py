@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 from platform import python_version
-from typing import NamedTuple
 
 import numpy as np
 
+from mkfusion.report._held_out import held_out_tables, weights_table
+from mkfusion.report._kernels import kernel_in_words
 from mkfusion.report._result import (
     ALIKE,
     BEST_FUSION,
@@ -24,41 +25,24 @@ from mkfusion.report._result import (
     Interactions,
     Result,
 )
+from mkfusion.report._table import Table
 from mkfusion.report._text import ABSENCE
 from mkfusion.report._words import (
+    VERSIONS,
     format_interval,
     format_number,
     format_p_relation,
     format_p_value,
 )
 
-_VERSIONS = ("mkfusion", "scikit-learn", "numpy", "scipy", "numba")
-
-
-class Table(NamedTuple):
-    """A table of texts.
-
-    Attributes
-    ----------
-    title : str
-    caption : str
-    header : list of str
-    rows : list of list of str
-        The first of each says what the row is of.
-    long : bool
-        Whether it is for those who look closely.
-    """
-
-    title: str
-    caption: str
-    header: list[str]
-    rows: list[list[str]]
-    long: bool = False
+# Letters of a call that a report shows; all of it is in JSON.
+_LONGEST_CALL = 2000
 
 
 def tables(result: Result) -> list[Table]:
     """Return all tables of the report, in its order."""
     made = [_verdict(result), _scores(result), *_tests(result), *_answers(result)]
+    made += held_out_tables(result)
     made.append(_chosen(result))
     if result.not_applicable_:
         made.append(
@@ -102,6 +86,7 @@ def _scores(result: Result) -> Table:
         f"Mean scores on the held-out samples of {len(conditions.folds)} folds, the higher the "
         f"better, and {conditions.loss}, the lower the better. Methods are tuned by {first} within "
         "the training samples; the last rows are chosen by it there as well, anew in each fold."
+        f"{_nothing(result)}{_simple(result)}"
     )
     if late:
         header.append("unconverged")
@@ -142,6 +127,21 @@ def _verdict(result: Result) -> Table:
     return Table("What was tested", caption, header, rows)
 
 
+def _nothing(result: Result) -> str:
+    """Say what knowing nothing scores, so that no score is read without it."""
+    first = result.conditions_.metrics[0]
+    found = [one for one in result.summary_ if one.kind == "baseline"]
+    if not found:
+        return ""
+    return f" Knowing nothing ({found[0].method}): {format_number(found[0].means[first])}."
+
+
+def _simple(result: Result) -> str:
+    there = {one.method for one in result.summary_}
+    names = [one.label for one in result.conditions_.methods if one.simple and one.label in there]
+    return f" Simple baselines, one of which is the best one: {', '.join(names)}." if names else ""
+
+
 def _tests(result: Result) -> list[Table]:
     conditions = result.conditions_
     level = f"{1 - 2 * conditions.alpha:.0%} interval"
@@ -173,8 +173,8 @@ def _tests(result: Result) -> list[Table]:
         if reference == BEST_SINGLE:
             caption += ", and the larger of those against it and against knowing nothing"
         caption += (
-            f". Verdicts go by p after Holm's correction for the {len(rows)} rows; intervals are "
-            "of each row on its own."
+            f". Verdicts go by p after Holm's correction for the {len(rows)} "
+            f"row{'s' * (len(rows) > 1)}; intervals are of each row on its own."
         )
         if reference == BEST_SINGLE:
             caption += " As in the verdict, better is said only where information was found."
@@ -194,7 +194,7 @@ def _chosen(result: Result) -> Table:
 
 def _data(result: Result) -> Table:
     rows = [
-        [m.name, m.shape, " ".join(repr(m.kernel).split()), str(m.n_missing)]
+        [m.name, m.shape, kernel_in_words(m.kernel), str(m.n_missing)]
         for m in result.conditions_.modalities
     ]
     caption = f"{len(result.conditions_.y)} samples of {len(rows)} modalities. {_target(result)}"
@@ -215,7 +215,12 @@ def _target(result: Result) -> str:
 def _settings(result: Result) -> Table:
     conditions = result.conditions_
     train, test = (_range([len(part[i]) for part in conditions.folds]) for i in range(2))
+    called = conditions.call
+    if len(called) > _LONGEST_CALL:
+        called = f"{called[:_LONGEST_CALL]}…"
     rows = [
+        ["call", called or "not known"],
+        ["fingerprint of the data", conditions.fingerprint or "not known"],
         ["task", conditions.task],
         ["outer folds", f"{len(conditions.folds)}, {conditions.outer}"],
         ["training samples of a fold", train],
@@ -224,10 +229,14 @@ def _settings(result: Result) -> Table:
         ["groups", "none" if conditions.n_groups is None else str(conditions.n_groups)],
         ["random_state", str(conditions.seed)],
         ["fast", "yes" if conditions.fast else "no"],
-        *([name, version(name)] for name in _VERSIONS),
+        *([name, version(name)] for name in VERSIONS),
         ["Python", python_version()],
     ]
-    return Table("Settings", "What is needed to run it again.", ["setting", "value"], rows)
+    caption = (
+        "What is needed to run it again. The fingerprint is of the modalities and the target: the "
+        "same data in the same order have the same one."
+    )
+    return Table("Settings", caption, ["setting", "value"], rows)
 
 
 def _range(counts: Sequence[int]) -> str:
@@ -266,6 +275,8 @@ def _answers(result: Result) -> list[Table]:
         made.append(_information(result.information_, conditions.alpha, len(conditions.y)))
     if result.contributions_ is not None:
         made.append(_contributions(result, result.contributions_))
+    if (weights := weights_table(result)) is not None:
+        made.append(weights)
     if result.interactions_ is not None:
         made.append(_interactions(result, result.interactions_))
     if result.alignment_ is not None:

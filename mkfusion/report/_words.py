@@ -6,6 +6,9 @@ import numpy as np
 
 from mkfusion.report._result import PairedTest
 
+# What results may depend on.
+VERSIONS = ("mkfusion", "scikit-learn", "numpy", "scipy", "numba")
+
 
 def format_number(value: float, *, sign: bool = False) -> str:
     """Return a score, or a difference of scores, in few digits."""

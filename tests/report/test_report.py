@@ -17,7 +17,7 @@ import pytest
 from mkfusion import Modalities
 from mkfusion.compare import compare_fusion
 from mkfusion.report import format_number, format_seconds, tables
-from mkfusion.report._svg import _tick, _ticks
+from mkfusion.report._svg import tick_text, ticks_of
 from mkfusion.report._words import format_count, format_p_value
 
 EVIL = '<script>alert("1")</script> & | *b* {x} $y$'
@@ -253,9 +253,9 @@ def test_numbers():
 
 @pytest.mark.parametrize("low, high", [(0.5, 0.97), (-0.013, 0.002), (0, 0), (-81.2, -40), (1, 1)])
 def test_ticks_enclose_and_are_told_apart(low, high):
-    ticks = _ticks(low, high)
+    ticks = ticks_of(low, high)
     assert 2 <= len(ticks) <= 8 and ticks[0] <= low + 1e-12 and ticks[-1] >= high - 1e-12
-    shown = [_tick(tick, ticks) for tick in ticks]
+    shown = [tick_text(tick, ticks) for tick in ticks]
     assert len(set(shown)) == len(shown)
     np.testing.assert_allclose([float(one.replace("−", "-")) for one in shown], ticks, atol=1e-9)
 
