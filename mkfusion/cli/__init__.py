@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
@@ -74,7 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Traceback (most recent call last):
     SystemExit: 2
     """
-    options = make_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    options = make_parser().parse_args(given)
+    options.command_line = f"mkfusion {shlex.join(given)}"  # for reports
     try:
         return _run(options)
     except UsageError as error:

@@ -57,12 +57,14 @@ def compare(options: argparse.Namespace) -> None:
                 scoring=metrics,
                 cv=cv,
                 groups=samples.groups,
+                subgroups={name: one.to_numpy() for name, one in samples.subgroups.items()} or None,
                 methods=methods,
                 sesoi=options.sesoi,
                 fast=options.fast,
                 random_state=options.seed,
                 memory=options.resume,
             )
+        plan = plan._replace(conditions=plan.conditions._replace(call=options.command_line))
         with as_usage_errors(mkfusion.compare.NothingToCompareError), alone:
             comparison = mkfusion.compare.run_comparison(plan, options.jobs)
     for method, reason in comparison.not_applicable_.items():
@@ -70,10 +72,18 @@ def compare(options: argparse.Namespace) -> None:
             note(f"{method} is not applicable: {reason}")
     if options.output is not None:
         _write(comparison, options.output)
+    if options.json is not None:
+        with output(options.json) as file:
+            comparison.to_json(file)
+    if options.predictions is not None:
+        with output(options.predictions) as file:
+            comparison.to_predictions(file)
     report = Report()
     print_comparison(comparison, report)
-    if options.output is not None:
-        report.path("Report written to", options.output)
+    for what in ("output", "json", "predictions"):
+        if getattr(options, what) is not None:
+            name = "Report" if what == "output" else "Results" if what == "json" else "Predictions"
+            report.path(f"{name} written to", getattr(options, what))
 
 
 def _folds(options: argparse.Namespace, samples: Samples) -> Any:

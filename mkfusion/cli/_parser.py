@@ -333,6 +333,13 @@ def _add_compare(parser: _Parser) -> None:
         "always there",
     )
     folds.add_argument("--fast", action="store_true", help="draw folds once, tune fewer values")
+    folds.add_argument(
+        "--subgroups",
+        action="extend",
+        type=_names,
+        metavar="COLUMN",
+        help="sexes, sites or the like: the report tells how good predictions are for each",
+    )
     work = parser.add_argument_group("work")
     work.add_argument(
         "--jobs", type=_jobs, metavar="N", help="folds at the same time, -1 for one on each core"
@@ -349,6 +356,18 @@ def _add_compare(parser: _Parser) -> None:
         type=_file(".html", ".md"),
         metavar="FILE",
         help="where to write the report, by its ending as .html or .md",
+    )
+    work.add_argument(
+        "--json",
+        type=_file(".json"),
+        metavar="FILE",
+        help="where to write all results and settings for other programs",
+    )
+    work.add_argument(
+        "--predictions",
+        type=_file(".csv", ".parquet"),
+        metavar="FILE",
+        help="where to write what every method says of the samples that it did not see",
     )
 
 

@@ -41,6 +41,8 @@ class Samples(NamedTuple):
         Whether y is class labels.
     kinds : dict of str to dict of str to Kind
         By modality and column.
+    subgroups : dict of str to Series
+        Labels of the samples, by column.
     """
 
     X: Modalities
@@ -48,6 +50,7 @@ class Samples(NamedTuple):
     groups: NDArray[Any] | None
     classes: bool
     kinds: dict[str, dict[str, Kind]]
+    subgroups: dict[str, pd.Series]
 
 
 def load_samples(options: argparse.Namespace, least: int) -> Samples:
@@ -104,6 +107,7 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
         groups = read_groups(
             take(frames[groups_at][options.groups], rows[groups_at]), where, paths[groups_at]
         )
+    subgroups = _subgroups(options, paths, frames, rows)
     kept = _complete(X, options, modalities, paths, rows, names)
     X, y = X[kept], y[kept]
     _note_gaps(X, kinds)
@@ -117,7 +121,24 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
     if options.time_ordered and groups is not None:
         raise UsageError("--time-ordered and --groups do not go together: choose one")
     check_folds(y, groups, classes, options.cv, options.time_ordered, options.target)
-    return Samples(X, y if classes else y.astype(np.float64), groups, classes, kinds)
+    subgroups = {name: labels.iloc[kept] for name, labels in subgroups.items()}
+    return Samples(X, y if classes else y.astype(np.float64), groups, classes, kinds, subgroups)
+
+
+def _subgroups(
+    options: argparse.Namespace,
+    paths: Sequence[str],
+    frames: list[pd.DataFrame],
+    rows: Sequence[Indices],
+) -> dict[str, pd.Series]:
+    """Return the labels of each column of --subgroups, numbers as numbers."""
+    found = {}
+    for name in getattr(options, "subgroups", None) or []:
+        file = find_column("--subgroups", name, paths, frames)
+        where = f"--subgroups {name!r}"
+        column, _ = classify(frames[file][name].reset_index(drop=True), where)
+        found[name] = take(column, rows[file])
+    return found
 
 
 def _reserved(options: argparse.Namespace) -> dict[str, str]:

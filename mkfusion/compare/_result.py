@@ -592,7 +592,7 @@ class FusionComparison:
         path = Path(path)
         ending = path.suffix.lower()
         if ending not in (".csv", ".parquet"):
-            raise ValueError(f"path is {shown(str(path))}; expected one that ends in .csv or .parquet.")
+            raise ValueError(f"path is {shown(str(path))}; expected a .csv or .parquet file.")
         with written_beside(path) as file:
             if ending == ".parquet":
                 self.to_frame("predictions").to_parquet(file, index=False)

@@ -12,7 +12,7 @@ _STEPS = {
     "TfidfVectorizer": "words counted by tf-idf",
 }
 # Names that are no words, within those of kernels.
-_SPELLED = {"r b f": "RBF", "soft d t w": "soft DTW"}
+_SPELLED = {"r b f": "RBF", "d t w": "DTW", "p c a": "PCA"}
 
 
 def kernel_in_words(kernel: Any) -> str:

@@ -1,12 +1,18 @@
 """A report is made from a plain result, whoever made it, and knows nothing of comparisons."""
 
+import json
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from mkfusion import ChiSquaredKernel, CosineKernel, GlobalAlignmentKernel, RBFKernel, SoftDTWKernel
+from mkfusion.kernels import MeanFiller
 from mkfusion.report import (
     BEST_FUSION,
     BEST_SIMPLE,
@@ -21,22 +27,44 @@ from mkfusion.report import (
     Conditions,
     Contributions,
     FoldScore,
+    Grouping,
     Interactions,
+    KernelWeights,
     PairedTest,
     Projected,
     Share,
+    Subgroup,
     Summary,
     Verdict,
     as_html,
+    as_json,
     as_markdown,
     draw_scores,
     tables,
     verdict_sentences,
 )
+from mkfusion.report._kernels import kernel_in_words
+from mkfusion.report._limits import limitations
 
 
 def method(label, kind, words="", reference=""):
-    return SimpleNamespace(label=label, kind=kind, words=words or label, reference=reference)
+    return SimpleNamespace(
+        label=label, kind=kind, words=words or label, reference=reference, simple=label == "sum"
+    )
+
+
+def measure(value, nothing=0.5):
+    return SimpleNamespace(value=value, low=value - 0.1, high=value + 0.1, nothing=nothing, best=1)
+
+
+def performance(label):
+    rates = {"sensitivity": measure(0.75), "precision": measure(0.25)}
+    return SimpleNamespace(
+        measures={"accuracy": measure(0.625)},
+        classes=np.array(["x", "y"]),
+        confusion=np.array([[4.0, 1.0], [2.5, 2.5]]),
+        by_class=[rates, rates],
+    )
 
 
 def plain(verdict=UNDECIDED, metric="accuracy", single=(0.7, 0.8), conditions=None, **others):
@@ -71,6 +99,9 @@ def plain(verdict=UNDECIDED, metric="accuracy", single=(0.7, 0.8), conditions=No
             0.05,
             True,
             0,
+            groupings=[Grouping("sex", ["f"], np.zeros(10, dtype=int))],
+            call="compare(<X>)",
+            fingerprint="abc",
             **(conditions or {}),
         ),
         "verdict_": Verdict(verdict, 0.3, test, nothing, 0.04, test, BEST_SINGLE, 64.0),
@@ -89,7 +120,12 @@ def plain(verdict=UNDECIDED, metric="accuracy", single=(0.7, 0.8), conditions=No
             for label, values in scores.items()
         ],
         "results_": [FoldScore("sum", 1, {metric: 0.8}, 0.75, {"C": 1.0}, 0.5)],
-        "chosen_": {BEST_SINGLE: ["a alone"] * 2, BEST_SIMPLE: ["sum"] * 2},
+        "chosen_": {
+            BEST_SINGLE: ["a alone"] * 2,
+            BEST_SIMPLE: ["sum"] * 2,
+            BEST_FUSION: ["sum"] * 2,
+        },
+        "weights_": [KernelWeights("sum", np.array([[1.0], [1.0]]))],
         "contributions_": Contributions([share], 0.5, 0.8, 0.3, 0.2, 0.4, True, True),
         "information_": SimpleNamespace(
             modality_names=["a", "b"],
@@ -113,6 +149,8 @@ def plain(verdict=UNDECIDED, metric="accuracy", single=(0.7, 0.8), conditions=No
         "not_applicable_": {"other": "not for these"},
         "not_answered_": {"How?": "not known"},
         "scores": lambda label, metric=None: scores[label],
+        "performance": performance,
+        "subgroups": lambda label: [Subgroup("sex", "f", 3, {"accuracy": measure(0.875)})],
     }
     return SimpleNamespace(**(given | others))
 
@@ -125,7 +163,7 @@ def test_all_forms_say_the_same():
     for sentence in [*rest[:2], "No evidence is not evidence of absence."]:
         assert sentence in page and sentence in text
     titles = [table.title for table in tables(result)]
-    assert len(titles) == len(set(titles)) == 13
+    assert len(titles) == len(set(titles)) == 17
     assert all(f">{title}</h2>" in page for title in titles)
     assert "<title>Title &amp; more</title>" in page and "$" not in page
     assert [label.get_text() for label in draw_scores(result, axes(), None).get_yticklabels()] == [
@@ -258,7 +296,106 @@ def test_what_there_is_no_answer_to_is_left_out():
     said = "Information was not tested, so that prediction is the one claim: samples are few."
     assert verdict_sentences(result)[1] == said
     page = as_html(result, "")
-    assert page.count("<svg") == 2 and "Shapley" not in page and "Hessel" not in page
+    assert page.count("<svg") == 3 and "Shapley" not in page and "Hessel" not in page
+
+
+def test_predictions_weights_and_subgroups_have_their_tables():
+    found = {table.title: table for table in tables(plain())}
+    measures = found["How good the predictions are"]
+    assert measures.header[1:3] == [BEST_FUSION, BEST_SINGLE]
+    assert measures.rows == [
+        ["accuracy", "0.625 (0.525 to 0.725)", "0.625 (0.525 to 0.725)", "0.500", "1.000"]
+    ]
+    confusion = found["Which class is taken for which"]
+    assert confusion.rows[1] == ["y", "2.5", "2.5", "5", "0.750 (0.650 to 0.850)"]
+    assert confusion.rows[2][:2] == ["precision", "0.250 (0.150 to 0.350)"]
+    assert found["By sex"].rows[0][:3] == ["f", "3", "0.875 (0.775 to 0.975)"]
+    weights = found["Kernel weights"]
+    assert weights.rows == [["a", "1.000 (1.000 to 1.000)", "+0.300 (+0.200 to +0.400)"]]
+    assert "A weight is not importance" in weights.caption
+    assert "Simple baselines, one of which is the best one: sum." in found["Scores"].caption
+    settings = dict(found["Settings"].rows)
+    assert settings["call"] == "compare(<X>)" and settings["fingerprint of the data"] == "abc"
+    assert "Kernel weights" not in {t.title for t in tables(plain(weights_=[]))}
+
+
+def test_limitations_are_facts():
+    said = " ".join(limitations(plain()))
+    for fact in (
+        "No external validation",
+        "No groups were given",
+        "The 2 folds were drawn once",
+        "The comparison was a fast one",
+        "The rarest class, x, has 5 samples",
+        "Subgroups of fewer than 30 samples: sex f (3)",
+        "Not compared, as these data are not for them: other",
+    ):
+        assert fact in said, fact
+    assert "No subgroups were named" not in said and "lack modalities" not in said
+    page, text = as_html(plain(), ""), as_markdown(plain())
+    assert "What limits these conclusions</h2>" in page and "## What limits" in text
+    told = plain().conditions_._replace(
+        n_groups=12,
+        fast=False,
+        groupings=[],
+        folds=[(np.arange(5), np.arange(5, 10))] * 2,
+        modalities=[SimpleNamespace(name="a", shape="", kernel="rbf", n_missing=3)],
+    )
+    said = " ".join(limitations(plain(conditions_=told)))
+    for fact in (
+        "12 groups are few",
+        "No subgroups were named",
+        "Some samples lack modalities: a 30%",
+    ):
+        assert fact in said, fact
+    for none in ("No groups", "drawn once", "a fast one"):
+        assert none not in said, none
+
+
+def test_uneven_classes_and_few_numbers_are_limitations():
+    uneven = plain().conditions_._replace(y=np.array(["x"] * 19 + ["y"]))
+    said = " ".join(limitations(plain(conditions_=uneven)))
+    assert "Class y is 5.0% of the samples." in said and "is right for 95.0%" in said
+    numbers = plain().conditions_._replace(y=np.arange(50.0), task="regression")
+    assert "50 samples are few" in " ".join(limitations(plain(conditions_=numbers)))
+
+
+def test_json_is_read_back_by_anyone():
+    verdict = plain().verdict_._replace(information=None, n_needed=np.inf)
+    verdict = verdict._replace(single=verdict.single._replace(low=-np.inf))
+    read = json.loads(as_json(plain(verdict_=verdict)))
+    assert read["verdict"]["information"] is None and read["verdict"]["n_needed"] == "Infinity"
+    assert read["verdict"]["single"]["low"] == "-Infinity"
+    assert read["verdict"]["single"]["difference"] == verdict.single.difference
+    assert read["call"] == "compare(<X>)" and read["fingerprint"] == "abc"
+    assert read["settings"]["folds"][0] == {"n_train": 5, "test": [5, 6, 7, 8, 9]}
+    assert read["settings"]["methods"][1]["simple"] is True
+    assert read["performance"][BEST_FUSION]["confusion"] == [[4.0, 1.0], [2.5, 2.5]]
+    assert read["subgroups"][BEST_FUSION][0]["n_samples"] == 3
+    assert read["results"][0]["params"] == {"C": 1.0}
+    assert read["limitations"] == limitations(plain())
+    assert read["versions"]["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(
+    ("kernel", "words"),
+    [
+        ("rbf", "rbf kernel"),
+        (["rbf", "linear"], "rbf kernel and linear kernel"),
+        (RBFKernel(), "RBF kernel"),
+        (ChiSquaredKernel(gamma=0.5), "chi squared kernel (gamma=0.5)"),
+        (SoftDTWKernel(), "soft DTW kernel"),
+        (make_pipeline(StandardScaler(), RBFKernel()), "RBF kernel (columns standardised)"),
+        (
+            make_pipeline(MeanFiller(), StandardScaler(), CosineKernel()),
+            "cosine kernel (gaps filled by means, columns standardised)",
+        ),
+        (make_pipeline(PCA(2), RBFKernel()), "RBF kernel (PCA (n_components=2))"),
+        (GlobalAlignmentKernel(), "global alignment kernel"),
+    ],
+)
+def test_kernels_have_words(kernel, words):
+    assert kernel_in_words(kernel) == words
 
 
 def test_words_of_users_that_look_like_a_template_are_words():

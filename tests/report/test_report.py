@@ -113,14 +113,14 @@ def test_page_is_accessible(read):
 
 def test_pictures_have_text(read, page):
     pictures = read.all("svg")
-    assert [attrs["role"] for attrs in pictures] == ["img"] * 3
+    assert [attrs["role"] for attrs in pictures] == ["img"] * 7
     said = [data for tag, data in read.texts if tag == "desc"]
-    assert len(said) == 3
+    assert len(said) == 7
     assert "uniform kernel sum: " in said[0] and "uniform kernel sum: " in said[1]
     assert f"{EVIL}: " in said[2]
     assert "saved" in page.read_text(encoding="utf-8")
     points = read.all("circle")
-    assert len(points) == 4 * (10 + 5 + 2)  # folds, of every row
+    assert len(points) == 4 * (10 + 5 + 2 + 2)  # folds, of every row
     assert all(0 <= float(attrs["cx"]) <= 340 for attrs in points)
 
 
@@ -148,7 +148,8 @@ def test_report_carries_what_a_paper_needs(found, page):
     ):
         assert wanted in text, wanted
     assert "Gönen" not in text  # was not compared
-    references = re.findall(r"<li>", text)
+    listed = re.search(r"<ol>(.*?)</ol>", text, flags=re.DOTALL)[1]
+    references = re.findall(r"<li>", listed)
     cited = {int(n) for n in re.findall(r"\[(\d+)\]", text)}
     assert cited == set(range(1, len(references) + 1))
 
@@ -222,7 +223,7 @@ def test_report_without_the_answers(tmp_path):
     assert len(bare.not_answered_) == 4 and bare.to_frame("contributions").empty
     assert bare.to_frame("information").empty and bare.to_frame("interactions").empty
     text = bare.to_html(tmp_path / "bare.html").read_text(encoding="utf-8")
-    assert text.count("<svg") == 2 and "Not answered" in text
+    assert text.count("<svg") == 5 and "Not answered" in text
     assert "Shapley" not in text and "Hessel" not in text
 
 

@@ -1,0 +1,264 @@
+"""What is made of the kept predictions: performance, subgroups, weights, and the files."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, r2_score
+from sklearn.model_selection import RepeatedStratifiedKFold
+
+from mkfusion import Modalities, compare_fusion
+from mkfusion.compare._subgroups import missing_patterns, read_subgroups
+from mkfusion.inspection import classification_performance
+from mkfusion.report import BEST_FUSION, BEST_SINGLE
+
+MODALITIES = [("one", ["a", "b"]), ("two", ["c", "d"])]
+
+
+def table(n=60):
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.arange(n) % 2)
+    X = pd.DataFrame(rng.normal(size=(n, 4)) + y[:, None], columns=list("abcd"))
+    X.loc[::6, ["c", "d"]] = np.nan
+    return X, np.array(["no", "yes"])[y]
+
+
+@pytest.fixture(scope="module")
+def data():
+    return table()
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    X, y = data
+    site = np.array(["north", "south", "east"])[np.arange(60) % 3]
+    return compare_fusion(
+        X,
+        y,
+        MODALITIES,
+        cv=RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0),
+        methods=["uniform", "l1_mkl"],
+        fast=True,
+        subgroups={"site": site, "a": "a"},
+    )
+
+
+def test_performance_is_of_the_kept_predictions(data, found):
+    _, y = data
+    for method in (BEST_FUSION, BEST_SINGLE, "L1 MKL", "no modality (majority class)"):
+        told, good = found.predictions_.of(method), found.performance(method)
+        right = accuracy_score(told.y, told.prediction)
+        assert good.measures["accuracy"].value == pytest.approx(right)
+        chance = told.probabilities[:, 1]
+        brier = brier_score_loss(told.y == "yes", chance)
+        assert good.measures["brier"].value == pytest.approx(brier)
+        counts = confusion_matrix(told.y, told.prediction) / 2
+        np.testing.assert_allclose(good.confusion, counts)
+        assert good.n_samples == 60
+    nothing = found.performance("no modality (majority class)").measures["accuracy"]
+    assert nothing.value == nothing.nothing == 0.5
+    # Each is trained on 40 of the 60.
+    narrow = found.performance().measures["accuracy"]
+    assert narrow.low < narrow.value < narrow.high
+    assert found._performances[BEST_FUSION] is found.performance()
+    with pytest.raises(ValueError, match="method is 'magic'"):
+        found.performance("magic")
+
+
+def test_subgroups_are_scored_on_their_own_samples(data, found):
+    X, _ = data
+    parts = {(one.grouping, one.label): one for one in found.subgroups()}
+    assert [key for key in parts if key[0] == "site"] == [
+        ("site", "east"),
+        ("site", "north"),
+        ("site", "south"),
+    ]
+    assert parts["missing modalities", "all there"].n_samples == 50
+    assert parts["missing modalities", "without two"].n_samples == 10
+    assert sum(one.n_samples for key, one in parts.items() if key[0] == "a") == 60
+    told = found.predictions_.of(BEST_FUSION)
+    for key, among in [
+        (("site", "north"), told.row % 3 == 0),
+        (("missing modalities", "without two"), told.row % 6 == 0),
+    ]:
+        wanted = accuracy_score(told.y[among], told.prediction[among])
+        assert parts[key].measures["accuracy"].value == pytest.approx(wanted)
+    quarters = [one for key, one in parts.items() if key[0] == "a"]
+    cut = np.quantile(X["a"], 0.25)
+    assert quarters[0].label == f"up to {cut:.4g}"
+    assert quarters[0].n_samples == (X["a"] <= cut).sum()
+    frame = found.to_frame("subgroups")
+    row = frame.query(
+        "method == @BEST_FUSION and subgroup == 'north' and measure == 'accuracy'",
+        local_dict={"BEST_FUSION": BEST_FUSION},
+    )
+    assert row.value.item() == parts["site", "north"].measures["accuracy"].value
+
+
+def test_weights_are_shares_of_those_that_learn_them(found):
+    assert [one.method for one in found.weights_] == ["L1 MKL"]
+    shares = found.weights_[0].by_fold
+    assert shares.shape == (6, 2)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    frame = found.to_frame("weights")
+    assert list(frame.modality[:2]) == ["one", "two"] and len(frame) == 12
+    np.testing.assert_array_equal(frame.weight, shares.ravel())
+
+
+def test_tables_of_frames(found):
+    frame = found.to_frame("performance").set_index(["method", "measure"])
+    best = found.performance().measures["roc_auc"]
+    np.testing.assert_array_equal(frame.loc[(BEST_FUSION, "roc_auc")], list(best))
+    counts = found.to_frame("confusion").groupby("method").samples.sum()
+    np.testing.assert_allclose(counts, 60)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_predictions_are_read_back_equal(found, tmp_path, ending):
+    path = found.to_predictions(tmp_path / f"p{ending}")
+    read = pd.read_csv(path) if ending == ".csv" else pd.read_parquet(path)
+    wanted = found.to_frame("predictions")
+    pd.testing.assert_frame_equal(read, wanted, check_dtype=False, check_exact=True)
+    assert {"probability of no", "probability of yes"} <= set(read.columns)
+
+
+def test_predictions_go_to_no_other_file(found, tmp_path):
+    with pytest.raises(ValueError, match=r"expected a .csv or .parquet file"):
+        found.to_predictions(tmp_path / "p.txt")
+
+
+def test_json_has_the_same_numbers(found, tmp_path):
+    text = found.to_json(tmp_path / "found.json").read_text(encoding="utf-8")
+
+    def refuse(name):
+        raise AssertionError(name)  # strict readers know no NaN
+
+    read = json.loads(text, parse_constant=refuse)
+    assert read["call"].startswith("compare_fusion(X, y, [('one', ['a', 'b'])")
+    assert "subgroups={'site': <site>, 'a': 'a'}" in read["call"] and "fast=True" in read["call"]
+    assert read["fingerprint"] == found.conditions_.fingerprint and len(read["fingerprint"]) == 32
+    scores = [one["scores"]["accuracy"] for one in read["results"] if one["method"] == "L1 MKL"]
+    np.testing.assert_array_equal(scores, found.scores("L1 MKL"))
+    best = read["performance"][BEST_FUSION]
+    assert best["measures"]["accuracy"]["high"] == found.performance().measures["accuracy"].high
+    np.testing.assert_array_equal(best["roc_curve"]["yes"], found.performance().roc_curve("yes"))
+    assert read["chosen"] == found.chosen_
+    np.testing.assert_array_equal(read["weights"][0]["by_fold"], found.weights_[0].by_fold)
+    assert [one["name"] for one in read["settings"]["modalities"]] == ["one", "two"]
+    assert read["settings"]["groupings"]["site"] == ["east", "north", "south"]
+
+
+def test_report_has_their_sections_and_names(found, tmp_path):
+    page = found.to_html(tmp_path / "r.html").read_text(encoding="utf-8")
+    for wanted in (
+        "How good the predictions are</h2>",
+        "Which class is taken for which</h2>",
+        "By site</h2>",
+        "By missing modalities</h2>",
+        "Kernel weights</h2>",
+        "TRIPOD+AI 12e, 23a",
+        "A weight is not importance",
+        "RBF kernel (gaps filled by means, columns standardised)",
+        "compare_fusion(X, y",
+        found.conditions_.fingerprint,
+    ):
+        assert wanted in page, wanted
+    assert page.count("<svg") == 7 and page.count('class="band fusion"') == 2
+    assert "Pipeline(" not in page and ">m0" not in page
+
+
+def test_groups_count_as_one_in_intervals(data):
+    X, y = data
+    site = np.repeat(np.arange(12), 5)
+    given = {"methods": ["uniform"], "fast": True, "cv": 3}
+    found = compare_fusion(X, y, MODALITIES, groups=site, **given)
+    told = found.predictions_.of(BEST_FUSION)
+    n_train = np.mean([len(train) for train, _ in found.conditions_.folds])
+    wanted = classification_performance(
+        told.y,
+        told.prediction,
+        told.probabilities,
+        samples=told.row,
+        groups=site[told.row],
+        n_train=n_train,
+    )
+    assert found.performance().measures == wanted.measures
+
+
+def test_numbers_have_errors_and_a_picture(data, tmp_path):
+    X, y = data
+    target = X["a"].to_numpy() * 3.0 + np.random.default_rng(0).normal(size=60)
+    found = compare_fusion(X, target, MODALITIES, methods=["uniform"], fast=True, cv=3)
+    told = found.predictions_.of(BEST_FUSION)
+    good = found.performance()
+    assert good.measures["r2"].value == pytest.approx(r2_score(told.y, told.prediction))
+    assert found.to_frame("confusion").empty
+    page = found.to_html(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Predicted and observed" in page and "mean error (target less prediction)" in page
+    assert page.count('class="point"') >= 60
+    assert json.loads(found.to_json(tmp_path / "r.json").read_text())["performance"][BEST_FUSION]
+    parts = {one.label: one.n_samples for one in found.subgroups()}
+    assert parts == {"all there": 50, "without two": 10}
+
+
+# ---------------------------------------------------------------------------- who is in which
+
+
+def groupings(subgroups, X=None, n=4):
+    return {one.name: one for one in read_subgroups(subgroups, X, n)}
+
+
+def test_labels_keep_the_order_of_their_values():
+    found = groupings({"n": [10, 9, 9, 2], "s": ["b", "a", None, "a"], "t": [True, False] * 2})
+    assert found["n"].labels == ["2", "9", "10"] and list(found["n"].codes) == [2, 1, 1, 0]
+    assert found["s"].labels == ["a", "b", "unknown"] and list(found["s"].codes) == [1, 0, 2, 0]
+    assert found["t"].labels == ["False", "True"]
+
+
+def test_columns_series_and_tables_are_subgroups():
+    X = pd.DataFrame({"sex": list("fmfm"), "age": [1.0, 2.0, np.nan, 2.0]})
+    assert groupings("sex", X)["sex"].labels == ["f", "m"]
+    assert groupings(X["age"], X)["age"].labels == ["1.0", "2.0", "unknown"]
+    assert list(groupings(X, X)) == ["sex", "age"]
+    assert list(groupings(["f", "m", "m", "f"])) == ["subgroup"]
+    assert groupings(None) == {}
+
+
+def test_many_numbers_are_cut_at_their_quartiles():
+    values = np.append(np.arange(1.0, 101.0), np.nan)
+    found = groupings(values, n=101)["subgroup"]
+    named = ["up to 25.75", "25.75 to 50.5", "50.5 to 75.25", "above 75.25", "unknown"]
+    assert found.labels == named
+    np.testing.assert_array_equal(np.bincount(found.codes), [25, 25, 25, 25, 1])
+
+
+@pytest.mark.parametrize(
+    ("subgroups", "message"),
+    [
+        ("sex", "no column of X"),
+        ([1, 2, 3], r"shape \(3,\); expected a label for each of 4"),
+        ({}, "subgroups is empty"),
+        (pd.Series(list("abab"), index=list("wxyz")), "subgroups"),
+    ],
+)
+def test_refusals_of_subgroups(subgroups, message):
+    X = pd.DataFrame({"a": [1.0, 2, 3, 4]}, index=list("zyxw"))
+    with pytest.raises(ValueError, match=message):
+        read_subgroups(subgroups, X, 4)
+
+
+def test_names_of_everyone_are_no_subgroups():
+    with pytest.raises(ValueError, match="60 different labels"):
+        read_subgroups([f"p{i}" for i in range(60)], None, 60)
+
+
+def test_patterns_of_missing_modalities():
+    X = Modalities(
+        a=np.array([[1.0], [np.nan], [2.0], [np.nan], [3.0], [4.0]]),
+        b=np.array([[1.0], [1.0], [np.nan], [2.0], [3.0], [1.0]]),
+    )
+    found = missing_patterns(X.present(), ["a", "b"])
+    assert found.labels == ["all there", "without a", "without b"]
+    np.testing.assert_array_equal(found.codes, [0, 1, 2, 1, 0, 0])
+    assert missing_patterns(np.ones((3, 2), dtype=bool), ["a", "b"]) is None
