@@ -26,10 +26,11 @@ def learned_weights(model: Any, n_modalities: int) -> Floats | None:
     """
     model = getattr(model, "regressor_", model)
     for step in [one for _, one in model.steps] if isinstance(model, Pipeline) else [model]:
-        weights = getattr(step, "weights_", None)
+        # Those of late fusion are of predictions.
+        weights = getattr(step, "weights_", None) if hasattr(step, "kernel_names_") else None
         if isinstance(step, mkfusion.KernelCombiner):
             learned = isinstance(step.weighting, str) and step.weighting != "uniform"
-            weights = weights if learned else None
+            weights = step.weights_ if learned else None
         if weights is None:
             continue
         found = np.asarray(weights, dtype=np.float64)

@@ -18,7 +18,7 @@ _SIDE = WIDTH - _LEFT - _RIGHT
 # Classes of report.css, by method and by class of the target.
 _COLOURS = {BEST_FUSION: "fusion", BEST_SINGLE: "single"}
 _OF_CLASSES = ("fusion", "single", "chosen", "helps", "lower", "baseline")
-_LABEL_LENGTH = 52
+_LABEL_LENGTH = 44
 _MOST_POINTS = 400
 
 
@@ -27,7 +27,9 @@ class _Curve(NamedTuple):
 
     Attributes
     ----------
-    label, colour : str
+    label, number : str
+        What it is of, and its measure; both may be empty.
+    colour : str
     points : ndarray of shape (n_points, 4)
         x, y, and the interval of y.
     bars : bool
@@ -35,6 +37,7 @@ class _Curve(NamedTuple):
     """
 
     label: str
+    number: str
     colour: str
     points: Floats
     bars: bool = False
@@ -67,20 +70,29 @@ def _curves(found: Mapping[str, Performance], of: str, measure: str) -> list[_Cu
     if len(main.classes) == 2:
         for method, one in found.items():
             if measure in one.measures:
-                label = f"{method}: {format_measure(one.measures[measure])}"
+                number = format_measure(one.measures[measure])
                 points = getattr(one, of)()[:, :4].copy()
                 if method != BEST_FUSION:
                     points[:, 2:] = np.nan  # intervals of both would cover each other
-                made.append(_Curve(label, _COLOURS[method], points, of == "calibration_curve"))
+                bars = of == "calibration_curve"
+                made.append(_Curve(method, number, _COLOURS[method], points, bars))
         return made
     for c, (name, measures) in enumerate(zip(main.classes.tolist(), main.by_class, strict=True)):
         if np.isnan(measures["roc_auc"].value):
             continue
         points = getattr(main, of)(name)[:, :4].copy()
         points[:, 2:] = np.nan
-        label = f"{name}: {format_measure(measures[measure])}"
-        made.append(_Curve(label, _OF_CLASSES[c % len(_OF_CLASSES)], points))
+        if _crowded(main):
+            made.append(_Curve("", "", "fusion thin", points))
+        else:
+            number = format_measure(measures[measure])
+            made.append(_Curve(str(name), number, _OF_CLASSES[c], points))
     return made
+
+
+def _crowded(main: Performance) -> bool:
+    """Whether there are more classes than colours."""
+    return len(main.classes) > len(_OF_CLASSES)
 
 
 def _who(found: Mapping[str, Performance]) -> str:
@@ -99,7 +111,7 @@ def _roc(found: Mapping[str, Performance]) -> tuple[str, str]:
     )
     caption = (
         "ROC curve: how many of the class are found, and how many others are called so, at every "
-        f"threshold{_who(found)}. Numbers are areas under the curves"
+        f"threshold{_who(found)}. {_numbers(found, 'areas under the curves')}"
         f"{_banded(found)}. Dashed: knowing nothing."
     )
     return picture, caption
@@ -114,8 +126,9 @@ def _precision(found: Mapping[str, Performance]) -> tuple[str, str]:
         _curves(found, "precision_recall_curve", "average_precision"),
     )
     caption = (
-        f"Precision and recall at every threshold{_who(found)}. Numbers are average precisions"
-        f"{_banded(found)}. Knowing nothing has the share of the class."
+        f"Precision and recall at every threshold{_who(found)}. "
+        f"{_numbers(found, 'average precisions')}{_banded(found)}. Knowing nothing has the share "
+        "of the class."
     )
     return picture, caption
 
@@ -132,10 +145,16 @@ def _calibration(found: Mapping[str, Performance]) -> tuple[str, str]:
     bars = "; bars are intervals of the first" if len(found[BEST_FUSION].classes) == 2 else ""
     caption = (
         f"Calibration{_who(found)}: how often the class occurred where its probability was about "
-        f"so much, in groups of equal size{bars}. Numbers are calibration slopes. Dashed: as "
-        "often as predicted."
+        f"so much, in groups of equal size{bars}. {_numbers(found, 'calibration slopes')}. "
+        "Dashed: as often as predicted."
     )
     return picture, caption
+
+
+def _numbers(found: Mapping[str, Performance], what: str) -> str:
+    if _crowded(found[BEST_FUSION]):
+        return f"Lines are classes, whose {what} are in the tables below"
+    return f"Numbers are {what}"
 
 
 def _banded(found: Mapping[str, Performance]) -> str:
@@ -151,20 +170,21 @@ def _observed(result: Result, main: Performance) -> tuple[str, str]:
     told = result.predictions_.of(BEST_FUSION)
     scatter = _by_sample(told)
     curve = main.calibration_curve()[:, :4]
-    label = f"{BEST_FUSION}, slope {format_measure(main.measures['calibration_slope'])}"
+    slope = format_measure(main.measures["calibration_slope"])
     picture = _panel(
         "observed",
         "Predicted and observed numbers",
         "predicted",
         "observed",
-        [_Curve(label, "fusion", curve, bars=True)],
+        [_Curve(BEST_FUSION, slope, "fusion", curve, bars=True)],
         diagonal=True,
         scatter=scatter,
     )
     caption = (
         f"Predicted and observed, {BEST_FUSION}: small points are samples"
         + (f" ({len(scatter)} of them)" if len(scatter) < len(np.unique(told.row)) else "")
-        + ", squares means of groups of equal size with intervals. Dashed: as predicted."
+        + ", squares means of groups of equal size with intervals. The number is the calibration "
+        "slope. Dashed: as predicted."
     )
     return picture, caption
 
@@ -193,26 +213,27 @@ def _panel(
     """Return a square picture: both axes alike, with a line for each curve above it."""
     ticks = _ticks(curves, scatter)
     low, high = ticks[0], ticks[-1]
-    top = _LINE * len(curves) + 8
+    named = [one for one in curves if one.label]
+    top = _LINE * len(named) + 8
     bottom = top + _SIDE
 
     def at(x: Any, y: Any) -> tuple[str, str]:
         place = (np.clip([x, y], low, high) - low) / (high - low) * _SIDE
         return f"{_LEFT + place[0]:.1f}", f"{bottom - place[1]:.1f}"
 
-    listed = "; ".join(one.label for one in curves)
+    listed = "; ".join(f"{one.label}: {one.number}" for one in named) or "A line for each class"
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {bottom + _BELOW}" role="img" '
         f'aria-labelledby="{key}-title {key}-text">',
         f'<title id="{key}-title">{escape(title)}</title>',
         f'<desc id="{key}-text">{escape(f"{y_label} by {x_label}. {listed}.")}</desc>',
     ]
-    for k, one in enumerate(curves):
+    for k, one in enumerate(named):
         line = _LINE * k + 13
         parts += [
             f'<line class="line {one.colour}" x1="{_LEFT}" x2="{_LEFT + 18}" y1="{line - 4}" '
             f'y2="{line - 4}"/>',
-            f'<text class="label" x="{_LEFT + 24}" y="{line}">{escape(_short(one.label))}</text>',
+            f'<text class="label" x="{_LEFT + 24}" y="{line}">{escape(_short(one))}</text>',
         ]
     for tick in ticks:
         (x, y), text = at(tick, tick), tick_text(tick, ticks)
@@ -271,5 +292,7 @@ def _ticks(curves: list[_Curve], scatter: Floats | None) -> list[float]:
     return ticks_of(float(values.min()), float(values.max()))
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= _LABEL_LENGTH else label[: _LABEL_LENGTH - 1] + "…"
+def _short(curve: _Curve) -> str:
+    room = _LABEL_LENGTH - len(curve.number)
+    label = curve.label if len(curve.label) <= room else curve.label[: room - 1] + "…"
+    return f"{label}: {curve.number}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mkfusion.report._held_out import BY_CLASS, CONFUSION, PREDICTIONS
-from mkfusion.report._result import ALIKE, CARRIES, INTERACT
+from mkfusion.report._result import ALIKE, CARRIES, INFORMS, INTERACT
 
 # Sections that are no tables.
 GUIDELINES = "Reporting guidelines"
@@ -29,7 +29,9 @@ EXPLAINED = (
 
 _PERFORMANCE = "TRIPOD+AI 12e, 23a · PROBAST+AI analysis · REFORMS 7 (metrics and uncertainty)"
 _ITEMS = {
+    "What was tested": "TRIPOD+AI 12e · REFORMS 7 (metrics and uncertainty)",
     "Scores": _PERFORMANCE,
+    INFORMS: "TRIPOD+AI 12e · REFORMS 7 (metrics and uncertainty)",
     "Against the best single modality": _PERFORMANCE,
     "Against the best simple baseline": "TRIPOD+AI 12e · REFORMS 5 (modeling), 7 (metrics and "
     "uncertainty)",

@@ -38,7 +38,7 @@ WORDS = {
     "rmse": "root mean squared error",
     "mae": "mean absolute error",
 }
-_OF_NUMBERS = {"calibration_intercept": "mean error (target less prediction)"}
+_OF_NUMBERS = {"calibration_intercept": "mean error"}
 # What tables of subgroups show, as far as there is.
 _OF_SUBGROUPS = {
     "classification": ("accuracy", "roc_auc", "brier"),
@@ -113,8 +113,8 @@ def _measures(result: Result, found: Mapping[str, Performance]) -> Table:
         )
     else:
         caption += (
-            "the mean of the target (for absolute errors its median). A slope below 1: predictions "
-            "are too extreme."
+            "the mean of the target (for absolute errors its median). The mean error is of target "
+            "less prediction. A slope below 1: predictions are too extreme."
         )
     return Table(PREDICTIONS, caption, ["measure", *found, "knowing nothing", "perfect"], rows)
 

@@ -195,7 +195,7 @@ def test_numbers_have_errors_and_a_picture(data, tmp_path):
     assert good.measures["r2"].value == pytest.approx(r2_score(told.y, told.prediction))
     assert found.to_frame("confusion").empty
     page = found.to_html(tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "Predicted and observed" in page and "mean error (target less prediction)" in page
+    assert "Predicted and observed" in page and "mean error" in page
     assert page.count('class="point"') >= 60
     assert json.loads(found.to_json(tmp_path / "r.json").read_text())["performance"][BEST_FUSION]
     parts = {one.label: one.n_samples for one in found.subgroups()}
