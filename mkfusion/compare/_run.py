@@ -150,8 +150,8 @@ def compare_fusion(
         inside alike.
     subgroups : str, array-like of shape (n_samples,), DataFrame or mapping of them, default=None
         Sexes, sites or the like, by whose labels the report also tells how good predictions are:
-        the name of a column of X, or labels, several of them by their names. Numbers are cut at
-        their quartiles. Nothing is learned from them.
+        the name of a column of X, or labels, several of them by their names. Many different
+        numbers are cut at their quartiles. They change nothing that is learned.
     methods : "all" or list of str and Method, default="all"
         Of <names of methods>;
         "all" of them; and a :class:`Method` for each of your own. The majority class or the mean

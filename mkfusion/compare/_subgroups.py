@@ -86,13 +86,19 @@ def _grouping(name: str, labels: Any, X: Any, n_samples: int) -> Grouping:
             f"{_MOST_NAMES}, with several samples each."
         )
     else:
-        texts = np.array([str(value) for value in values.tolist()], dtype=object)
+        texts = np.array([_text(value) for value in values.tolist()], dtype=object)
         order = list(dict.fromkeys(texts[~unknown][np.argsort(values[~unknown], kind="stable")]))
     if unknown.any():
         texts[unknown] = UNKNOWN
         order = [label for label in order if label != UNKNOWN] + [UNKNOWN]
     places = {label: k for k, label in enumerate(order)}
     return Grouping(name, order, np.array([places[text] for text in texts], dtype=np.intp))
+
+
+def _text(value: Any) -> str:
+    """Return a label; whole numbers have no fraction, whatever they are stored as."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 def _is_unknown(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """``mkfusion compare`` says what compare_fusion says, of whatever files the samples come from."""
 
+import json
 import os
 import re
 import subprocess
@@ -297,3 +298,44 @@ def test_users_words_do_not_steer_the_terminal(folder, study, run):
     assert code == 0
     assert "\x1b" not in shown + complaint
     assert "[bold]?[31mred alone" in shown
+
+
+def test_results_and_predictions_are_written_for_other_programs(folder, study, run, seen):
+    files = ("--json", "found.json", "--predictions", "p.csv", "-o", "r.html")
+    code, shown, complaint = run(*ONE, *files, "--subgroups", "subject,ax")
+    assert (code, complaint) == (0, "")
+    assert shown.endswith(
+        "Report written to r.html\nResults written to found.json\nPredictions written to p.csv\n"
+    )
+    found = seen[0][2]
+    read = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    wanted = found.to_frame("summary").set_index("method").accuracy
+    for one in read["summary"]:
+        assert one["means"]["accuracy"] == wanted[one["method"]]
+    assert read["call"].startswith("mkfusion compare data.csv --target label --modality accel=")
+    assert read["call"].endswith("--subgroups subject,ax")
+    assert "--subgroups subject,ax" in (folder / "r.html").read_text(encoding="utf-8")
+    pd.testing.assert_frame_equal(
+        pd.read_csv(folder / "p.csv"), found.to_frame("predictions"), check_dtype=False
+    )
+    assert set(read["settings"]["groupings"]) == {"subject", "ax"}
+    assert sum(one["n_samples"] for one in read["subgroups"]["best fusion method"]) == 2 * 40
+    labels = found.conditions_.groupings[0].labels
+    assert labels == [str(one) for one in sorted(study.subject.unique())]
+
+
+def test_subgroups_may_stand_in_any_file(folder, study, run, seen):
+    study[["sample", "label"]].to_csv("labels.csv", index=False)
+    study[["sample", "ax", "ay"]].to_csv("accel.csv", index=False)
+    study[["sample", "g1", "subject"]][::-1].to_csv("gyro.csv", index=False)
+    code, _, complaint = run(*SEVERAL, *QUICK, "--subgroups", "subject")
+    assert (code, complaint) == (0, "")
+    grouping = seen[0][2].conditions_.groupings[0]
+    assert [grouping.labels[k] for k in grouping.codes] == [str(one) for one in study.subject]
+
+
+def test_subgroups_that_are_no_column_are_refused(folder, study, run):
+    code, shown, complaint = run(*ONE, "--subgroups", "sex")
+    assert code == 2 and shown == "" and "--subgroups" in complaint and "sex" in complaint
+    code, _, complaint = run(*ONE, "--json", "found.txt")
+    assert code == 2 and ".json" in complaint

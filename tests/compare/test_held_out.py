@@ -219,7 +219,7 @@ def test_labels_keep_the_order_of_their_values():
 def test_columns_series_and_tables_are_subgroups():
     X = pd.DataFrame({"sex": list("fmfm"), "age": [1.0, 2.0, np.nan, 2.0]})
     assert groupings("sex", X)["sex"].labels == ["f", "m"]
-    assert groupings(X["age"], X)["age"].labels == ["1.0", "2.0", "unknown"]
+    assert groupings(X["age"], X)["age"].labels == ["1", "2", "unknown"]
     assert list(groupings(X, X)) == ["sex", "age"]
     assert list(groupings(["f", "m", "m", "f"])) == ["subgroup"]
     assert groupings(None) == {}

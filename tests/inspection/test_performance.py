@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from scipy.stats import norm, t as student
+from scipy.stats import binomtest, norm, t as student
 from sklearn import metrics
 from statsmodels.stats.proportion import proportion_confint
 
@@ -288,6 +288,43 @@ def test_groups_widen_the_interval_where_their_samples_are_alike():
     )
     assert grouped.value == alone.value
     assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
+
+
+def test_intervals_hold_what_training_on_other_samples_gives():
+    """Linear discriminants of ten features of which two count, by five folds of 50 samples."""
+    rng = np.random.default_rng(0)
+    shift = np.array([1.0, 0.6] + [0.0] * 8)
+
+    def draw(n):
+        y = np.arange(n) % 2
+        return rng.normal(size=(n, 10)) + np.outer(y, shift), y
+
+    def predict(X, y, new):
+        means = [X[y == c].mean(axis=0) for c in (0, 1)]
+        within = np.cov((X - np.where(y[:, None], means[1], means[0])).T) + 0.1 * np.eye(10)
+        direction = np.linalg.solve(within, means[1] - means[0])
+        return 1 / (1 + np.exp(-(new - (means[0] + means[1]) / 2) @ direction))
+
+    X_new, y_new = draw(4000)
+    trained = [predict(*draw(40), X_new) for _ in range(200)]
+    truth = {
+        "accuracy": np.mean([((p >= 0.5) == y_new).mean() for p in trained]),
+        "brier": np.mean([((p - y_new) ** 2).mean() for p in trained]),
+    }
+    held = {name: np.zeros(2) for name in truth}
+    for _ in range(200):
+        X, y = draw(50)
+        p = np.empty(50)
+        for fold in range(5):
+            test = np.arange(50) % 10 // 2 == fold
+            p[test] = predict(X[~test], y[~test], X[test])
+        for k, n_train in enumerate((40, None)):
+            found = classification_performance(y, probability=p, n_train=n_train).measures
+            for name in truth:
+                held[name][k] += found[name].low <= truth[name] <= found[name].high
+    for name, (allowing, fixed) in held.items():
+        assert binomtest(int(allowing), 200, 0.95, alternative="less").pvalue > 0.01, name
+        assert allowing > fixed, name
 
 
 @pytest.mark.parametrize(
