@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -89,7 +90,8 @@ def run_fold(
                 with quiet_cache_misses():
                     score = cached(f"{data.key} {own}", method, data)
             except RefusalError as error:
-                score = FoldScore("", 0, {}, np.nan, {}, 0.0, refusal=str(error))
+                why = _in_users_words(str(error), method, data.outer)
+                score = FoldScore("", 0, {}, np.nan, {}, 0.0, refusal=why)
             except Exception as error:
                 error.add_note(f"raised by {method.label} on fold {index + 1}")
                 raise
@@ -187,7 +189,10 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
     unconverged = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
     for other in caught:
         if other not in unconverged:
-            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+            said = str(other.message)
+            renamed = _in_users_words(said, method, data.outer)
+            message = other.message if renamed == said else renamed
+            warnings.warn_explicit(message, other.category, other.filename, other.lineno)
     named = dict(zip(metrics, scores, strict=True))
     late = len(unconverged)
     return FoldScore(
@@ -202,6 +207,17 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
         held_out=told,
         weights=weights,
     )
+
+
+def _in_users_words(text: str, method: PlannedMethod, data: FoldData) -> str:
+    """Return what was said of modalities and their kernels with the user's names for ours.
+
+    What is given the user's samples has never heard of ours.
+    """
+    if method.method.sees == "X":
+        return text
+    names = {modality.key: modality.name for modality in data.setting.modalities}
+    return re.sub(r"(?<=')m\d+(?=[:'])", lambda key: names.get(key[0], key[0]), text)
 
 
 def _means(scores: Floats) -> Floats:

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, r2_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 
-from mkfusion import Modalities, compare_fusion
+from mkfusion import DegenerateKernelWarning, Modalities, compare_fusion
 from mkfusion.compare._subgroups import missing_patterns, read_subgroups
 from mkfusion.inspection import classification_performance
 from mkfusion.report import BEST_FUSION, BEST_SINGLE
@@ -200,6 +200,16 @@ def test_numbers_have_errors_and_a_picture(data, tmp_path):
     assert json.loads(found.to_json(tmp_path / "r.json").read_text())["performance"][BEST_FUSION]
     parts = {one.label: one.n_samples for one in found.subgroups()}
     assert parts == {"all there": 50, "without two": 10}
+
+
+def test_warnings_and_refusals_name_modalities_as_users_do():
+    rng = np.random.default_rng(0)
+    y = np.arange(45) % 3
+    X = Modalities(wide=rng.normal(size=(45, 3000)), few=rng.normal(size=(45, 2)) + y[:, None])
+    with pytest.warns(DegenerateKernelWarning) as caught:
+        compare_fusion(X, y, fast=True, cv=3, methods=["l1_mkl"])
+    said = [str(one.message) for one in caught if one.category is DegenerateKernelWarning]
+    assert said and all(one.startswith("Kernel 'wide:cosine' is nearly") for one in said)
 
 
 # ---------------------------------------------------------------------------- who is in which
