@@ -169,9 +169,13 @@ def _by_the_metric(result: Result) -> str:
     found, conditions = result.verdict_, result.conditions_
     metric = conditions.metrics[0]
     fusion, single = (result.scores(one).mean() for one in (BEST_FUSION, BEST_SINGLE))
+    # No accuracy without the majority rate beside it.
+    nothing = [one.means[metric] for one in result.summary_ if one.kind == "baseline"]
+    beside = "".join(f", {format_number(one)} of knowing nothing" for one in nothing)
     sentence = (
-        f"The mean {metric} is {format_number(fusion)}, and {format_number(single)} of the "
-        f"{BEST_SINGLE}: difference {format_effect(found.metric, conditions.alpha)}."
+        f"The mean {metric} is {format_number(fusion)}, {format_number(single)} of the "
+        f"{BEST_SINGLE}{beside}: difference to the {BEST_SINGLE} "
+        f"{format_effect(found.metric, conditions.alpha)}."
     )
     if conditions.sesoi is not None:
         relation = "below" if found.metric.high < conditions.sesoi else "not surely below"

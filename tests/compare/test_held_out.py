@@ -117,7 +117,8 @@ def test_tables_of_frames(found):
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_predictions_are_read_back_equal(found, tmp_path, ending):
     path = found.to_predictions(tmp_path / f"p{ending}")
-    read = pd.read_csv(path) if ending == ".csv" else pd.read_parquet(path)
+    reader = {"float_precision": "round_trip"}  # pandas is quick and inexact otherwise
+    read = pd.read_csv(path, **reader) if ending == ".csv" else pd.read_parquet(path)
     wanted = found.to_frame("predictions")
     pd.testing.assert_frame_equal(read, wanted, check_dtype=False, check_exact=True)
     assert {"probability of no", "probability of yes"} <= set(read.columns)
@@ -147,6 +148,11 @@ def test_json_has_the_same_numbers(found, tmp_path):
     np.testing.assert_array_equal(read["weights"][0]["by_fold"], found.weights_[0].by_fold)
     assert [one["name"] for one in read["settings"]["modalities"]] == ["one", "two"]
     assert read["settings"]["groupings"]["site"] == ["east", "north", "south"]
+
+
+def test_no_accuracy_is_said_without_the_majority_rate(found):
+    said = next(one for one in repr(found).splitlines() if one.startswith("The mean accuracy"))
+    assert "of the best single modality, 0.500 of knowing nothing: difference" in said
 
 
 def test_report_has_their_sections_and_names(found, tmp_path):
