@@ -354,6 +354,9 @@ def test_in_a_browser(browser, page, width, dark):
             "return Math.min(...seen.map(t => t.getBoundingClientRect().height))"
         )
         assert small >= 10  # pixels: readable on a phone
+        assert browser.run(OUTSIDE) == []
+        if width < 600:
+            assert browser.run(UNHINTED) == []
         contrasts = browser.run(CONTRAST)
         assert len(contrasts) > 50 and min(contrasts) >= 4.5
         assert browser.run("return document.scripts.length") == 0
@@ -364,6 +367,26 @@ def test_in_a_browser(browser, page, width, dark):
         browser.close()
 
 
+# Texts that leave their picture.
+OUTSIDE = """
+return [...document.querySelectorAll('svg')].flatMap(picture => {
+  const all = picture.getBoundingClientRect();
+  return [...picture.querySelectorAll('text')].filter(one => {
+    const box = one.getBoundingClientRect();
+    return box.left < all.left - 1 || box.right > all.right + 1
+      || box.top < all.top - 1 || box.bottom > all.bottom + 1;
+  }).map(one => one.textContent);
+});
+"""
+# Tables that hide columns and do not say so.
+UNHINTED = """
+return [...document.querySelectorAll('.scroll')].filter(one => {
+  const before = one.previousElementSibling;
+  const said = before && before.classList.contains('hint')
+    && getComputedStyle(before).display !== 'none';
+  return one.scrollWidth > one.clientWidth && !said;
+}).map(one => one.getAttribute('aria-labelledby'));
+"""
 # The contrast of every text with the nearest ground behind it, as WCAG 2 reckons it.
 CONTRAST = """
 const parts = c => c.match(/[\\d.]+/g).map(Number);
