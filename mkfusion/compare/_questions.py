@@ -287,7 +287,7 @@ def align(samples: Samples) -> KernelAlignment | str:
     if n > MOST_ALIGNED:
         return f"{n} samples are more than {MOST_ALIGNED}, whose kernels would take too much memory"
     factors = None
-    if setting.missing != "error":
+    if setting.lacks:
         # As a modality alone sees them: without the scaling of samples that lack another.
         factors = np.sqrt(samples.modalities.present().mean(axis=1))
     names = [modality.name for modality in setting.modalities]

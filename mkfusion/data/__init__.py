@@ -18,7 +18,7 @@ from mkfusion.data._columns import (
     top_levels,
 )
 from mkfusion.data._containers import as_plain, with_numbers
-from mkfusion.data._folds import find_splitter, read_splits
+from mkfusion.data._folds import find_splitter, read_splits, splits_among
 from mkfusion.data._kinds import Column, as_numbers, holds_texts, read_column, read_columns
 from mkfusion.data._missing import (
     MISSING,
@@ -117,6 +117,7 @@ __all__ = [
     "row_index",
     "seems_classes",
     "select_columns",
+    "splits_among",
     "top_levels",
     "with_numbers",
     "those",

@@ -214,19 +214,27 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
 
     def _views(self, X: Any) -> list[View]:
         """Return every kernel between samples and the training samples."""
+        known, present = self._known_views(X)
+        if self._completion is None or present is None:
+            return list(known)
+        return self._completion.views(known, present)
+
+    def _known_views(self, X: Any) -> tuple[list[KernelView], NDArray[np.bool_] | None]:
+        """Return kernels between samples and training samples that have their part.
+
+        And which samples have which entry's, if some may lack it.
+        """
         X = self._samples(X)
         self._check_features(X, reset=False)
         parts = self._parts(X, self._entries, training=False)
         pairs = _pairs(self._entries, parts, None)
-        views: list[View] = list(
+        views: list[KernelView] = list(
             Parallel(n_jobs=self.n_jobs, prefer="threads")(
                 delayed(_view)(fitted, data, blame)
                 for fitted, (_, data, _, blame) in zip(self._fitted, pairs, strict=True)
             )
         )
-        if self._completion is not None and parts.present is not None:
-            views = self._completion.views(views, parts.present)
-        return views
+        return views, parts.present
 
 
 def _pairs(
@@ -297,9 +305,9 @@ def _fit_kernel(
         return FittedKernel(kernel, train, NORMALIZATIONS[normalize](), label)
 
 
-def _view(fitted: FittedKernel, data: Any, blame: str | None) -> View:
+def _view(fitted: FittedKernel, data: Any, blame: str | None) -> KernelView:
     if data is None:
-        return training_view(fitted).take(np.empty(0, dtype=np.intp), None)
+        return KernelView(fitted, safe_indexing(fitted.train, np.empty(0, dtype=np.intp)))
     with _named_errors(fitted.label, blame):
         return KernelView(fitted, fitted.kernel._prepare(data))
 
