@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -32,6 +33,7 @@ from mkfusion._types import Floats, Mask
 from mkfusion.compare._folds import Fold, Splitter
 from mkfusion.data import (
     Known,
+    MissingModalityWarning,
     Modalities,
     Samples as ReadSamples,
     find_infinity,
@@ -261,7 +263,8 @@ def describe_modalities(X: Modalities, names: list[str]) -> list[Described]:
     missing = "marginalise" if n_missing.any() else "error"
     entries = [(key, "auto", key) for key in X.names]
     try:
-        chosen = mkfusion.ColumnKernelizer(entries, missing=missing).fit(X).auto_kernels_
+        with without_advice():
+            chosen = mkfusion.ColumnKernelizer(entries, missing=missing).fit(X).auto_kernels_
     except ValueError as error:
         message = str(error)
         for name, key in zip(names, X.names, strict=True):
@@ -473,6 +476,14 @@ class RefusalError(Exception):
     """
 
 
+@contextmanager
+def without_advice() -> Iterator[None]:
+    """Let kernelizers say nothing of better ways than "marginalise": these are compared with it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingModalityWarning)
+        yield
+
+
 class NothingToCompareError(ValueError):
     """Methods that fuse, or modalities on their own, of which none could be run."""
 
@@ -550,10 +561,8 @@ class FoldData:
         elif sees in ("rows", "completed rows"):
             there = np.vstack(self.present()) | (sees == "completed rows")
             rows = np.where(there, np.arange(total)[:, np.newaxis], np.nan)
-            columns = zip(
-                self.samples.modalities.names, np.hsplit(rows, rows.shape[1]), strict=True
-            )
-            whole = Modalities(dict(columns))
+            names = self.samples.modalities.names
+            whole = Modalities({name: rows[:, [k]] for k, name in enumerate(names)})
             data = whole[:n], whole[n:]
         elif sees == "nothing":
             data = np.zeros((n, 1)), np.zeros((total - n, 1))
@@ -634,7 +643,7 @@ class FoldData:
     def _computed(self, missing: str) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
         train, test = (self.samples.modalities[rows] for rows in self.rows)
         kernelizer = self.setting.kernelizer(missing)
-        with refusals(ValueError):
+        with refusals(ValueError), without_advice():
             lazy = kernelizer.fit_transform(train), kernelizer.transform(test)
             return materialised(lazy[0]), materialised(lazy[1])
 

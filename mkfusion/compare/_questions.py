@@ -12,7 +12,7 @@ from sklearn.base import clone, is_classifier
 
 from mkfusion import KernelStack
 from mkfusion._types import Floats, Mask
-from mkfusion.compare._data import FoldData, Samples, materialised, refusals
+from mkfusion.compare._data import FoldData, Samples, materialised, refusals, without_advice
 from mkfusion.compare._methods import constant_predictor, kernel_machine, scaled_target
 from mkfusion.compare._statistics import mean_interval, paired_test, verdict
 from mkfusion.inspection import (
@@ -293,7 +293,7 @@ def align(samples: Samples) -> KernelAlignment | str:
     names = [modality.name for modality in setting.modalities]
     target = "classes" if setting.classes else "continuous"
     kernelizer = setting.kernelizer()
-    with refusals(ValueError):
+    with refusals(ValueError), without_advice():
         stack = materialised(kernelizer.fit_transform(samples.modalities), factors, factors)
         return kernel_alignment(stack, samples.y, names=names, target_type=target)
 

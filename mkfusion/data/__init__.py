@@ -6,7 +6,7 @@ How users say what to learn from is read here, once, for all that learn: samples
 :func:`read_splits`, and what a column holds by :func:`read_columns`.
 """
 
-from mkfusion.data._cells import find_infinity
+from mkfusion.data._cells import find_infinity, naming_columns
 from mkfusion.data._columns import (
     Columns,
     as_table,
@@ -60,7 +60,11 @@ from mkfusion.data._targets import (
     read_weights,
     seems_classes,
 )
-from mkfusion.data._warnings import MissingCellsWarning, UnknownCategoriesWarning
+from mkfusion.data._warnings import (
+    MissingCellsWarning,
+    MissingModalityWarning,
+    UnknownCategoriesWarning,
+)
 
 __all__ = [
     "Column",
@@ -70,6 +74,7 @@ __all__ = [
     "MISSING",
     "MOST_CLASSES",
     "MissingCellsWarning",
+    "MissingModalityWarning",
     "Modalities",
     "Samples",
     "UnknownCategoriesWarning",
@@ -91,6 +96,7 @@ __all__ = [
     "holds_texts",
     "in_two_dimensions",
     "names_within",
+    "naming_columns",
     "known_parts",
     "labels_from_decisions",
     "listed",
