@@ -1,7 +1,7 @@
 """Samples that lack one of two modalities: what is left of the accuracy, by who goes on how.
 
-Of the samples to be predicted every second one lacks the second modality ("predict"), and so do some
-of the training samples where a share is given; or 20 % of all samples lack the first and 20 % the
+Of the samples to be predicted every second one lacks the second modality ("predict"), and so does a
+share of the training samples where one is given; or 20 % of all samples lack the first and 20 % the
 second ("everywhere"). Accuracies are those of the samples that lack one, means over random halves.
 alone: a model of each modality, of which a sample asks the
 one that it has; marginalise, centred and impute: ColumnKernelizer(missing=...), centred with

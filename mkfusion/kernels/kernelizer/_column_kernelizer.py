@@ -42,7 +42,6 @@ from mkfusion.kernels.kernelizer._missing import (
     Imputer,
 )
 
-
 # Where so many training samples lack a modality, a model has learned to do without it: it is within
 # 0.08 of the accuracy of a model without the modality, from up to 0.24 below it (docs/kernels.md).
 _ENOUGH_WITHOUT = 0.2
