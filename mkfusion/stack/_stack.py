@@ -372,9 +372,10 @@ class KernelStack:
             and col_index is not None
             and np.array_equal(row_index, col_index)
         )
-        part = self._take(row_index, col_index)
-        part.labels = None if self.labels is None else self.labels.take(row_index, col_index)
-        return part._describe(self._names or self.names, self._known_gram if principal else None)
+        labels = None if self.labels is None else self.labels.take(row_index, col_index)
+        return self._take(row_index, col_index)._describe(
+            self._names or self.names, self._known_gram if principal else None, labels
+        )
 
     def select(self, which: int | str | slice | Sequence[int | str] | NDArray[Any]) -> KernelStack:
         """Return the stack of some of the kernels.
@@ -397,10 +398,8 @@ class KernelStack:
         """
         names, known = self._names or self.names, self._known_gram
         indices = kernel_indices(which, names)
-        part = self._select(indices)
-        part.labels = self.labels
-        return part._describe(
-            [names[k] for k in indices], None if known is None else known[indices]
+        return self._select(indices)._describe(
+            [names[k] for k in indices], None if known is None else known[indices], self.labels
         )
 
     def gram(self, which: int | str) -> FloatArray:
@@ -438,10 +437,9 @@ class KernelStack:
         n_rows, n_cols, n_kernels = self.shape
         array = np.empty((n_kernels, n_rows, n_cols), dtype=self.dtype)
         self._fill(array)
-        dense = DenseStack.around(array)
-        dense.labels = self.labels
-        dense._describe(self._names or self.names, self._known_gram)
-        return dense
+        return DenseStack.around(array)._describe(
+            self._names or self.names, self._known_gram, self.labels
+        )
 
     # ------------------------------------------------------------------ computing with it
 
@@ -685,9 +683,9 @@ class KernelStack:
             for k, values in enumerate(self._blocks(index)):
                 array[k, batch] = values
 
-    def _describe(self, names: list[str], known_gram: Mask | None) -> Self:
-        """Take over what is known of the kernels."""
-        self._names, self._known_gram = names, known_gram
+    def _describe(self, names: list[str], known_gram: Mask | None, labels: Labels | None) -> Self:
+        """Take over what is known of the kernels, and what the samples are called."""
+        self._names, self._known_gram, self.labels = names, known_gram, labels
         return self
 
     def _check_square(self, method: str) -> None:
