@@ -1,14 +1,16 @@
 """Samples that lack one of two modalities: what is left of the accuracy, by who goes on how.
 
-Of the samples to be predicted every second one lacks the second modality ("predict"), or 20 % of
-all samples lack the first and 20 % the second ("everywhere"). Accuracies are those of the samples
-that lack one, means over random halves. alone: a model of each modality, of which a sample asks the
+Of the samples to be predicted every second one lacks the second modality ("predict"), and so does a
+share of the training samples where one is given; or 20 % of all samples lack the first and 20 % the
+second ("everywhere"). Accuracies are those of the samples that lack one, means over random halves.
+alone: a model of each modality, of which a sample asks the
 one that it has; marginalise, centred and impute: ColumnKernelizer(missing=...), centred with
 normalize="center"; late: LateFusionClassifier(missing="marginalise").
 """
 
 from __future__ import annotations
 
+import warnings
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -20,7 +22,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks._report import Report
-from mkfusion import ColumnKernelizer, LateFusionClassifier, MKLClassifier, Modalities, RBFKernel
+from mkfusion import (
+    ColumnKernelizer,
+    LateFusionClassifier,
+    MissingModalityWarning,
+    MKLClassifier,
+    Modalities,
+    RBFKernel,
+)
 from mkfusion.datasets import load_mfeat
 
 
@@ -31,9 +40,17 @@ class Grid(NamedTuple):
     n_halves: int
 
 
-FULL = Grid(("wine", "breast cancer", "mfeat kar + fou", "mfeat fou + zer"), 3)
+FULL = Grid(("wine", "breast cancer", "mfeat kar + fou", "mfeat fou + zer"), 8)
 QUICK = Grid(("wine",), 2)
 COLUMNS = "data missing alone marginalise centred impute late".split()
+# By the share of training samples that lack the second modality; None is everywhere.
+PLACES = {
+    "predict": 0.0,
+    "predict, 5 %": 0.05,
+    "predict, 20 %": 0.2,
+    "predict, 40 %": 0.4,
+    "everywhere": None,
+}
 MOST_TEST = 400
 MOST_TRAIN = 300
 
@@ -58,7 +75,7 @@ def kernels(missing: str, normalize: str = "cosine", names: str = "ab") -> Pipel
     return make_pipeline(kernelizer, MKLClassifier(C=10, p=2))
 
 
-def accuracies(name: str, where: str, seed: int) -> dict[str, float]:
+def accuracies(name: str, share: float | None, seed: int) -> dict[str, float]:
     """Return the accuracy of every way on the test samples that lack a modality."""
     first, second, y = load(name)
     first, second = np.array(first, dtype=float), np.array(second, dtype=float)
@@ -68,10 +85,11 @@ def accuracies(name: str, where: str, seed: int) -> dict[str, float]:
         np.arange(len(y)), train_size=n_train, random_state=seed, stratify=y
     )
     test = test[:MOST_TEST]
-    if where == "predict":
+    drawn = rng.random(len(y))
+    if share is not None:
         second[test[::2]] = np.nan
+        second[train[drawn[train] < share]] = np.nan
     else:
-        drawn = rng.random(len(y))
         first[drawn < 0.2] = np.nan
         second[(drawn >= 0.2) & (drawn < 0.4)] = np.nan
     X = Modalities(a=first, b=second)
@@ -101,7 +119,10 @@ def accuracies(name: str, where: str, seed: int) -> dict[str, float]:
 def run(report: Report, grid: Grid) -> None:
     """Measure every cell of the grid."""
     table = report.table("missing", COLUMNS)
-    for name, where in product(grid.data, ("predict", "everywhere")):
-        each = [accuracies(name, where, seed) for seed in range(grid.n_halves)]
+    for name, where in product(grid.data, PLACES):
+        with warnings.catch_warnings():
+            # What it warns of is what is measured.
+            warnings.simplefilter("ignore", MissingModalityWarning)
+            each = [accuracies(name, PLACES[where], seed) for seed in range(grid.n_halves)]
         means = {key: float(np.mean([one[key] for one in each])) for key in COLUMNS[2:]}
         table.add(data=name, missing=where, **means)

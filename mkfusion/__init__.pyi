@@ -19,6 +19,7 @@ from .compare import (
 )
 from .data import (
     MissingCellsWarning as MissingCellsWarning,
+    MissingModalityWarning as MissingModalityWarning,
     Modalities as Modalities,
     UnknownCategoriesWarning as UnknownCategoriesWarning,
 )

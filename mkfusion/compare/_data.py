@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -32,12 +33,18 @@ from mkfusion._types import Floats, Mask
 from mkfusion.compare._folds import Fold, Splitter
 from mkfusion.compare._machines import Expert
 from mkfusion.data import (
+    Known,
+    MissingModalityWarning,
     Modalities,
     Samples as ReadSamples,
     find_infinity,
     in_two_dimensions,
+    known_parts,
+    present_samples,
     read_columns,
+    refuse_empty,
     seems_classes,
+    those,
 )
 
 _LARGEST_SEED = 2**32 - 1
@@ -228,7 +235,7 @@ class Described(NamedTuple):
     n_missing : int
         Samples that lack it.
     width : int
-        Number of dense features; 0 where there are none, or samples lack the modality.
+        Number of dense features; 0 where there are none.
     """
 
     name: str
@@ -260,7 +267,8 @@ def describe_modalities(X: Modalities, names: list[str]) -> list[Described]:
     missing = "marginalise" if n_missing.any() else "error"
     entries = [(key, "auto", key) for key in X.names]
     try:
-        chosen = mkfusion.ColumnKernelizer(entries, missing=missing).fit(X).auto_kernels_
+        with without_advice():
+            chosen = mkfusion.ColumnKernelizer(entries, missing=missing).fit(X).auto_kernels_
     except ValueError as error:
         message = str(error)
         for name, key in zip(names, X.names, strict=True):
@@ -268,11 +276,12 @@ def describe_modalities(X: Modalities, names: list[str]) -> list[Described]:
         raise ValueError(message) from error
     described = []
     for name, key, lacking in zip(names, X.names, n_missing, strict=True):
-        data, kernel = X[key], chosen[key]
+        kernel, data = chosen[key], those(present_samples(X[key]), X[key])
         features, dense, reason = _features(data, kernel)
-        width = clone(features).fit_transform(data).shape[1] if dense and not lacking else 0
+        width = clone(features).fit_transform(data).shape[1] if dense else 0
+        shape = _shape(X[key])
         described.append(
-            Described(name, key, _shape(data), kernel, features, dense, reason, int(lacking), width)
+            Described(name, key, shape, kernel, features, dense, reason, int(lacking), width)
         )
     return described
 
@@ -335,16 +344,14 @@ class Setting(NamedTuple):
     seed: int
 
     @property
-    def missing(self) -> str:
-        """How the kernelizer treats samples that lack a modality."""
-        lacking = any(modality.n_missing for modality in self.modalities)
-        return "marginalise" if lacking else "error"
+    def lacks(self) -> bool:
+        """Whether some samples lack a modality."""
+        return any(modality.n_missing for modality in self.modalities)
 
-    def kernelizer(self) -> mkfusion.ColumnKernelizer:
+    def kernelizer(self, missing: str = "marginalise") -> mkfusion.ColumnKernelizer:
         """Return one kernel of each modality, not fitted."""
-        return mkfusion.ColumnKernelizer(
-            [(m.key, clone(m.kernel), m.key) for m in self.modalities], missing=self.missing
-        )
+        entries = [(m.key, clone(m.kernel), m.key) for m in self.modalities]
+        return mkfusion.ColumnKernelizer(entries, missing=missing if self.lacks else "error")
 
 
 def channel_summaries(signals: Any) -> Floats:
@@ -369,7 +376,7 @@ def channel_summaries(signals: Any) -> Floats:
 
 
 class FeatureModalities(TransformerMixin, BaseEstimator):
-    """Replace each modality by its features.
+    """Replace each modality by its features; where samples lack it, these are NaN.
 
     Parameters
     ----------
@@ -380,7 +387,9 @@ class FeatureModalities(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     transformers_ : list of transformers
-        Fitted.
+        Fitted to the samples that have the modality.
+    widths_ : list of int
+        Numbers of features.
     """
 
     def __init__(self, transformers: list[tuple[str, Any]], most: int | None = None) -> None:
@@ -401,15 +410,19 @@ class FeatureModalities(TransformerMixin, BaseEstimator):
         -------
         self : object
         """
-        self.transformers_ = []
-        for name, transformer in self.transformers:
+        known = self._known(X)
+        refuse_empty(X.names, known.present, training=True)
+        self.transformers_, self.widths_ = [], []
+        for (_, transformer), part in zip(self.transformers, known.parts, strict=True):
             fitted = clone(transformer)
-            features = fitted.fit_transform(X[name])
-            if self.most is not None and features.shape[1] > self.most:
+            features = fitted.fit_transform(part)
+            width = features.shape[1]
+            if self.most is not None and width > self.most:
                 # As many as there are samples for; the solver is exact and draws nothing.
-                count = min(self.most, features.shape[0])
-                fitted = make_pipeline(fitted, PCA(count, svd_solver="full").fit(features))
+                width = min(self.most, features.shape[0])
+                fitted = make_pipeline(fitted, PCA(width, svd_solver="full").fit(features))
             self.transformers_.append(fitted)
+            self.widths_.append(width)
         return self
 
     def transform(self, X: Modalities) -> Modalities:
@@ -424,8 +437,16 @@ class FeatureModalities(TransformerMixin, BaseEstimator):
         -------
         Modalities
         """
-        pairs = zip(self.transformers, self.transformers_, strict=True)
-        return Modalities({name: fitted.transform(X[name]) for (name, _), fitted in pairs})
+        known = self._known(X)
+        found = {}
+        for k, (name, _) in enumerate(self.transformers):
+            found[name] = np.full((len(X), self.widths_[k]), np.nan)
+            if known.parts[k] is not None:
+                found[name][known.rows(k)] = self.transformers_[k].transform(known.parts[k])
+        return Modalities(found)
+
+    def _known(self, X: Modalities) -> Known:
+        return known_parts([X[name] for name, _ in self.transformers], len(X))
 
 
 # ---------------------------------------------------------------------------- folds
@@ -437,6 +458,14 @@ class RefusalError(Exception):
     Raised where an estimator or a metric that was given something of the user's has refused it, and
     nowhere else: any other error is a fault of the program, and goes all the way up.
     """
+
+
+@contextmanager
+def without_advice() -> Iterator[None]:
+    """Let kernelizers say nothing of better ways than "marginalise": these are compared with it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingModalityWarning)
+        yield
 
 
 class NothingToCompareError(ValueError):
@@ -504,7 +533,8 @@ class FoldData:
         self.rows = rows
         self._kernels: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
         self._alone: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
-        self._experts: list[Expert] | None = None
+        self._completed: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
+        self._experts: dict[bool, list[Expert]] = {}
 
     def part(self, sees: str) -> Part:
         """Return the samples as a method sees them."""
@@ -516,11 +546,12 @@ class FoldData:
             data = safe_indexing(self.samples.X, train), safe_indexing(self.samples.X, test)
         elif sees == "modalities":
             data = self.samples.modalities[train], self.samples.modalities[test]
-        elif sees == "rows":
-            positions = np.arange(total, dtype=np.float64).reshape(-1, 1)
+        elif sees in ("rows", "completed rows"):
+            there = np.vstack(self.present()) | (sees == "completed rows")
+            rows = np.where(there, np.arange(total)[:, np.newaxis], np.nan)
             names = self.samples.modalities.names
-            first = Modalities(dict.fromkeys(names, positions[:n]))
-            data = first, Modalities(dict.fromkeys(names, positions[n:]))
+            whole = Modalities({name: rows[:, [k]] for k, name in enumerate(names)})
+            data = whole[:n], whole[n:]
         elif sees == "nothing":
             data = np.zeros((n, 1)), np.zeros((total - n, 1))
         else:
@@ -532,14 +563,14 @@ class FoldData:
         with refusals(ValueError):
             return self.samples.inner.split(self.rows.train)
 
-    def experts(self) -> list[Expert]:
+    def experts(self, *, completed: bool = False) -> list[Expert]:
         """Return each modality's machines; samples are positions, those to learn from first."""
-        if self._experts is None:
-            first, second = self.alone
+        if completed not in self._experts:
+            first, second = self.completed if completed else self.alone
             folds = self.folds()
             grams = [np.vstack([first.gram(k), second.gram(k)]) for k in range(first.shape[2])]
-            self._experts = [Expert(gram, folds) for gram in grams]
-        return self._experts
+            self._experts[completed] = [Expert(gram, folds) for gram in grams]
+        return self._experts[completed]
 
     def present(self) -> tuple[Mask, Mask]:
         """Return which training samples, and which test samples, have which modalities."""
@@ -589,17 +620,29 @@ class FoldData:
     def kernels(self) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
         """Kernels in memory: all kernel methods of the fold share them."""
         if self._kernels is None:
-            train, test = (self.samples.modalities[rows] for rows in self.rows)
-            kernelizer = self.setting.kernelizer()
-            with refusals(ValueError):
-                lazy = kernelizer.fit_transform(train), kernelizer.transform(test)
-                self._kernels = materialised(lazy[0]), materialised(lazy[1])
+            self._kernels = self._computed("marginalise")
         return self._kernels
+
+    @property
+    def completed(self) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
+        """The kernels with predictions where samples lack their modality."""
+        if not self.setting.lacks:
+            return self.kernels
+        if self._completed is None:
+            self._completed = self._computed("impute")
+        return self._completed
+
+    def _computed(self, missing: str) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
+        train, test = (self.samples.modalities[rows] for rows in self.rows)
+        kernelizer = self.setting.kernelizer(missing)
+        with refusals(ValueError), without_advice():
+            lazy = kernelizer.fit_transform(train), kernelizer.transform(test)
+            return materialised(lazy[0]), materialised(lazy[1])
 
     @property
     def alone(self) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
         """The kernels without the scaling of samples that lack another modality."""
-        if self.setting.missing == "error":
+        if not self.setting.lacks:
             return self.kernels
         if self._alone is None:
             train, test = (np.sqrt(have.mean(axis=1)) for have in self.present())

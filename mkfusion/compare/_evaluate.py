@@ -168,6 +168,9 @@ def _evaluate(key: str, method: PlannedMethod, data: _Fold) -> FoldScore:
         # Here, so that the first of the methods that share them is not charged for all.
         for split in [*data.inner, data.outer]:
             split.alone  # noqa: B018
+    elif method.method.sees == "completed rows":
+        for split in [*data.inner, data.outer]:
+            split.completed  # noqa: B018
     start = time.perf_counter()
     metrics = data.metrics
     with warnings.catch_warnings(record=True) as caught:

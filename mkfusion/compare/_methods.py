@@ -46,7 +46,7 @@ SHARED_COMPONENTS = 2
 
 CHOSEN = (BEST_SINGLE, BEST_SIMPLE, BEST_FUSION)
 _KINDS = ("baseline", "single", "fusion")
-_SEEN = ("X", "kernels", "alone", "modalities", "rows", "nothing")
+_SEEN = ("X", "kernels", "alone", "modalities", "rows", "completed rows", "nothing")
 
 Params = dict[str, Any]
 Candidates = list[Params]
@@ -77,7 +77,8 @@ class Method:
         Which the paragraph cites.
     simple : bool, default=False
         Whether it is among those that the best simple baseline is chosen from.
-    sees : {"X", "kernels", "alone", "modalities", "rows", "nothing"}, default="X"
+    sees : {"X", "kernels", "alone", "modalities", "rows", "completed rows", "nothing"}, \
+            default="X"
         What the estimator is given: the rows of X as they were passed; or a `KernelStack` of one
         kernel for each modality, on all modalities of a sample ("kernels") or each by itself
         ("alone"); the others are for methods of this package.
@@ -452,20 +453,12 @@ def constant_predictor(setting: Setting) -> Any:
     return DummyClassifier() if setting.classes else DummyRegressor()
 
 
-def _lacking(setting: Setting) -> str:
-    """Say why a method that needs every modality of every sample cannot have it."""
-    lacking = [f"{m.n_missing} samples lack {m.name!r}" for m in setting.modalities if m.n_missing]
-    return "; ".join(lacking)
-
-
 def _needs_features(setting: Setting) -> str:
-    without = [f"{m.name!r} is {m.reason}" for m in setting.modalities if m.features is None]
-    return _lacking(setting) or "; ".join(without)
+    return "; ".join(f"{m.name!r} is {m.reason}" for m in setting.modalities if m.features is None)
 
 
 def _needs_dense_features(setting: Setting) -> str:
-    reasons = [f"{m.name!r} is {m.reason}" for m in setting.modalities if not m.dense]
-    return _lacking(setting) or "; ".join(reasons)
+    return "; ".join(f"{m.name!r} is {m.reason}" for m in setting.modalities if not m.dense)
 
 
 def _needs_classes(setting: Setting) -> str:
@@ -487,47 +480,69 @@ def _single(params: Params, data: FoldData, index: int) -> Any:
 
 def _early(params: Params, data: FoldData) -> Any:
     setting = data.setting
-    blocks = [(m.key, m.features, m.key) for m in setting.modalities]
+    machine = kernel_machine(setting, params["C"], "rbf")
     fusion: Any = (
         mkfusion.EarlyFusionClassifier if setting.classes else mkfusion.EarlyFusionRegressor
     )
-    return scaled_target(setting, fusion(kernel_machine(setting, params["C"], "rbf"), blocks))
+    if setting.lacks and all(m.dense for m in setting.modalities):
+        # Features are predicted; what they are made of may be no numbers.
+        blocks = [(m.key, "passthrough", m.key) for m in setting.modalities]
+        model = make_pipeline(_features(setting), fusion(machine, blocks, missing="impute"))
+    else:
+        blocks = [(m.key, m.features, m.key) for m in setting.modalities]
+        model = fusion(machine, blocks, missing="marginalise" if setting.lacks else "error")
+    return scaled_target(setting, model)
+
+
+def _features(setting: Setting, most: int | None = None) -> FeatureModalities:
+    return FeatureModalities([(m.key, m.features) for m in setting.modalities], most)
 
 
 def _late(params: Params, data: FoldData, combine: str) -> Any:
     setting = data.setting
     C = params["C"]
+    # What stacks needs the answers of all experts.
+    stack = combine == "stack"
     experts = [
         (
             m.key,
             CalibratedExpert(C, expert) if setting.classes else RidgeMachine(C, expert.between),
             m.key,
         )
-        for m, expert in zip(setting.modalities, data.experts(), strict=True)
+        for m, expert in zip(setting.modalities, data.experts(completed=stack), strict=True)
     ]
     fusion: Any = mkfusion.LateFusionClassifier if setting.classes else mkfusion.LateFusionRegressor
+    missing = "marginalise" if setting.lacks and not stack else "error"
     # The folds also calibrate probabilities: groups and time are respected there as well.
-    return scaled_target(setting, fusion(experts, combine=combine, cv=data.folds()))
+    model = fusion(experts, combine=combine, cv=data.folds(), missing=missing)
+    return scaled_target(setting, model)
 
 
 def _interaction(params: Params, data: FoldData) -> Any:
     setting = data.setting
-    features = [(m.key, m.features) for m in setting.modalities]
     fusion: Any = (
         mkfusion.InteractionClassifier if setting.classes else mkfusion.InteractionRegressor
     )
-    model = fusion(form="bilinear", penalty="ridge", cv=data.folds(), random_state=setting.seed)
+    model = fusion(
+        form="bilinear",
+        penalty="ridge",
+        missing="impute" if setting.lacks else "error",
+        cv=data.folds(),
+        random_state=setting.seed,
+    )
     if setting.n_classes > 2:
         model = OneVsRestClassifier(model)
     most = FAST_MOST_FACTORS if setting.fast else MOST_FACTORS
-    return make_pipeline(FeatureModalities(features, most), model)
+    return make_pipeline(_features(setting, most), model)
 
 
 def _cca(params: Params, data: FoldData) -> Any:
     setting = data.setting
     pipeline = make_pipeline(
-        FeatureModalities([(m.key, m.features) for m in setting.modalities]),
-        mkfusion.CCAFusion(n_components=params["n_components"]),
+        _features(setting),
+        mkfusion.CCAFusion(
+            n_components=params["n_components"], missing="impute" if setting.lacks else "error"
+        ),
         StandardScaler(),
         kernel_machine(setting, params["C"], "rbf"),
     )
@@ -668,7 +683,7 @@ _REGISTERED = (
         summary="a model of these predictions, learned on held-out ones",
         words="late fusion by stacking",
         reference="Wolpert. Stacked generalization. Neural Networks 5 (1992) 241–259.",
-        sees="rows",
+        sees="completed rows",
     ),
     Method(
         "interaction",

@@ -13,7 +13,14 @@ from sklearn.base import clone, is_classifier
 
 from mkfusion import KernelStack
 from mkfusion._types import Floats, Indices, Mask
-from mkfusion.compare._data import FoldData, RefusalError, Samples, materialised, refusals
+from mkfusion.compare._data import (
+    FoldData,
+    RefusalError,
+    Samples,
+    materialised,
+    refusals,
+    without_advice,
+)
 from mkfusion.compare._methods import constant_predictor, kernel_machine, scaled_target
 from mkfusion.compare._statistics import corrected_t_test, mean_interval
 from mkfusion.inspection import (
@@ -346,10 +353,10 @@ def _all_kernels(samples: Samples, rows: Indices | slice = slice(None)) -> Kerne
     """
     setting, some = samples.setting, samples.modalities[rows]
     factors = None
-    if setting.missing != "error":
+    if setting.lacks:
         # As a modality alone sees them: without the scaling of samples that lack another.
         factors = np.sqrt(some.present().mean(axis=1))
-    with refusals(ValueError):
+    with refusals(ValueError), without_advice():
         return materialised(setting.kernelizer().fit_transform(some), factors, factors)
 
 

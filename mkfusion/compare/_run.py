@@ -215,8 +215,13 @@ def compare_fusion(
     only), signals by mean, standard deviation, minimum, maximum and mean absolute step of each
     channel. Interaction regression takes a modality of more than 10 by their first 10 principal
     components. Kernel sum and products is a machine on the mean of the kernels and the mean of the
-    products of two of them, weighted alike or (not if `fast`) on the products alone; a modality
-    that a sample lacks counts as zero. C is tuned for all machines, p for Lp MKL. Regression
+    products of two of them, weighted alike or (not if `fast`) on the products alone. Where samples
+    lack a modality, a modality alone and late fusion go by the samples that have it, and late
+    fusion skips the machines of the others; kernels are compared by what two samples have,
+    as ``missing="marginalise"`` in :class:`ColumnKernelizer` does it, and products with what is
+    missing count as zero; what has to be there for stacking, early and CCA fusion and interaction
+    regression is predicted from what else a sample has (means of features for early fusion where
+    some are texts). C is tuned for all machines, p for Lp MKL. Regression
     targets are standardised within the training samples, for all but methods of yours. Stacking,
     and the calibration of late fusion's probabilities, split the training samples once more, as
     `inner_cv` does; stacking classes takes three such splits or more.

@@ -6,7 +6,7 @@ How users say what to learn from is read here, once, for all that learn: samples
 :func:`read_splits`, and what a column holds by :func:`read_columns`.
 """
 
-from mkfusion.data._cells import find_infinity
+from mkfusion.data._cells import find_infinity, naming_columns
 from mkfusion.data._columns import (
     Columns,
     as_table,
@@ -18,7 +18,7 @@ from mkfusion.data._columns import (
     top_levels,
 )
 from mkfusion.data._containers import as_plain, with_numbers
-from mkfusion.data._folds import find_splitter, read_splits
+from mkfusion.data._folds import find_splitter, read_splits, splits_among
 from mkfusion.data._kinds import Column, as_numbers, holds_texts, read_column, read_columns
 from mkfusion.data._missing import (
     MISSING,
@@ -60,7 +60,11 @@ from mkfusion.data._targets import (
     read_weights,
     seems_classes,
 )
-from mkfusion.data._warnings import MissingCellsWarning, UnknownCategoriesWarning
+from mkfusion.data._warnings import (
+    MissingCellsWarning,
+    MissingModalityWarning,
+    UnknownCategoriesWarning,
+)
 
 __all__ = [
     "Column",
@@ -70,6 +74,7 @@ __all__ = [
     "MISSING",
     "MOST_CLASSES",
     "MissingCellsWarning",
+    "MissingModalityWarning",
     "Modalities",
     "Samples",
     "UnknownCategoriesWarning",
@@ -91,6 +96,7 @@ __all__ = [
     "holds_texts",
     "in_two_dimensions",
     "names_within",
+    "naming_columns",
     "known_parts",
     "labels_from_decisions",
     "listed",
@@ -117,6 +123,7 @@ __all__ = [
     "row_index",
     "seems_classes",
     "select_columns",
+    "splits_among",
     "top_levels",
     "with_numbers",
     "those",

@@ -98,6 +98,30 @@ def read_splits(
     ]
 
 
+def splits_among(
+    rows: Indices, splits: list[tuple[Indices, Indices]]
+) -> list[tuple[Indices, Indices]]:
+    """Return splits among some rows only, numbered by their places among these.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows,)
+        Each once.
+    splits : list of (train, test) pairs of ndarray
+
+    Returns
+    -------
+    list of (train, test) pairs of ndarray
+        Without those that leave none of the rows to one of both.
+    """
+    highest = max((part.max(initial=0) for split in splits for part in split), default=0)
+    place = np.full(1 + max(highest, rows.max(initial=0)), -1)
+    place[rows] = np.arange(len(rows))
+    inner = [(place[train], place[test]) for train, test in splits]
+    inner = [(train[train >= 0], test[test >= 0]) for train, test in inner]
+    return [(train, test) for train, test in inner if len(train) and len(test)]
+
+
 def _as_positions(rows: Any) -> Indices:
     rows = np.asarray(rows)
     return np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp, copy=False)

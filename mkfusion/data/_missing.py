@@ -13,6 +13,7 @@ import numpy as np
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import Indices, Mask
+from mkfusion.data._cells import naming_columns
 from mkfusion.data._columns import as_table, select_columns
 from mkfusion.data._modalities import Modalities, present_samples
 from mkfusion.data._reading import View, check_features
@@ -143,7 +144,8 @@ def blaming(data: Any, remedy: str = _REMEDY) -> Iterator[None]:
     Stands inside :func:`about`, which says which modality it is.
     """
     try:
-        yield
+        with naming_columns(data):
+            yield
     except _REFUSALS as error:
         message = missing_message("it", present_samples(data), remedy)
         if message is None:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 from mkfusion._compat import check_sample_weight, num_samples
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
+from mkfusion.data._cells import first_text
 from mkfusion.data._containers import as_plain
 from mkfusion.data._kinds import missing_cells
 from mkfusion.data._row_labels import check_rows
@@ -128,7 +129,16 @@ def read_numbers(X: Any, y: Any) -> Floats:
     if y.dtype.kind == "U":
         y = y.astype(object)  # texts that cannot be converted are then shown as they are
     # As numbers first: missing ones may hide among objects.
-    values: Floats = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    try:
+        values: Floats = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    except (TypeError, ValueError) as error:
+        texts = [i for i, value in enumerate(y) if isinstance(value, str)]
+        row = first_text(y[texts])
+        if row is None:
+            raise
+        raise type(error)(
+            f"y holds {shown(y[texts[row]])} in row {texts[row]}; expected numbers: {error}"
+        ) from error
     _check_length(X, values)
     return values
 

@@ -25,6 +25,28 @@ class MissingCellsWarning(UserWarning):
         super().__init__(message)
 
 
+class MissingModalityWarning(UserWarning):
+    """``missing="marginalise"`` where hardly any training sample lacks a modality.
+
+    A model that has learned to lean on a modality is not made to do without it: samples that lack
+    it are predicted worse than by a model without that modality. The message names other ways.
+
+    Parameters
+    ----------
+    message : str
+        What was found.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from mkfusion import MissingModalityWarning
+    >>> warnings.simplefilter("ignore", MissingModalityWarning)
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
 class UnknownCategoriesWarning(UserWarning):
     """Samples have categories that the training samples did not have.
 

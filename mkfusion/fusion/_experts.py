@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from mkfusion._compat import BaseComposition, HasMethods, Options, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices, Mask
-from mkfusion.data import Known, about, blaming, check_entries, remember_features
+from mkfusion.data import Known, about, blaming, check_entries, remember_features, splits_among
 from mkfusion.fusion._fitting import (
     Targets,
     Training,
@@ -194,11 +194,7 @@ def _inside(train: Indices, splits: _Splits) -> _Splits:
 
     What the splitter keeps together, as groups, stays together.
     """
-    place = np.full(1 + max(max(rows.max(initial=0) for rows in pair) for pair in splits), -1)
-    place[train[train < len(place)]] = np.flatnonzero(train < len(place))
-    inner = [(place[fit], place[held]) for fit, held in splits]
-    inner = [(fit[fit >= 0], held[held >= 0]) for fit, held in inner]
-    inner = [(fit, held) for fit, held in inner if len(fit) and len(held)]
+    inner = splits_among(train, splits)
     if not inner:
         raise ValueError(
             f"cv makes {len(splits)} splits; expected three or more where probabilities are "

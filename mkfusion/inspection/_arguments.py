@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from mkfusion._compat import num_samples
 from mkfusion._messages import shown
 from mkfusion._types import Indices
-from mkfusion.data import read_groups, read_splits
+from mkfusion.data import check_rows, read_groups, read_splits
 
 
 def check_count(name: str, value: Any, least: int, most: int | None = None) -> None:
@@ -66,13 +66,15 @@ def count_samples(name: str, data: Any, least: int) -> int:
     return n
 
 
-def group_codes(groups: Any, n_samples: int) -> Indices | None:
+def group_codes(groups: Any, X: Any, name: str = "X") -> Indices | None:
     """Return the number of each sample's group, None without groups.
 
     Parameters
     ----------
     groups : array-like of shape (n_samples,) or None
-    n_samples : int
+    X : samples
+    name : str, default="X"
+        What the user calls them.
 
     Returns
     -------
@@ -81,9 +83,11 @@ def group_codes(groups: Any, n_samples: int) -> Indices | None:
     Raises
     ------
     ValueError
-        If there is not one label for each sample, or there is one group only.
+        If there is not one label for each sample, they are in another order, or there is one group
+        only.
     """
-    labels = read_groups(groups, n_samples)
+    check_rows(X, name=name, groups=groups)
+    labels = read_groups(groups, num_samples(X))
     if labels is None:
         return None
     unique, codes = np.unique(labels, return_inverse=True)

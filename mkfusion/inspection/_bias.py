@@ -11,7 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
 from mkfusion._types import Floats
-from mkfusion.data import check_rows, read_target
+from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
     check_count,
     check_jobs,
@@ -219,9 +219,8 @@ def unimodal_bias(
     check_margin(margin)
     check_jobs(n_jobs)
     parts = ModalitySamples(X, modalities)
-    check_rows(X, groups=groups)
     target = read_target(parts.X, y)
-    codes = group_codes(groups, len(parts))
+    codes = group_codes(groups, parts.X)
     rng = check_random_state(random_state)
     found = permute_modalities(
         estimator, parts, target, scoring, codes, n_repeats, n_bootstraps, n_jobs, rng

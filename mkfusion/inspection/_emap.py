@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
-from mkfusion.data import check_rows, read_target
+from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
     check_count,
     check_jobs,
@@ -317,14 +317,13 @@ def emap(
     check_count("batch_size", batch_size, 1)
     rng = check_random_state(random_state)
     parts = ModalitySamples(X, modalities)
-    check_rows(X, groups=groups)
     n = len(parts)
     if n_references is not None:
         check_count("n_references", n_references, 1, n)
     name = response_name(estimator, response_method)
     scorer = as_scorer(estimator, scoring)
     target = None if y is None else read_target(parts.X, y)
-    codes = group_codes(groups, n)
+    codes = group_codes(groups, parts.X)
 
     responses = respond_in_batches(estimator, parts.X, name, batch_size)
     chosen = np.sort(rng.choice(n, n if n_references is None else n_references, replace=False))

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Indices
-from mkfusion.data import Modalities, check_rows, read_target, resolve_columns
+from mkfusion.data import Modalities, read_target, resolve_columns
 from mkfusion.inspection._arguments import (
     check_count,
     check_jobs,
@@ -382,9 +382,8 @@ def modality_importance(
     check_level(confidence_level)
     check_jobs(n_jobs)
     parts = ModalitySamples(X, modalities)
-    check_rows(X, groups=groups)
     target = read_target(parts.X, y)
-    codes = group_codes(groups, len(parts))
+    codes = group_codes(groups, parts.X)
     scorer = as_scorer(estimator, scoring)
     rng = check_random_state(random_state)
     n_modalities = len(parts.names)
@@ -671,9 +670,8 @@ def shapley_values(
             f"modalities are {n}; expected at most {MAX_MODALITIES}, of which all subsets can be "
             "fitted. modality_importance fits one model for each."
         )
-    check_rows(X, groups=groups)
     target = read_target(parts.X, y)
-    codes = group_codes(groups, len(parts))
+    codes = group_codes(groups, parts.X)
     scorer = as_scorer(estimator, scoring)
     splits = splits_of(estimator, cv, len(parts), target, codes, check_random_state(random_state))
     subsets = [frozenset(some) for size in range(n + 1) for some in combinations(range(n), size)]

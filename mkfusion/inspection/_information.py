@@ -391,7 +391,7 @@ def partial_information(
     if not (isinstance(names, tuple) and len(names) == 2):
         raise TypeError(f"names is {shown(names)}; expected a tuple of two.")
     rng = check_random_state(random_state)
-    check_rows(A, name="A", B=B, y=y, groups=groups, strict=True)
+    check_rows(A, name="A", B=B, y=y, strict=True)
     target = target_states(y, target_bins)
     n = len(target)
     if estimator is None:
@@ -409,9 +409,8 @@ def partial_information(
         return decompose(joint_of(states[0], states[1], target), measure=measure, names=names)
     if not is_classifier(estimator):
         raise TypeError(f"estimator is a {type(estimator).__name__}; expected a classifier.")
-    a, b, both = classifier_states(
-        estimator, A, B, target, names, bins or 8, cv, group_codes(groups, n), rng
-    )
+    codes = group_codes(groups, A, "A")
+    a, b, both = classifier_states(estimator, A, B, target, names, bins or 8, cv, codes, rng)
     found = decompose(joint_of(a, b, target), measure=measure, names=names)
     total = float(mutual_information(_counts(both, target)) / np.log(2.0))
     known = found.redundancy + found.unique_a + found.unique_b

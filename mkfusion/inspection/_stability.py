@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats, Indices
-from mkfusion.data import check_rows, read_target
+from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
     check_count,
     check_jobs,
@@ -189,9 +189,8 @@ def weight_stability(
     if pairwise and isinstance(X, list | tuple):
         X = KernelStack(X)
     n = count_samples("X", X, 2)
-    check_rows(X, groups=groups)
     target = read_target(X, y)
-    codes = group_codes(groups, n)
+    codes = group_codes(groups, X)
     names, weights = _fitted_weights(estimator, X, target, None, pairwise)
     rows = _draws(n, n_bootstraps, codes, target, is_classifier(estimator), random_state)
     found = Parallel(n_jobs=n_jobs)(

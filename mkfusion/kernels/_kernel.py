@@ -431,18 +431,22 @@ def takes_table(spec: Any) -> bool:
 
 # Of scikit-learn, but these see dates and names as they are.
 _NOT_OF_NUMBERS = ("sklearn.compose", "sklearn.preprocessing._function_transformer")
+# What all estimators inherit from, whatever they take.
+_OF_ALL = ("sklearn.base", "sklearn.utils")
 
 
 def sees_numbers(spec: Any) -> bool:
     """Whether what sees samples first is scikit-learn's, and takes all for numbers, dates too.
 
-    To be shown them as :func:`mkfusion.data.with_numbers` makes them: scikit-learn would take
-    dates for numbers in whatever unit they are.
+    Or derived from what is. To be shown them as :func:`mkfusion.data.with_numbers` makes them:
+    scikit-learn would take dates for numbers in whatever unit they are.
     """
     step = first_step(spec)
-    if not type(step).__module__.startswith("sklearn.") or not takes_table(step):
+    modules = [kind.__module__ for kind in type(step).__mro__]
+    homes = [one for one in modules if one.startswith("sklearn.") and not one.startswith(_OF_ALL)]
+    if not homes or not takes_table(step):
         return False
-    if type(step).__module__.startswith(_NOT_OF_NUMBERS):
+    if any(one.startswith(_NOT_OF_NUMBERS) for one in homes):
         return False
     return is_gaussian_process_kernel(step) or not get_tags(step).input_tags.categorical
 

@@ -433,9 +433,21 @@ def refuse_no_kernels(grams: Any, argument: str) -> None:
             f"{argument} is a {type(grams).__name__}, which can be read once only; {expected}. "
             "list(...) makes a list of it."
         )
-    array_like = isinstance(grams, list | tuple | dict) or hasattr(grams, "__array__")
-    if not array_like and np.ndim(grams) == 0 or isinstance(grams, np.generic):
-        raise TypeError(f"{argument} is {shown(grams)}; {expected}.")
+    if not _is_array_like(grams) or isinstance(grams, np.generic):
+        plain = grams is None or np.isscalar(grams)
+        remedy = " Of samples, a ColumnKernelizer in front of it, in a Pipeline, makes kernels"
+        if hasattr(grams, "obs_names"):
+            remedy += ", such as of adata.to_df() of AnnData"
+        raise TypeError(
+            f"{argument} is {shown(grams) if plain else f'a {type(grams).__name__}'}; {expected}."
+            f"{'' if plain else f'{remedy}.'}"
+        )
+
+
+def _is_array_like(data: Any) -> bool:
+    """Whether NumPy may ask for the items: of other objects there may be no end of them."""
+    sequence = isinstance(data, Sequence | dict) and not isinstance(data, str | bytes)
+    return sequence or hasattr(data, "__array__") or getattr(data, "ndim", 0) > 0
 
 
 def _one_array(grams: Any, argument: str, label: Callable[[int], str]) -> FloatArray:
@@ -515,6 +527,8 @@ def _numbers(values: Any, label: str) -> NDArray[Any]:
             "stored densely, pass `.toarray()`."
         )
     refuse_masked(values, label)
+    if hasattr(values, "__getitem__") and not _is_array_like(values):
+        raise TypeError(f"{label} is a {type(values).__name__}; expected an array of real numbers.")
     try:
         array = np.asarray(values)
     except ValueError as error:  # ragged

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mkfusion._types import Indices
 from mkfusion.data import check_labels, check_rows, row_index
 
 _BOTH_IN_ORDER = "{other}.loc[{one}.index, {one}.columns]"
 _COLUMNS_IN_ORDER = "{other}[{one}.columns]"
+
+
+class Labels(NamedTuple):
+    """What the samples of a stack are called, where its kernels were DataFrames.
+
+    Attributes
+    ----------
+    index, columns : pandas.Index of n_rows and of n_cols labels
+    """
+
+    index: Any
+    columns: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.index), len(self.columns)
+
+    def take(self, rows: Indices | None, cols: Indices | None) -> Labels:
+        """Return the labels of some rows and columns; None for all."""
+        return Labels(
+            self.index if rows is None else self.index[rows],
+            self.columns if cols is None else self.columns[cols],
+        )
+
+
+def labels_of(grams: Any) -> Labels | None:
+    """Return the labels of the first DataFrame among matrices, None without any."""
+    for frame in _frames(grams, "").values():
+        return Labels(frame.index, frame.columns)
+    return None
 
 
 def check_alike(grams: Any, argument: str) -> None:
@@ -56,7 +87,7 @@ def check_training(grams: Any, **others: Any) -> None:
         if frame.shape[0] == frame.shape[1]:
             check_labels(
                 {f"{name}.index": frame.index, f"{name}.columns": frame.columns},
-                remedy=f"{name}[{name}.index]",
+                remedy=f"{name}[{name}.index] of a DataFrame {name}",
                 keep=f"{name}.set_axis({name}.index, axis=1)",
             )
         check_rows(frame, name=name, **others)
@@ -100,8 +131,11 @@ def _frames(grams: Any, argument: str) -> dict[str, Any]:
         named = {f"{argument}[{k}]": gram for k, gram in enumerate(grams)}
     else:
         named = {argument: grams}
-    return {
-        name: gram
-        for name, gram in named.items()
-        if row_index(gram) is not None and hasattr(gram, "columns")
-    }
+    found = {}
+    for name, gram in named.items():
+        labels = getattr(gram, "labels", None)
+        if isinstance(labels, Labels):  # of a stack
+            found[name] = labels
+        elif row_index(gram) is not None and hasattr(gram, "columns"):
+            found[name] = gram
+    return found

@@ -37,7 +37,7 @@ from mkfusion.stack._dense import (
 )
 from mkfusion.stack._file import any_mapped, mapped_views, read_stack, write_stack
 from mkfusion.stack._gram import check_gram_kernels
-from mkfusion.stack._labels import check_alike
+from mkfusion.stack._labels import Labels, check_alike, labels_of
 from mkfusion.stack._low_rank import factor_views
 from mkfusion.stack._threads import in_threads, split_for_threads
 from mkfusion.stack._views import View, compose, row_batches
@@ -88,6 +88,9 @@ class KernelStack:
         Whether they are all there.
     rank : float or None
         How many numbers are kept for each sample, where all kernels are given by features.
+    index : pandas.Index or None
+        The ids of the row samples, where kernels were given as DataFrames. Targets in another
+        order are refused then. Files do not keep them.
 
     Raises
     ------
@@ -133,6 +136,7 @@ class KernelStack:
 
     _names: list[str] | None = None
     _known_gram: Mask | None = None
+    labels: Labels | None = None
 
     # Iterating would be over rows for NumPy and over kernels for readers: neither is guessed.
     __iter__ = None
@@ -293,6 +297,10 @@ class KernelStack:
         return np.zeros(n_kernels, bool) if self._known_gram is None else self._known_gram.copy()
 
     @property
+    def index(self) -> Any:
+        return None if self.labels is None else self.labels.index
+
+    @property
     def place(self) -> str:
         return "on demand"
 
@@ -364,8 +372,10 @@ class KernelStack:
             and col_index is not None
             and np.array_equal(row_index, col_index)
         )
-        part = self._take(row_index, col_index)
-        return part._describe(self._names or self.names, self._known_gram if principal else None)
+        labels = None if self.labels is None else self.labels.take(row_index, col_index)
+        return self._take(row_index, col_index)._describe(
+            self._names or self.names, self._known_gram if principal else None, labels
+        )
 
     def select(self, which: int | str | slice | Sequence[int | str] | NDArray[Any]) -> KernelStack:
         """Return the stack of some of the kernels.
@@ -389,7 +399,7 @@ class KernelStack:
         names, known = self._names or self.names, self._known_gram
         indices = kernel_indices(which, names)
         return self._select(indices)._describe(
-            [names[k] for k in indices], None if known is None else known[indices]
+            [names[k] for k in indices], None if known is None else known[indices], self.labels
         )
 
     def gram(self, which: int | str) -> FloatArray:
@@ -427,9 +437,9 @@ class KernelStack:
         n_rows, n_cols, n_kernels = self.shape
         array = np.empty((n_kernels, n_rows, n_cols), dtype=self.dtype)
         self._fill(array)
-        dense = DenseStack.around(array)
-        dense._describe(self._names or self.names, self._known_gram)
-        return dense
+        return DenseStack.around(array)._describe(
+            self._names or self.names, self._known_gram, self.labels
+        )
 
     # ------------------------------------------------------------------ computing with it
 
@@ -673,9 +683,9 @@ class KernelStack:
             for k, values in enumerate(self._blocks(index)):
                 array[k, batch] = values
 
-    def _describe(self, names: list[str], known_gram: Mask | None) -> Self:
-        """Take over what is known of the kernels."""
-        self._names, self._known_gram = names, known_gram
+    def _describe(self, names: list[str], known_gram: Mask | None, labels: Labels | None) -> Self:
+        """Take over what is known of the kernels, and what the samples are called."""
+        self._names, self._known_gram, self.labels = names, known_gram, labels
         return self
 
     def _check_square(self, method: str) -> None:
@@ -764,6 +774,7 @@ class DenseStack(KernelStack):
         checked = None if names is None else check_names(names)
         self.array = kernel_major(grams, checked, argument)
         self._names = complete_names(checked, len(self.array), argument)
+        self.labels = labels_of(grams)
 
     @classmethod
     def around(cls, array: FloatArray) -> Self:
@@ -998,6 +1009,7 @@ class MappedStack(ComputedStack):
         checked = None if names is None else check_names(names)
         views = mapped_views(grams, checked, argument)
         super().__init__(views, complete_names(checked, len(views), argument))
+        self.labels = labels_of(grams)
 
 
 def as_stack(

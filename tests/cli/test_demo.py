@@ -97,6 +97,7 @@ def test_every_kernel_has_its_weight(run):
     # At p = 1 the weights of each fold, and so their means, add up to one (to printed digits).
     assert sum(float(row[2].split()[0]) for row in rows) == pytest.approx(1, abs=1e-3)
     assert any(row[2] == "0" for row in rows), "L1-MKL should leave kernels out"
+    assert "It is not importance: what a modality is worth, the scores" in " ".join(lines)
 
 
 def test_picture_is_a_png_of_readable_size(run):

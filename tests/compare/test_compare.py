@@ -405,9 +405,8 @@ def test_missing_modalities():
         fast=True,
         methods=["early", "late_mean", "uniform"],
     )
-    assert found.not_applicable_ == {
-        "early fusion": "9 samples lack 'useful'; 9 samples lack 'noise'"
-    }
+    assert found.not_applicable_ == {}
+    assert found.scores("early fusion").mean() > 0.6
     assert found.scores("useful alone").mean() > 0.65
     assert found.scores("late fusion, mean").mean() > 0.6
 

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mkfusion import (
     CCA,
@@ -397,3 +401,55 @@ def test_what_is_neither_array_nor_table_is_refused_with_the_remedy() -> None:
             estimator.fit(data, [0, 1, 0, 1])
     with pytest.raises(TypeError, match="X is a generator; expected an array"):
         ColumnKernelizer([("a", "rbf", [0])]).fit(row for row in [[1.0], [2.0]])
+
+
+# ------------------------------------------------------------------ transformers of one's own
+
+
+class Standardised(StandardScaler):
+    """Derived from scikit-learn's, with its ways."""
+
+
+class DayOfMonth(TransformerMixin, BaseEstimator):
+    """Derived from nothing that takes numbers: it is shown dates as they are."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X.iloc[:, [0]].apply(lambda column: column.dt.day).to_numpy(dtype=float)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_transformers_of_ones_own_before_a_kernel(unit):
+    frame = pd.DataFrame({"when": pd.to_datetime(DATES).astype(f"datetime64[{unit}]")})
+    standardised = StandardScaler().fit_transform(days(DATES).reshape(-1, 1))
+    of_month = np.array([[one.day] for one in DATES], dtype=float)
+    for transformer, seen in ((Standardised(), standardised), (DayOfMonth(), of_month)):
+        kernel = make_pipeline(transformer, RBFKernel(gamma=0.5))
+        found = ColumnKernelizer([("when", kernel, ["when"])]).fit_transform(frame).gram(0)
+        np.testing.assert_allclose(found, np.exp(-0.5 * (seen - seen.T) ** 2), rtol=1e-10)
+
+
+@pytest.mark.parametrize("missing", ["error", "marginalise"])
+def test_early_fusion_of_sparse_columns_of_pandas(missing):
+    """As of the same numbers, scaled but not centred."""
+    numbers = rng.poisson(0.4, size=(N, 5)).astype(float)
+    dense = rng.normal(size=(N, 2))
+    labels = np.arange(N) % 2
+    frame = pd.DataFrame(numbers, columns=list("abcde"))
+    columns = frame.astype(pd.SparseDtype("float64", 0.0))
+    model = EarlyFusionClassifier(missing=missing)
+    found = model.fit(Modalities(counts=columns, dense=dense), labels)
+    block = numbers / np.where(numbers.std(axis=0) > 0, numbers.std(axis=0), 1.0)
+    block /= np.sqrt(block.var(axis=0).sum())
+    other = StandardScaler().fit_transform(dense) / np.sqrt(2)
+    expected = np.hstack([block, other])
+    features = found.features(Modalities(counts=columns, dense=dense))
+    features = features.toarray() if hasattr(features, "toarray") else features
+    np.testing.assert_allclose(features, expected)
+    by_hand = LogisticRegression().fit(expected, labels).predict_proba(expected)
+    np.testing.assert_allclose(
+        found.predict_proba(Modalities(counts=columns, dense=dense)), by_hand, atol=1e-4
+    )

@@ -14,6 +14,7 @@ from mkfusion import (
     InteractionRegressor,
     KernelCombiner,
     Kernelizer,
+    KernelStack,
     LateFusionClassifier,
     LinearKernel,
     MKLClassifier,
@@ -21,7 +22,7 @@ from mkfusion import (
     Modalities,
 )
 from mkfusion.compare import compare_fusion
-from mkfusion.inspection import modality_importance
+from mkfusion.inspection import kernel_alignment, modality_importance
 
 N = 40
 IDS = [f"p{i}" for i in range(N)]
@@ -144,6 +145,56 @@ def test_gram_matrices_are_between_the_same_samples(tables, change):
     )
     with pytest.raises(ValueError, match=r"X\[0\]\.columns has"):
         fitted.predict([change(G1[:5].T).T, change(G2[:5].T).T])
+
+
+@different
+def test_stacks_of_frames_know_their_samples(tables, change):
+    A, B, y = tables
+    G1, G2 = A @ A.T, B @ B.T
+    stack = KernelStack([G1, G2], names=["one", "other"])
+    assert stack.index.equals(A.index)
+    assert KernelStack([G1.to_numpy()]).index is None
+    for part in (stack, stack.select("other"), stack.materialize(), KernelStack(G1)):
+        for model in (MKLClassifier(), MKLRegressor(), KernelCombiner("alignf")):
+            with pytest.raises(ValueError, match=r"y has (the ids of|other ids than) X"):
+                model.fit(part, change(y))
+    rows = ORDER[:20]
+    assert stack[np.ix_(rows, rows[:5])].index.equals(A.index[rows])
+    with pytest.raises(ValueError, match=r"y has (the ids of|other ids than) X"):
+        MKLClassifier().fit(stack[np.ix_(rows, rows)], y.iloc[np.sort(rows)])
+    fitted = MKLClassifier().fit(stack, y)
+    plain = MKLClassifier().fit(np.asarray(stack), y.to_numpy())
+    new = KernelStack([G1[:5], G2[:5]], names=["one", "other"])
+    found = fitted.decision_function(new)
+    np.testing.assert_array_equal(found, plain.decision_function(np.asarray(new)))
+    with pytest.raises(ValueError, match=r"X\.columns has"):
+        fitted.predict(KernelStack([change(G1[:5].T).T, change(G2[:5].T).T]))
+    folds = KFold(3, shuffle=True, random_state=0)
+    expected = cross_val_score(MKLClassifier(), np.asarray(stack), y.to_numpy(), cv=folds)
+    np.testing.assert_array_equal(cross_val_score(MKLClassifier(), stack, y, cv=folds), expected)
+
+
+@different
+def test_alignment_with_a_target_of_other_rows(tables, change):
+    A, B, y = tables
+    grams = [A @ A.T, B @ B.T]
+    for given in (grams, KernelStack(grams)):
+        with pytest.raises(ValueError, match=r"y has (the ids of|other ids than) "):
+            kernel_alignment(given, change(y))
+    expected = kernel_alignment([G.to_numpy() for G in grams], y.to_numpy())
+    np.testing.assert_array_equal(kernel_alignment(grams, y).target, expected.target)
+
+
+@pytest.mark.parametrize("kernel", ["rbf", LinearKernel(), lambda X, Y: np.dot(X, np.transpose(Y))])
+def test_columns_of_several_levels_in_another_order(tables, kernel):
+    A, B, _ = tables
+    X = pd.concat({"one": A, "other": B}, axis=1)
+    kernelizer = Kernelizer(kernel, normalize=None).fit(X)
+    turned = X[X.columns[::-1]]
+    with pytest.raises(ValueError, match=r"X has the columns \[\('other', 'y'\).*those of fit in"):
+        kernelizer.transform(turned)
+    expected = kernelizer.transform(X.to_numpy()).gram(0)
+    np.testing.assert_array_equal(kernelizer.transform(turned[X.columns]).gram(0), expected)
 
 
 # ------------------------------------------------------------------------------------- alignment

@@ -23,6 +23,7 @@ from test_common import estimators, takes_tables
 
 from mkfusion import (
     CCAFusion,
+    ColumnKernelizer,
     EarlyFusionClassifier,
     EarlyFusionRegressor,
     GatedFusionClassifier,
@@ -147,6 +148,32 @@ def test_gaps_of_gates_and_offsets_are_named(fusion):
         model.fit(Modalities(a=A, b=b), LABELS)
     with pytest.raises(ValueError, match=said):
         model.fit(Modalities(a=A, b=B), LABELS).predict(Modalities(a=A, b=b))
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [("high", "modality 'b': column 'sap' holds 'high': "), (np.inf, "column 'sap' is infinite: ")],
+)
+@pytest.mark.parametrize("fusion", CLASSIFIERS + REGRESSORS)
+def test_columns_with_wrong_cells_are_named(fusion, cell, said):
+    y = LABELS if is_classifier(fusion()) else NUMBERS
+    good = pd.DataFrame(B, columns=["pH", "sap"])
+    bad = good.astype({"sap": object})
+    bad.loc[3, "sap"] = cell
+    if cell == np.inf:
+        bad = bad.astype(float)
+    model = fusion()
+    with pytest.raises(ValueError, match=said):
+        model.fit(Modalities(a=A, b=bad), y)
+    model.fit(Modalities(a=A, b=good), y)
+    with pytest.raises(ValueError, match=said):
+        model.predict(Modalities(a=A, b=bad))
+    entries = [("one", "rbf", ["pH", "sap"])]
+    with pytest.raises(ValueError, match="^one:rbf: " + said.removeprefix("modality 'b': ")):
+        ColumnKernelizer(entries).fit(bad)
+    kernelizer = ColumnKernelizer(entries).fit(good)
+    with pytest.raises(ValueError, match="^one:rbf: " + said.removeprefix("modality 'b': ")):
+        kernelizer.transform(bad)
 
 
 class SaysNaN(GaussianNB):

@@ -397,6 +397,44 @@ def test_what_holds_no_kernels(estimator: Any, kernels: Any, said: str) -> None:
         estimator().fit(kernels, make()[1])
 
 
+class Holder:
+    """Samples and much else, as AnnData has them. NumPy would ask for items, of which it has some.
+
+    Of the real ones there is no end: this one says when it is asked.
+    """
+
+    shape = (20, 4)
+    obs_names = ["p0"]
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, key: Any) -> Any:
+        raise AssertionError("it is asked for items")
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [MKLClassifier, MKLRegressor, MKLNoveltyDetector, LocalizedMKLClassifier, KernelCombiner],
+)
+def test_holders_of_samples(estimator: Any) -> None:
+    said = r"X is a Holder; expected Gram .* ColumnKernelizer in front of it, .* adata\.to_df\(\)"
+    with pytest.raises(TypeError, match=said):
+        estimator().fit(Holder(), make()[1])
+    with pytest.raises(TypeError, match=r"X\[0\] is a Holder; expected an array of real numbers"):
+        estimator().fit([Holder()], make()[1])
+    with pytest.raises(TypeError, match="grams is a Holder; expected Gram matrices"):
+        KernelStack(Holder())
+
+
+@pytest.mark.parametrize("target", [[1, "high"], [1.5, None, "high"], ["low", "high"]], ids=str)
+def test_texts_in_a_target_of_numbers(target: Any) -> None:
+    y = np.array((target * N)[:N], dtype=object)
+    first = next(i for i, value in enumerate(y) if isinstance(value, str))
+    with pytest.raises(ValueError, match=f"y holds {y[first]!r} in row {first}; expected numbers"):
+        MKLRegressor().fit(make()[0], y)
+
+
 @pytest.mark.parametrize("kernels", [None, 3, "rbf", iter(())], ids=str)
 def test_no_stack(kernels: Any) -> None:
     refuses(lambda: KernelStack(kernels), "^grams is ", "expected Gram matrices", error=TypeError)

@@ -214,7 +214,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
             two classes.
         """
         self._validate_params()
-        X, y, sample_weight, completion = self._complete(X, y, sample_weight)
+        X, y, sample_weight, completion, cv = self._complete(X, y, sample_weight)
         columns, layout = read_layout(self, X, self.modalities)
         check_rows(X, y=y, sample_weight=sample_weight)
         _, classes, codes = read_labels(columns, y, "two classes")
@@ -231,7 +231,8 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
             remember_features(self, X)
             self._completion = completion
             self.classes_ = classes
-            coef, intercept = self._fit_columns(columns, layout, codes.astype(np.float64), weights)
+            target = codes.astype(np.float64)
+            coef, intercept = self._fit_columns(columns, layout, target, weights, cv)
             self.coef_, self.intercept_ = coef[None], np.array([intercept])
         return self
 

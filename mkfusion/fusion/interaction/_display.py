@@ -74,6 +74,14 @@ class InteractionDisplay:
     'The effect of bmi depends on bp (F(1, 438) = 5.85, p = 0.016).'
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        if args:
+            raise TypeError(
+                f"{cls.__name__} is given {shown(args[0])}; expected numbers by their names, as "
+                f"{cls.__name__}.from_estimator(model, X, a, b) finds them."
+            )
+        return super().__new__(cls)
+
     def __init__(
         self,
         *,
@@ -98,6 +106,9 @@ class InteractionDisplay:
         self.names = names
         self.response = response
         self.conclusion = conclusion
+
+    # What tools show for a call of the class
+    __new__.__wrapped__ = __init__  # type: ignore[attr-defined]
 
     @classmethod
     def from_estimator(

@@ -16,9 +16,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from mkfusion._compat import Interval, StrOptions, safe_indexing
+from mkfusion._compat import Interval, StrOptions, num_samples, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats
+from mkfusion.data import read_splits, splits_among
 from mkfusion.fusion._missing import TakesMissing
 from mkfusion.fusion.interaction._basis import Basis, find_basis
 from mkfusion.fusion.interaction._bilinear import (
@@ -56,12 +57,15 @@ class Complete(NamedTuple):
     X, y, weights : Any
     completion : SampleCompletion or None
         What is done about others; None with ``missing="error"``.
+    cv : int, splitter or iterable
+        Their folds.
     """
 
     X: Any
     y: Any
     weights: Any
     completion: SampleCompletion | None
+    cv: Any
 
 
 class BaseInteraction(TakesMissing, BaseEstimator):
@@ -115,7 +119,7 @@ class BaseInteraction(TakesMissing, BaseEstimator):
     def _complete(self, X: Any, y: Any, sample_weight: Any) -> Complete:
         """Return the training samples that have everything."""
         if self.missing == "error":
-            return Complete(X, y, sample_weight, None)
+            return Complete(X, y, sample_weight, None, self.cv)
         if self.missing == "marginalise" and self.form != "additive":
             raise ValueError(
                 f'missing is "marginalise" and form is {shown(self.form)}: a product with a '
@@ -123,13 +127,18 @@ class BaseInteraction(TakesMissing, BaseEstimator):
                 'missing="impute".'
             )
         check_consistent_length(X, y, sample_weight)
+        n_samples = num_samples(X)
         X, rows, completion = complete_training(X, self.modalities, self.missing)
         if sample_weight is not None and np.ndim(sample_weight):
             sample_weight = safe_indexing(sample_weight, rows)
-        return Complete(X, safe_indexing(y, rows), sample_weight, completion)
+        cv = self.cv
+        if not isinstance(cv, Integral):
+            # It may know the samples by their numbers, and these are those of all.
+            cv = splits_among(rows, read_splits(cv, n_samples, y))
+        return Complete(X, safe_indexing(y, rows), sample_weight, completion, cv)
 
     def _fit_columns(
-        self, columns: Floats, layout: Layout, target: Floats, weights: Floats
+        self, columns: Floats, layout: Layout, target: Floats, weights: Floats, cv: Any
     ) -> tuple[Floats, float]:
         """Fit the model of the form and penalty; return the terms' coefficients and intercept."""
         if self.form == "low_rank" and self.penalty not in (None, "ridge"):
@@ -152,12 +161,12 @@ class BaseInteraction(TakesMissing, BaseEstimator):
         self.n_iter_ = 1
         scaled = self._scaling.apply(columns)
         if self.form == "low_rank":
-            return self._fit_low_rank(scaled, target, weights)
+            return self._fit_low_rank(scaled, target, weights, cv)
         values = terms.values(scaled)
         if self.penalty is None:
             seen = weights > 0
             return self._fit_unpenalised(values[seen], target[seen], weights[seen])
-        return self._fit_penalised(values, target, weights)
+        return self._fit_penalised(values, target, weights, cv)
 
     def _fit_unpenalised(
         self, values: Floats, target: Floats, weights: Floats
@@ -200,13 +209,13 @@ class BaseInteraction(TakesMissing, BaseEstimator):
         )
 
     def _fit_penalised(
-        self, values: Floats, target: Floats, weights: Floats
+        self, values: Floats, target: Floats, weights: Floats, cv: Any
     ) -> tuple[Floats, float]:
         assert self.penalty is not None
         groups = [] if self.penalty == "ridge" else make_groups(self._terms, self.penalty)
         penalty = Penalty(self.penalty, groups, self._logistic, self.tol, self.max_iter)
         fit = fit_penalized(
-            values, target, weights, penalty, self.alpha, self.cv, self.n_jobs, self.verbose
+            values, target, weights, penalty, self.alpha, cv, self.n_jobs, self.verbose
         )
         self.alpha_, self.n_iter_ = fit.alpha, fit.n_iter
         self._no_inference = (
@@ -219,7 +228,7 @@ class BaseInteraction(TakesMissing, BaseEstimator):
         return fit.coef, fit.intercept
 
     def _fit_low_rank(
-        self, scaled: Floats, target: Floats, weights: Floats
+        self, scaled: Floats, target: Floats, weights: Floats, cv: Any
     ) -> tuple[Floats, float]:
         middle, unit = 0.0, 1.0
         if not self._logistic:  # so that alpha does not depend on the unit of y
@@ -231,7 +240,7 @@ class BaseInteraction(TakesMissing, BaseEstimator):
         settings = LowRankSettings(self._logistic, self.tol, self.max_iter, seed)
         alpha = NO_RIDGE if self.penalty is None else self.alpha
         fit, self.rank_, alpha = choose_rank(
-            data, self.rank, alpha, self.cv, settings, self.n_jobs, self.verbose
+            data, self.rank, alpha, cv, settings, self.n_jobs, self.verbose
         )
         if self.penalty is not None:
             self.alpha_ = alpha

@@ -229,7 +229,7 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
             If a parameter is out of its range, or samples are not finite numbers.
         """
         self._validate_params()
-        X, y, sample_weight, completion = self._complete(X, y, sample_weight)
+        X, y, sample_weight, completion, cv = self._complete(X, y, sample_weight)
         columns, layout = read_layout(self, X, self.modalities)
         check_rows(X, y=y, sample_weight=sample_weight)
         target = read_numbers(columns, y)
@@ -237,7 +237,7 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         with rollback(self):
             remember_features(self, X)
             self._completion = completion
-            self.coef_, self.intercept_ = self._fit_columns(columns, layout, target, weights)
+            self.coef_, self.intercept_ = self._fit_columns(columns, layout, target, weights, cv)
         return self
 
     def predict(self, X: Any) -> Floats:

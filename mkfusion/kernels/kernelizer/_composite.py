@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._messages import shown
-from mkfusion._types import FloatArray
+from mkfusion._types import FloatArray, Indices
 from mkfusion.kernels._kernel import Bundle, Kernel, NamesOfParts, tags_of_parts
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
@@ -25,8 +25,15 @@ from mkfusion.kernels.kernelizer._interactions import (
     products_of,
 )
 from mkfusion.kernels.kernelizer._kernelizer import BaseKernelizer, Kernelizer
+from mkfusion.kernels.kernelizer._missing import (
+    Completed,
+    ImputedColumns,
+    ImputedRows,
+    Members,
+    PaddedView,
+)
 from mkfusion.kernels.kernelizer._normalize import Normalization
-from mkfusion.stack import ComputedStack, KernelStack
+from mkfusion.stack import ComputedStack, KernelStack, View
 
 
 class _Known(Normalization):
@@ -50,9 +57,69 @@ class _Known(Normalization):
         return self.learned.apply_diagonal(diagonal, statistic)
 
 
-def prepared_by(views: Sequence[KernelView]) -> Bundle:
+class Incomplete:
+    """Prepared samples of which some lack a kernel's modality, indexed together.
+
+    Parameters
+    ----------
+    known : Bundle
+        Those that have it.
+    completed : Completed
+        What all of them are.
+    """
+
+    def __init__(self, known: Bundle, completed: Completed) -> None:
+        self.known = known
+        self.completed = completed
+
+    @property
+    def shape(self) -> tuple[int]:
+        return (len(self.completed.present),)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.known.dtype
+
+    def __getitem__(self, rows: Any) -> Incomplete:
+        index = np.arange(self.shape[0])[rows[0] if isinstance(rows, tuple) else rows]
+        completed, there = self.completed.take(index)
+        return Incomplete(self.known[there], completed)
+
+
+def prepared_by(views: Sequence[KernelView], completed: Sequence[Completed] | None) -> Bundle:
     """Return the row samples of each kernel, with the statistics that normalise them."""
-    return Bundle([Bundle([view._row_samples, view._row_statistic(None)]) for view in views])
+    known = [Bundle([view._row_samples, view._row_statistic(None)]) for view in views]
+    if completed is None:
+        return Bundle(known)
+    return Bundle([Incomplete(*pair) for pair in zip(known, completed, strict=True)])
+
+
+def completed_between(
+    fitted: FittedKernel, rows: Incomplete, cols: Incomplete | None, donors: Indices
+) -> View:
+    """Return a kernel between prepared samples some of which lack its modality.
+
+    Parameters
+    ----------
+    fitted : FittedKernel
+    rows, cols : Incomplete
+        The latter None for the former.
+    donors : ndarray of shape (n_donors,)
+        Among the training samples of the kernel: what weights are of.
+    """
+    known = view_between(fitted, rows.known, None if cols is None else cols.known)
+    others = rows if cols is None else cols
+    left, right = rows.completed, others.completed
+    if left.weights is None or right.weights is None:
+        return PaddedView(known, left.present, right.present, left.factors, right.factors)
+    train = Bundle([fitted.train, fitted.normalization.train_statistic])[donors]
+    whole = np.arange(len(donors))
+    row_members = Members(left.present, left.weights, whole)
+    completed = ImputedRows(known, view_between(fitted, train, others.known), row_members)
+    with_donors = ImputedRows(
+        view_between(fitted, rows.known, train), view_between(fitted, train, None), row_members
+    )
+    return ImputedColumns(completed, Members(right.present, right.weights, whole), with_donors)
 
 
 def view_between(fitted: FittedKernel, rows: Bundle, cols: Bundle | None) -> KernelView:
@@ -80,8 +147,8 @@ class CompositeKernel(NamesOfParts, Kernel):
     kernels : ColumnKernelizer or Kernelizer, or what the latter takes
         The latter without a normalisation. A kernelizer may stand in a Pipeline: after transformers
         of the samples, and before :class:`~mkfusion.InteractionKernels`. Parameters of the kernels
-        go by the names that they have there: ``composite.set_params(accel__gamma=0.1)``. With
-        ``missing="error"`` only.
+        go by the names that they have there: ``composite.set_params(accel__gamma=0.1)``. Samples
+        may lack a modality as its `missing` says.
     weights : array-like of shape (m,), default=None
         Non-negative; 1 for each kernel by default.
     weights_bounds : "fixed" or pair of float, default="fixed"
@@ -197,7 +264,7 @@ class CompositeKernel(NamesOfParts, Kernel):
                     "weight for each kernel, not for each class too."
                 )
             kernels = pipeline[:i] if i > 1 else pipeline[0]
-            _checked(_split(kernels))
+            _check_behind(_split(kernels))
             return cls(FrozenEstimator(kernels), weights=step.weights_.copy())
         raise TypeError(
             f"pipeline has the steps {list(pipeline.named_steps)}; expected a kernelizer, and "
@@ -266,27 +333,39 @@ class CompositeKernel(NamesOfParts, Kernel):
             self._weights(self.kernel_names_)
             return self._prepare(X)
         kernels = clone(self._given())
-        parts = _checked(_split(kernels))
+        parts = _split(kernels)
+        _check_behind(parts)
         for step in parts.before:
             X = step.fit_transform(X, y)
         parts.kernelizer.fit(X, y)
         self._weights(_names(parts))
         self._fitted = kernels
-        return prepared_by([KernelView(fitted) for fitted in parts.kernelizer._fitted])
+        completion = parts.kernelizer._completion
+        completed = None if completion is None else completion.completed()
+        return prepared_by([KernelView(one) for one in parts.kernelizer._fitted], completed)
 
     def _prepare(self, X: Any) -> Any:
-        parts = _checked(_split(self.kernels_))
+        parts = _split(self.kernels_)
+        _check_behind(parts)
         for step in parts.before:
             X = step.transform(X)
-        views: Any = parts.kernelizer._views(X)
-        return prepared_by(views)
+        views, present = parts.kernelizer._known_views(X)
+        completion = parts.kernelizer._completion
+        completed = None if completion is None else completion.completed(views, present)
+        return prepared_by(views, completed)
 
     def _stack(self, samples: Bundle, others: Bundle | None = None) -> KernelStack:
         """Return the kernels between prepared samples."""
         parts = _split(self.kernels_)
         fitted = parts.kernelizer._fitted
         columns: Any = [None] * len(fitted) if others is None else others.parts
-        views = [view_between(*one) for one in zip(fitted, samples.parts, columns, strict=True)]
+        completion = parts.kernelizer._completion
+        views: list[View] = [
+            view_between(one, rows, cols)
+            if completion is None
+            else completed_between(one, rows, cols, completion.donors(k))
+            for k, (one, rows, cols) in enumerate(zip(fitted, samples.parts, columns, strict=True))
+        ]
         names, n_jobs = parts.kernelizer.kernel_names_, parts.kernelizer.n_jobs
         stack: KernelStack = ComputedStack(views, names, n_jobs=n_jobs)
         for step in parts.interactions:
@@ -406,7 +485,7 @@ def _split(kernels: Any) -> _Parts:
     return _Parts(before, steps[position], behind)
 
 
-def _checked(parts: _Parts) -> _Parts:
+def _check_behind(parts: _Parts) -> None:
     """Refuse what cannot be evaluated between any samples."""
     for step in parts.interactions:
         if not isinstance(step, InteractionKernels):
@@ -414,10 +493,3 @@ def _checked(parts: _Parts) -> _Parts:
                 f"kernels has {shown(step)} behind the kernelizer; expected InteractionKernels or "
                 "nothing."
             )
-    missing = getattr(parts.kernelizer, "missing", "error")
-    if missing != "error":
-        raise ValueError(
-            f"kernels has missing={shown(missing)}; expected 'error': what completes samples makes "
-            "kernels with the training samples only, which KernelCombiner takes."
-        )
-    return parts

@@ -16,7 +16,15 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from mkfusion._compat import BaseComposition, name_estimators, safe_indexing
 from mkfusion._messages import shown
-from mkfusion.data import Modalities, check_rows, in_two_dimensions, with_numbers
+from mkfusion.data import (
+    Modalities,
+    check_rows,
+    column_names,
+    in_two_dimensions,
+    naming_columns,
+    top_levels,
+    with_numbers,
+)
 from mkfusion.kernels._kernel import (
     Kernel,
     as_kernel,
@@ -158,10 +166,8 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
         labels = _unique([_label(entry, spec) for entry in entries for spec in entry.specs])
         parts = self._parts(X, entries, training=True)
         fitted = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_fit_kernel)(spec, data, target, self.normalize, label, blame)
-            for (spec, data, target, blame), label in zip(
-                _pairs(entries, parts, y), labels, strict=True
-            )
+            delayed(_fit_kernel)(task, self.normalize, label)
+            for task, label in zip(_tasks(entries, parts, y), labels, strict=True)
         )
         completion = self._complete(list(fitted), entries, parts)
         # Only now: nothing is kept of a fit that fails.
@@ -214,24 +220,51 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
 
     def _views(self, X: Any) -> list[View]:
         """Return every kernel between samples and the training samples."""
+        known, present = self._known_views(X)
+        if self._completion is None or present is None:
+            return list(known)
+        return self._completion.views(known, present)
+
+    def _known_views(self, X: Any) -> tuple[list[KernelView], NDArray[np.bool_] | None]:
+        """Return kernels between samples and training samples that have their part.
+
+        And which samples have which entry's, if some may lack it.
+        """
         X = self._samples(X)
         self._check_features(X, reset=False)
         parts = self._parts(X, self._entries, training=False)
-        pairs = _pairs(self._entries, parts, None)
-        views: list[View] = list(
+        tasks = _tasks(self._entries, parts, None)
+        views: list[KernelView] = list(
             Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(_view)(fitted, data, blame)
-                for fitted, (_, data, _, blame) in zip(self._fitted, pairs, strict=True)
+                delayed(_view)(fitted, task)
+                for fitted, task in zip(self._fitted, tasks, strict=True)
             )
         )
-        if self._completion is not None and parts.present is not None:
-            views = self._completion.views(views, parts.present)
-        return views
+        return views, parts.present
 
 
-def _pairs(
-    entries: Sequence[Entry], parts: Parts, y: Any
-) -> Iterator[tuple[Any, Any, Any, str | None]]:
+class _Task(NamedTuple):
+    """A kernel, and what it is to see.
+
+    Attributes
+    ----------
+    spec : kernel, or what stands for one
+    seen : samples
+    target : array of shape (n_samples,) or None
+    given : samples
+        As the user has them, with names of columns.
+    blame : str or None
+        What to say instead where the kernel does not cope.
+    """
+
+    spec: Any
+    seen: Any
+    target: Any
+    given: Any
+    blame: str | None
+
+
+def _tasks(entries: Sequence[Entry], parts: Parts, y: Any) -> Iterator[_Task]:
     """Yield every kernel with its samples, their targets, and what to say if it fails."""
     for e, (entry, data) in enumerate(zip(entries, parts.data, strict=True)):
         target, blame = y, None if parts.blame is None else parts.blame[e]
@@ -243,15 +276,15 @@ def _pairs(
         features = _as_features(table) if sum(numeric) > 1 else table
         for spec, wants_features in zip(entry.specs, numeric, strict=True):
             if wants_features:
-                yield spec, features, target, blame
+                yield _Task(spec, features, target, data, blame)
             elif takes_table(spec):
                 seen = with_numbers(table) if sees_numbers(spec) else table
                 if isinstance(first_step(spec), Kernel) and isinstance(table, list):
                     seen = np.array(table, object)[:, np.newaxis]
-                yield spec, seen, target, blame
+                yield _Task(spec, seen, target, data, blame)
             else:
                 _refuse_column_in_a_list(spec, data, entry)
-                yield spec, data, target, blame
+                yield _Task(spec, data, target, data, blame)
 
 
 def _refuse_column_in_a_list(spec: Any, data: Any, entry: Entry) -> None:
@@ -288,20 +321,18 @@ def _label(entry: Entry, spec: Any) -> str:
     return f"{entry.name}:{kernel_label(spec)}" if entry.name else kernel_label(spec)
 
 
-def _fit_kernel(
-    spec: Any, data: Any, y: Any, normalize: str | None, label: str, blame: str | None
-) -> FittedKernel:
-    with _named_errors(label, blame):
-        kernel = as_kernel(spec)
-        train = kernel._fit_prepare(data, y)
+def _fit_kernel(task: _Task, normalize: str | None, label: str) -> FittedKernel:
+    with _named_errors(label, task.blame), naming_columns(task.given):
+        kernel = as_kernel(task.spec)
+        train = kernel._fit_prepare(task.seen, task.target)
         return FittedKernel(kernel, train, NORMALIZATIONS[normalize](), label)
 
 
-def _view(fitted: FittedKernel, data: Any, blame: str | None) -> View:
-    if data is None:
-        return training_view(fitted).take(np.empty(0, dtype=np.intp), None)
-    with _named_errors(fitted.label, blame):
-        return KernelView(fitted, fitted.kernel._prepare(data))
+def _view(fitted: FittedKernel, task: _Task) -> KernelView:
+    if task.seen is None:
+        return KernelView(fitted, safe_indexing(fitted.train, np.empty(0, dtype=np.intp)))
+    with _named_errors(fitted.label, task.blame), naming_columns(task.given):
+        return KernelView(fitted, fitted.kernel._prepare(task.seen))
 
 
 @contextmanager
@@ -389,6 +420,8 @@ names=['rbf(gamma=0.1)', 'rbf(gamma=1.0)', 'linear'])
     """
 
     _sees_modalities: bool
+    # Names of columns of several levels, which are no strings
+    _levels: list[Any] | None = None
 
     def __init__(
         self, kernels: Any, *, normalize: str | None = "cosine", n_jobs: int | None = None
@@ -481,6 +514,12 @@ names=['rbf(gamma=0.1)', 'rbf(gamma=1.0)', 'linear'])
         if not reset and several != self._sees_modalities:
             expected = "Modalities" if self._sees_modalities else "columns"
             raise TypeError(f"X is a {type(X).__name__}; expected {expected} as in fit.")
+        names = None if several or top_levels(X) is None else column_names(X)
+        if not reset and None not in (names, self._levels) and names != self._levels:
+            raise ValueError(
+                f"X has the columns {shown(names)}; expected those of fit in their order: "
+                f"{shown(self._levels)}."
+            )
         if not several:
             super()._check_features(X, reset=reset)
         elif reset:  # later each kernel finds its modality by name
@@ -488,6 +527,7 @@ names=['rbf(gamma=0.1)', 'rbf(gamma=1.0)', 'linear'])
             self.feature_names_in_ = np.array(X.names, dtype=object)
         if reset:
             self._sees_modalities = several
+            self._levels = names
 
     def _sk_visual_block_(self) -> Any:
         return visual_block(self._named_kernels)

@@ -316,10 +316,13 @@ class ImputedColumns(View):
         L.
     members : Members
         A, as in :class:`ImputedRows`.
+    training : View of shape (n_rows, n_present_train), default=None
+        With the training samples, where the columns are others; `known` by default.
     """
 
-    def __init__(self, known: View, members: Members) -> None:
+    def __init__(self, known: View, members: Members, training: View | None = None) -> None:
         self.known = known
+        self.training = known if training is None else training
         self.place = known.place
         self._members = members
 
@@ -336,7 +339,7 @@ class ImputedColumns(View):
         out = np.empty((_count(rows, self.shape[0]), len(j) + len(gone)), self.dtype)
         out[:, j] = self.known.block(rows, c)
         if len(gone):
-            out[:, gone] = self.known.block(rows, self._members.donors) @ weights.T
+            out[:, gone] = self.training.block(rows, self._members.donors) @ weights.T
         return out
 
     def pairs(self, rows: Indices | None, cols: Indices | None) -> Floats:
@@ -346,7 +349,7 @@ class ImputedColumns(View):
         if len(j):
             out[j] = self.known.pairs(rows[j], np.arange(len(j)) if c is None else c)
         if len(gone):
-            values = self.known.block(rows[gone], self._members.donors)
+            values = self.training.block(rows[gone], self._members.donors)
             out[gone] = np.einsum("id,id->i", values, weights)
         return out
 
@@ -354,7 +357,7 @@ class ImputedColumns(View):
         j, c, gone, weights = self._members.split(cols)
         out = self.known.dot(beta[:, j], rows, c)
         if len(gone):
-            out = out + self.known.dot(beta[:, gone] @ weights, rows, self._members.donors)
+            out = out + self.training.dot(beta[:, gone] @ weights, rows, self._members.donors)
         return out
 
     def dot_rows(self, beta: Floats, rows: Indices | None, cols: Indices | None) -> Floats:
@@ -362,7 +365,7 @@ class ImputedColumns(View):
         out = np.empty((len(beta), len(j) + len(gone)))
         out[:, j] = self.known.dot_rows(beta, rows, c)
         if len(gone):
-            out[:, gone] = self.known.dot_rows(beta, rows, self._members.donors) @ weights.T
+            out[:, gone] = self.training.dot_rows(beta, rows, self._members.donors) @ weights.T
         return out
 
 
@@ -383,6 +386,31 @@ MAX_VALIDATED = 200
 MAX_KEPT = 2**24
 # Numbers in the kernels that are kept while patterns are gone through: 512 MB.
 MAX_SHARED = 2**26
+
+
+class Completed(NamedTuple):
+    """What samples are to one entry's kernels, in terms of training samples that have it.
+
+    Attributes
+    ----------
+    present : ndarray of shape (n,), dtype=bool
+        Which of the samples have it.
+    factors : ndarray of shape (n,)
+        What their values are multiplied by.
+    weights : ndarray of shape (n_missing, n_donors), or None
+        Of the others, which are sums of weighted donors; None where they are at zero.
+    """
+
+    present: Mask
+    factors: Floats
+    weights: Floats | None
+
+    def take(self, rows: Indices) -> tuple[Completed, Indices]:
+        """Return some of the samples, and where those of them that are there stand."""
+        here, gone = positions(self.present)[rows], positions(~self.present)[rows]
+        weights = None if self.weights is None else self.weights[gone[gone >= 0]]
+        chosen = Completed(self.present[rows], self.factors[rows], weights)
+        return chosen, here[here >= 0]
 
 
 class Completion(Protocol):
@@ -419,6 +447,22 @@ class Completion(Protocol):
         """
         ...
 
+    def completed(
+        self, known: Sequence[View] | None = None, present: Mask | None = None
+    ) -> list[Completed]:
+        """Return what samples are to each kernel; the training samples for None.
+
+        Parameters
+        ----------
+        known, present
+            As for `views`.
+        """
+        ...
+
+    def donors(self, k: int) -> Indices:
+        """Return the training samples that kernel k's weights are of, among those present."""
+        ...
+
 
 class Marginaliser:
     """Kernels over what two samples both have, as documented in `ColumnKernelizer`."""
@@ -441,6 +485,16 @@ class Marginaliser:
             PaddedView(view, present[:, e], self._present[:, e], *factors)
             for view, e in zip(known, self._entries, strict=True)
         ]
+
+    def completed(
+        self, known: Sequence[View] | None = None, present: Mask | None = None
+    ) -> list[Completed]:
+        there = self._present if present is None else present
+        factors = 1.0 / np.sqrt(there.mean(axis=1))
+        return [Completed(there[:, e], factors, None) for e in self._entries]
+
+    def donors(self, k: int) -> Indices:
+        return np.empty(0, dtype=np.intp)
 
 
 class _Prediction(NamedTuple):
@@ -513,6 +567,16 @@ class Imputer:
         if known is None or present is None:
             return self._members
         return self._members_of(self._pad(known, present), present)
+
+    def completed(
+        self, known: Sequence[View] | None = None, present: Mask | None = None
+    ) -> list[Completed]:
+        there = self._present if present is None else present
+        members, ones = self.members(known, present), np.ones(len(there))
+        return [Completed(there[:, e], ones, members[e].weights) for e in self._entries]
+
+    def donors(self, k: int) -> Indices:
+        return self._members[self._entries[k]].donors
 
     def training_views(self) -> list[View]:
         return self._complete(self._training, self._members)

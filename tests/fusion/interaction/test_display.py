@@ -106,3 +106,8 @@ def test_what_cannot_be_plotted_is_refused() -> None:
         InteractionDisplay.from_estimator(model, X, "bmi", "weight")
     with pytest.raises(TypeError, match="estimator is a LinearRegression"):
         InteractionDisplay.from_estimator(LinearRegression().fit(X, Y), X, "bmi", "bp")
+
+
+def test_what_it_is_given_is_named():
+    with pytest.raises(TypeError, match=r"InteractionDisplay is given 3; .*\.from_estimator\("):
+        InteractionDisplay(3)

@@ -250,5 +250,5 @@ def test_refused(kernels, error: type[Exception], message: str) -> None:
 
 
 def test_objects_where_numbers_are_meant() -> None:
-    with pytest.raises(ValueError, match="^part:rbf: could not convert string to float"):
+    with pytest.raises(ValueError, match="^part:rbf: column 'text' holds 'good day': could"):
         ColumnKernelizer([("part", "rbf", ["a", "text"])]).fit(TABLE)

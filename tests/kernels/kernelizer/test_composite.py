@@ -424,10 +424,96 @@ def test_pipelines_are_refused() -> None:
         from_pipeline(each)
     with pytest.raises(TypeError, match="kernels has StandardScaler.* behind the kernelizer"):
         CompositeKernel(make_pipeline(kernelizer(), StandardScaler())).fit(X)
-    incomplete = kernelizer().set_params(missing="impute")
-    for kernels in (incomplete, FrozenEstimator(clone(incomplete).fit(X))):
-        with pytest.raises(ValueError, match="kernels has missing='impute'; expected 'error'"):
-            CompositeKernel(kernels)(X)
+
+
+# -------------------------------------------------------------------- samples that lack something
+
+
+def gappy(table, offset=0):
+    """Every fifth sample lacks the acids, every fifth the colour."""
+    table = table.copy()
+    table[offset::5, :4], table[offset + 2 :: 5, 4:] = np.nan, np.nan
+    return table
+
+
+@pytest.mark.parametrize("missing", ["marginalise", "impute"])
+def test_incomplete_samples_with_training_samples(missing, normalize):
+    known, new = gappy(X), gappy(Z, 1)
+    learned = kernelizer(normalize).set_params(missing=missing)
+    composite = CompositeKernel(clone(learned), WEIGHTS).fit(known)
+    learned.fit(known)
+    for samples in (known, new, new[1:2], new[[0, 2]]):
+        expected = learned.transform(samples).combine(WEIGHTS)
+        np.testing.assert_allclose(composite(samples, known), expected, atol=1e-12)
+        np.testing.assert_allclose(composite(known, samples), expected.T, atol=1e-12)
+        own = composite(samples)
+        np.testing.assert_allclose(composite(samples, samples), own, atol=1e-12)
+        np.testing.assert_allclose(composite.diag(samples), np.diag(own), atol=1e-12)
+        assert np.linalg.eigvalsh(own).min() > -1e-9 * np.trace(own)
+    everything = composite(np.vstack([known, new]))
+    np.testing.assert_allclose(everything[60:, 60:], composite(new), atol=1e-12)
+    machine = SVC(kernel=clone(composite)).fit(known, y)
+    precomputed = SVC(kernel="precomputed").fit(learned.transform(known).combine(WEIGHTS), y)
+    expected = precomputed.decision_function(learned.transform(new).combine(WEIGHTS))
+    np.testing.assert_allclose(machine.decision_function(new), expected, atol=1e-9)
+
+
+def test_marginalised_by_hand():
+    new = gappy(Z, 1)
+    columns = ColumnKernelizer(
+        [("a", "linear", slice(0, 4)), ("b", "linear", slice(4, None))],
+        normalize=None,
+        missing="marginalise",
+    )
+    found = CompositeKernel(columns, [0.5, 2.0]).fit(gappy(X))(new)
+    a, b = np.nan_to_num(new[:, :4]), np.nan_to_num(new[:, 4:])
+    share = np.mean([~np.isnan(new[:, 0]), ~np.isnan(new[:, 4])], axis=0)
+    expected = (0.5 * a @ a.T + 2.0 * b @ b.T) / np.sqrt(np.outer(share, share))
+    np.testing.assert_allclose(found, expected)
+
+
+def test_imputed_between_new_samples():
+    """Features that are seen through the training samples are the same between new ones."""
+    known, new = gappy(X), gappy(Z, 1)
+    columns = ColumnKernelizer(
+        [("a", "linear", slice(0, 4)), ("b", "linear", slice(4, None))],
+        normalize=None,
+        missing="impute",
+    )
+    expected = np.zeros((len(new), len(new)))
+    stack = columns.fit(known).transform(new)
+    for k, block in enumerate((known[:, :4], known[:, 4:])):
+        there = ~np.isnan(block[:, 0])
+        seen = stack.gram(k)[:, there]
+        features = np.linalg.lstsq(block[there], seen.T, rcond=None)[0].T
+        np.testing.assert_allclose(features @ block[there].T, seen, atol=1e-9)
+        expected += features @ features.T
+    np.testing.assert_allclose(CompositeKernel(columns).fit(known)(new), expected, atol=1e-8)
+
+
+def test_incomplete_modalities_within_other_kernels():
+    """Prepared samples are indexed, and modalities may be lacking altogether."""
+    parts = Modalities(a=gappy(X)[:, :4], b=gappy(X)[:, 4:])
+    entries = [("a", RBFKernel(), "a"), ("b", "linear", "b")]
+    for missing in ("marginalise", "impute"):
+        columns = ColumnKernelizer(entries, missing=missing)
+        composite = CompositeKernel(columns)
+        only = Modalities(a=Z[:, :4])
+        expected = clone(columns).fit(parts).transform(only).combine([1.0, 1.0])
+        np.testing.assert_allclose(clone(composite).fit(parts)(only, parts), expected)
+        inside = Kernelizer(composite, normalize=None)
+        stack = inside.fit_transform(parts)
+        whole = composite(parts)
+        rows, cols = np.arange(0, 60, 3), np.arange(5, 25)
+        found = np.asarray(stack[np.ix_(rows, cols)])[:, :, 0]
+        np.testing.assert_allclose(found, whole[np.ix_(rows, cols)], atol=1e-12)
+        model = make_pipeline(clone(columns), MKLClassifier(C=10)).fit(parts, y)
+        learned = CompositeKernel.from_pipeline(model)
+        weights = model[-1].weights_
+        expected = model[0].transform(only).combine(weights)
+        np.testing.assert_allclose(learned(only, parts), expected, atol=1e-12)
+    with pytest.raises(ValueError, match="have none of"):
+        composite.fit(parts)(Modalities(a=np.full((2, 4), np.nan)))
 
 
 def test_not_fitted() -> None:

@@ -160,13 +160,15 @@ def test_refused_and_nothing_kept(make, kernels, parameters, error, message) -> 
 
 
 @either
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_not_finite(make, value: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "said"), [(np.nan, "Input X"), (np.inf, "column 2 is infinite: Input X")]
+)
+def test_not_finite(make, value: float, said: str) -> None:
     bad = X.copy()
     bad[1, 2] = value
-    with pytest.raises(ValueError, match="^part:rbf: Input X contains"):
+    with pytest.raises(ValueError, match=f"^part:rbf: {said} contains"):
         make("rbf").fit(bad)
-    with pytest.raises(ValueError, match="^part:rbf: Input X contains"):
+    with pytest.raises(ValueError, match=f"^part:rbf: {said} contains"):
         make("rbf").fit(X).transform(bad)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,12 @@ from mkfusion import (
     ColumnKernelizer,
     Kernelizer,
     LinearKernel,
+    MissingModalityWarning,
     MKLClassifier,
     Modalities,
     RBFKernel,
 )
+from mkfusion.compare import compare_fusion
 from mkfusion.datasets import load_mfeat
 
 NAN = np.nan
@@ -337,3 +340,39 @@ def test_a_bound_kernel_says_that_a_modality_is_not_there() -> None:
     kernelizer = Kernelizer([RBFKernel().on("accel")])
     with pytest.raises(ValueError, match="asks for the modality 'accel', which no sample has"):
         kernelizer.fit(Modalities(accel=None, gyro=GYRO))
+
+
+# --------------------------------------------------------------- what marginalising does not learn
+
+
+@pytest.mark.parametrize("missing", ["marginalise", "impute", "error"])
+@pytest.mark.parametrize("n_without", [0, 7, 8])
+def test_advice_where_few_training_samples_lack_a_modality(missing, n_without):
+    """Less than a fifth of 40 are less than 8."""
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 40, 2))
+    one[20:28], other[:n_without] = np.nan, np.nan
+    if missing == "error":
+        one, other = np.nan_to_num(one), np.nan_to_num(other)
+    X = Modalities(one=one, other=other)
+    kernels = [("one", "rbf", "one"), ("other", ["rbf", "linear"], "other")]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = ColumnKernelizer(kernels, missing=missing).fit(X)
+        fitted.transform(X[20:])
+    said = [w.message for w in caught if w.category is MissingModalityWarning]
+    assert len(said) == (missing == "marginalise" and n_without < 8)
+    for message in said:
+        assert "lack 'other': " in str(message)
+        assert "LateFusionClassifier(missing='marginalise')" in str(message)
+
+
+def test_no_advice_to_a_single_modality_and_in_comparisons():
+    rng = np.random.default_rng(0)
+    X = Modalities(a=rng.normal(size=(40, 2)), b=rng.normal(size=(40, 2)))
+    X["b"][::10] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kernels = [("one", "rbf", "a"), ("more", "linear", "a")]
+        ColumnKernelizer(kernels, missing="marginalise").fit(X)
+        compare_fusion(X, np.tile([0, 1], 20), fast=True, cv=2, methods=["uniform"])
