@@ -1,6 +1,8 @@
 """Questions asked of fused models and of modalities, and their displays."""
 
 from mkfusion.inspection._arguments import check_jobs as check_jobs
+from mkfusion.inspection._audit import DataAudit, Finding, audit
+from mkfusion.inspection._audit_design import is_uneven as is_uneven
 from mkfusion.inspection._bias import UnimodalBias, UnimodalBiasDisplay, unimodal_bias
 from mkfusion.inspection._closed_form import project_kernels as project_kernels
 from mkfusion.inspection._emap import AdditiveProjection, EmapDisplay, emap
@@ -35,7 +37,9 @@ from mkfusion.inspection._stability import WeightStability, WeightStabilityDispl
 # For users; the names that are imported as themselves above are for the comparison of methods.
 __all__ = [
     "AdditiveProjection",
+    "DataAudit",
     "EmapDisplay",
+    "Finding",
     "KernelAlignment",
     "KernelAlignmentDisplay",
     "ModalityImportance",
@@ -47,6 +51,7 @@ __all__ = [
     "UnimodalBiasDisplay",
     "WeightStability",
     "WeightStabilityDisplay",
+    "audit",
     "emap",
     "kernel_alignment",
     "modality_importance",
