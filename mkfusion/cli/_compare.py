@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.dummy import DummyRegressor
@@ -17,6 +17,7 @@ from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, Time
 
 import mkfusion.compare
 from mkfusion import MissingCellsWarning, UnknownCategoriesWarning
+from mkfusion.cli._audit import say_before
 from mkfusion.cli._console import Report, print_comparison
 from mkfusion.cli._errors import (
     UsageError,
@@ -29,6 +30,7 @@ from mkfusion.cli._errors import (
 from mkfusion.cli._interrupts import interrupts_end_here
 from mkfusion.cli._samples import Samples, load_samples
 from mkfusion.compare import FAST_FOLDS, FOLDS, METHODS, outer_splitter
+from mkfusion.inspection import DataAudit
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -57,11 +59,17 @@ def compare(options: argparse.Namespace) -> None:
                 scoring=metrics,
                 cv=cv,
                 groups=samples.groups,
+                batch=samples.batch,
+                ids=samples.names,
+                aside=samples.unused,
                 methods=methods,
                 fast=options.fast,
                 random_state=options.seed,
                 memory=options.resume,
             )
+        found = cast("DataAudit", plan.conditions.audit).with_findings(samples.findings)
+        plan = plan._replace(conditions=plan.conditions._replace(audit=found))
+        say_before(found)
         with as_usage_errors(mkfusion.compare.NothingToCompareError), alone:
             comparison = mkfusion.compare.run_comparison(plan, options.jobs)
     for method, reason in comparison.not_applicable_.items():

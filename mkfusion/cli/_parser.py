@@ -19,6 +19,10 @@ examples:
   mkfusion compare patients.csv rna.parquet mri.csv --id patient --target relapse \\
       --missing keep --metric roc_auc -o report.html
 """
+_AUDIT_EXAMPLES = """\
+example:
+  mkfusion audit patients.csv rna.parquet --id patient --target relapse --batch site
+"""
 _FIT_EXAMPLES = """\
 example:
   mkfusion fit data.csv --target label --modality accel=ax,ay,az \\
@@ -190,6 +194,15 @@ def make_parser() -> argparse.ArgumentParser:
             _COMPARE_EXAMPLES,
         )
     )
+    _add_audit(
+        add(
+            "audit",
+            "can the data be trusted? copies, leaks, gaps and batches that tell the target",
+            "Look for what makes scores too good, or mean something else: copies of samples,\n"
+            "columns that are the target, gaps and batches that tell it, ids among the columns.",
+            _AUDIT_EXAMPLES,
+        )
+    )
     _add_fit(
         add(
             "fit",
@@ -233,7 +246,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def _add_data(parser: argparse.ArgumentParser, missing: str = "error") -> Any:
     """Add what says which samples there are, and how they are split."""
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -252,6 +265,14 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="a modality and its columns: names and shell patterns with commas between them, "
         "such as gyro='g*'; once for each (default: with several files, each is one)",
     )
+    data.add_argument(
+        "--exclude",
+        action="extend",
+        type=_names,
+        default=[],
+        metavar="COLUMNS",
+        help="columns that are not learned from: names and shell patterns with commas between them",
+    )
     data.add_argument("--id", metavar="COLUMN", help="names the samples; not learned from")
     data.add_argument(
         "--groups",
@@ -261,7 +282,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--missing",
         choices=["error", "drop", "keep"],
-        default="error",
+        default=missing,
         help="samples that lack a modality are refused, left out, or kept and compared by what "
         "they have (default: %(default)s)",
     )
@@ -270,6 +291,27 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         choices=["auto", "classification", "regression"],
         default="auto",
         help="auto takes numbers with fractions for regression, all else for classes",
+    )
+    return data
+
+
+def _add_batch(data: Any) -> None:
+    data.add_argument(
+        "--batch",
+        metavar="COLUMN",
+        help="site, plate, device or run, which should have nothing to do with the target; not "
+        "learned from",
+    )
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    _add_batch(_add_data(parser, missing="keep"))
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=_file(".csv"),
+        metavar="FILE.csv",
+        help="where to write the findings as a table",
     )
 
 
@@ -303,7 +345,7 @@ def _list_methods() -> str:
 
 def _add_compare(parser: _Parser) -> None:
     parser.more = _list_methods
-    _add_data(parser)
+    _add_batch(_add_data(parser))
     folds = _add_folds(parser, "10, 5 with --fast, fewer where a class or the groups are small")
     folds.add_argument(
         "--repeats",

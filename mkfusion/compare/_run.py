@@ -41,7 +41,7 @@ from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
 from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
 from mkfusion.data import check_rows, read_samples, read_target
-from mkfusion.inspection import check_jobs
+from mkfusion.inspection import audit, check_jobs
 from mkfusion.report import Conditions, FoldScore
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -90,6 +90,8 @@ def compare_fusion(
     cv: Any = None,
     inner_cv: Any = None,
     groups: Any = None,
+    batch: Any = None,
+    kernels: Any = None,
     methods: str | Sequence[str | Method] = "all",
     test: str = "corrected_t",
     alpha: float = 0.05,
@@ -135,6 +137,13 @@ def compare_fusion(
     groups : array-like of shape (n_samples,), default=None
         Subjects, sessions or the like: samples of one never train and test a model, outside and
         inside alike.
+    batch : array-like of shape (n_samples,), default=None
+        Sites, devices or runs, which should have nothing to do with the target: the audit of the
+        data looks whether they have.
+    kernels : dict of str to kernel, default=None
+        For some of the modalities, by their names, what :class:`ColumnKernelizer` takes as a
+        kernel: an object, a name, a callable or a pipeline that ends in one. "auto" chooses those
+        of the others.
     methods : "all" or list of str and Method, default="all"
         Of <names of methods>;
         "all" of them; and a :class:`Method` for each of your own. The majority class or the mean
@@ -184,8 +193,9 @@ def compare_fusion(
 
     Notes
     -----
-    **Methods.** Each modality gets one kernel, the one that "auto" in :class:`ColumnKernelizer`
-    chooses by the dtypes and gaps of all samples (targets are not looked at). A modality alone is a
+    **Methods.** Each modality gets one kernel: that of `kernels`, or the one that "auto" in
+    :class:`ColumnKernelizer` chooses by the dtypes and gaps of all samples (targets are not looked
+    at). A modality alone is a
     support vector machine on its kernel. Ways of fusing are
 
     <methods>
@@ -267,6 +277,8 @@ def compare_fusion(
         cv=cv,
         inner_cv=inner_cv,
         groups=groups,
+        batch=batch,
+        kernels=kernels,
         methods=methods,
         test=test,
         alpha=alpha,
@@ -302,6 +314,10 @@ def plan_comparison(
     cv: Any = None,
     inner_cv: Any = None,
     groups: Any = None,
+    batch: Any = None,
+    ids: Any = None,
+    aside: Any = None,
+    kernels: Any = None,
     methods: str | Sequence[str | Method] = "all",
     test: str = "corrected_t",
     alpha: float = 0.05,
@@ -313,9 +329,11 @@ def plan_comparison(
 
     Parameters
     ----------
-    X, y, modalities, task, scoring, cv, inner_cv, groups, methods, test, alpha, fast, \
-    random_state, memory
+    X, y, modalities, task, scoring, cv, inner_cv, groups, batch, kernels, methods, test, alpha, \
+    fast, random_state, memory
         Of :func:`compare_fusion`.
+    ids, aside
+        Of :func:`mkfusion.inspection.audit`.
 
     Returns
     -------
@@ -336,7 +354,11 @@ def plan_comparison(
         y = y.astype(np.float64)
     seed = check_settings(random_state, test, alpha)
     setting = Setting(
-        describe_modalities(parts, given.names), classes, len(np.unique(y)) * classes, fast, seed
+        describe_modalities(parts, given.names, kernels),
+        classes,
+        len(np.unique(y)) * classes,
+        fast,
+        seed,
     )
     scorers = make_scorers(scoring, setting)
     outer = outer_splitter(cv, y, groups, classes, seed, fast)
@@ -364,6 +386,17 @@ def plan_comparison(
         alpha=float(alpha),
         fast=fast,
         seed=seed,
+        audit=audit(
+            X,
+            y,
+            modalities=modalities,
+            task="classification" if classes else "regression",
+            groups=groups,
+            batch=batch,
+            ids=ids,
+            aside=aside,
+            cv=folds,
+        ),
     )
     return Plan(job, folds, conditions)
 

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mkfusion._compat import safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Indices
 from mkfusion.data import (
     Modalities,
     check_rows,
+    read_column,
     read_groups,
     read_samples,
     read_splits,
@@ -28,11 +30,13 @@ from mkfusion.inspection._audit_columns import (
     can_be_told,
     look_at_columns,
     modality_score,
+    names_subjects,
 )
 from mkfusion.inspection._audit_copies import (
     MOST_SAMPLES,
     Copies,
     across,
+    alike_within,
     clusters,
     crossing,
     find_copies,
@@ -43,7 +47,7 @@ from mkfusion.inspection._audit_design import (
     gaps_of_columns,
     is_uneven,
 )
-from mkfusion.inspection._audit_tables import Part, sample_codes
+from mkfusion.inspection._audit_tables import Part, cells_of, sample_codes
 from mkfusion.inspection._display import as_frame
 
 LEVELS = ("serious", "warning", "note")
@@ -73,7 +77,7 @@ class Finding(NamedTuple):
         What to do about it: a sentence.
     modality : str
         Where; empty is everywhere.
-    count : int
+    n : int
         How many samples, columns or the like it is about.
     examples : tuple of str
         A few of them.
@@ -83,7 +87,7 @@ class Finding(NamedTuple):
     >>> from mkfusion.inspection import Finding
     >>> Finding("note", "constant", "1 column is constant.", "Leave it out.", "rna", 1, ("g7",))
     Finding(level='note', check='constant', what='1 column is constant.', advice='Leave it out.', \
-modality='rna', count=1, examples=('g7',))
+modality='rna', n=1, examples=('g7',))
     """
 
     level: str
@@ -91,7 +95,7 @@ modality='rna', count=1, examples=('g7',))
     what: str
     advice: str
     modality: str = ""
-    count: int = 0
+    n: int = 0
     examples: tuple[str, ...] = ()
 
 
@@ -122,7 +126,7 @@ class DataAudit:
     >>> A, B, y = rng.normal(size=(60, 5)), rng.normal(size=(60, 5)), np.arange(60) % 2
     >>> A[20:30], B[20:30] = A[:10], B[:10]
     >>> found = audit({"a": A, "b": B}, y)
-    >>> [(one.level, one.check, one.count) for one in found.findings]
+    >>> [(one.level, one.check, one.n) for one in found.findings]
     [('serious', 'copies', 20)]
     """
 
@@ -214,6 +218,7 @@ def audit(
     groups: Any = None,
     batch: Any = None,
     ids: Any = None,
+    aside: Any = None,
     cv: Any = None,
 ) -> DataAudit:
     """Look for what makes scores too good to be true, or answers mean something else.
@@ -240,6 +245,9 @@ def audit(
         Sites, plates, devices, runs: what should have nothing to do with the target.
     ids : array-like of shape (n_samples,), default=None
         Names of the samples. None is the index of pandas tables, or their position.
+    aside : dict of str to array-like of shape (n_samples,), default=None
+        Columns that are not learned from, which may tell whom the samples are of. None is those
+        of a table that belong to no modality.
     cv : int, splitter or iterable of (train, test), default=None
         The folds that will be used: then copies are counted where they are on both sides.
 
@@ -308,8 +316,11 @@ def audit(
         folds = read_splits(cv, n, y, classes=target.n_classes > 0, groups=groups, seed=0)
     found, copies = _copies(parts, target, groups, folds, named)
     found += _ids(ids if ids is not None else row_index(X), groups, n)
-    found += _columns(parts, target, groups)
-    found += _whole_modalities(parts, target, groups)
+    found += _columns(parts, target)
+    if groups is None:
+        found += _subjects(parts, _aside(given, aside))
+    told = {one.modality for one in found if one.check == "telling"}
+    found += _whole_modalities([part for part in parts if part.name not in told], target, groups)
     found += _missing(parts, target)
     found += _classes(np.asarray(y), target)
     found += _sizes(target, groups)
@@ -394,7 +405,8 @@ def _copies(
         some = find_copies([part])
         # What is a copy in all modalities is told of once.
         exact, near = (
-            pairs[together[pairs[:, 0]] != together[pairs[:, 1]]] for pairs in (some.exact, some.near)
+            pairs[together[pairs[:, 0]] != together[pairs[:, 1]]]
+            for pairs in (some.exact, some.near)
         )
         found += _copies_in(part.name, Copies(exact, near), target, groups, folds, named)
         everywhere |= {tuple(pair) for pair in [*exact.tolist(), *near.tolist()]}
@@ -434,19 +446,20 @@ def _copies_in(
     elif groups is not None:
         what += f"; {_counted(int(apart.sum()), 'pair')} in different groups"
     share = len(np.unique(pairs[apart])) / n
-    # What has copies of another class in one modality only makes no score too good.
-    alike = not modality or not target.n_classes or differ < len(pairs) / 2
     level = "note"
-    if share >= _SOME and alike:
+    if share >= _SOME:
         level = "serious" if share >= _MANY and not modality else "warning"
     advice = (
         "Scores are too good where a copy of a test sample is learned from: drop the copies, or "
         "keep them together with groups (`clusters` of this audit)."
     )
     if not apart.any():
-        advice = "They are on one side of every split, and count as several: see that this is meant."
-    elif not alike:
-        advice = "It cannot tell these samples apart: see that it is measured finely enough."
+        advice = "They are on one side of every split, and count as several: is this meant?"
+    elif modality and target.n_classes and differ >= len(pairs) / 2:
+        advice = (
+            "Either a sample is there under two names, or this modality is too coarse to tell "
+            "these apart."
+        )
     return [Finding(level, "copies", f"{what}.", advice, modality, len(rows), tuple(examples))]
 
 
@@ -484,7 +497,7 @@ def _sizes(target: Target, groups: NDArray[Any] | None) -> list[Finding]:
                 "size",
                 f"There are {n} samples.",
                 "So few see large differences only: no evidence is not evidence of absence.",
-                count=n,
+                n=n,
             )
         )
     if groups is None:
@@ -498,7 +511,7 @@ def _sizes(target: Target, groups: NDArray[Any] | None) -> list[Finding]:
                 "size",
                 f"There are {n_groups} groups.",
                 "Groups count, not samples: so few say little about other ones.",
-                count=n_groups,
+                n=n_groups,
             )
         )
     first = np.unique(codes, return_index=True)[1]
@@ -509,7 +522,7 @@ def _sizes(target: Target, groups: NDArray[Any] | None) -> list[Finding]:
                 "groups",
                 f"The target is the same for all samples of each of the {n_groups} groups.",
                 f"There are {n_groups} independent cases, not {n}.",
-                count=n_groups,
+                n=n_groups,
             )
         )
     return found
@@ -518,9 +531,7 @@ def _sizes(target: Target, groups: NDArray[Any] | None) -> list[Finding]:
 # ---------------------------------------------------------------------------- columns
 
 
-def _columns(
-    parts: list[Part], target: Target, groups: NDArray[Any] | None
-) -> list[Finding]:
+def _columns(parts: list[Part], target: Target) -> list[Finding]:
     found = []
     n_columns = sum(part.n_columns for part in parts)
     for part in parts:
@@ -528,7 +539,7 @@ def _columns(
             seen = look_at_columns(part, target, n_columns)
             found += _telling(part.name, seen)
             found += _constant(part, seen)
-            found += _naming(part.name, seen, groups)
+            found += _naming(part.name, seen)
     return found
 
 
@@ -581,8 +592,8 @@ def _constant(part: Part, seen: Seen) -> list[Finding]:
     ]
 
 
-def _naming(modality: str, seen: Seen, groups: NDArray[Any] | None) -> list[Finding]:
-    """Tell of columns that name samples, rows or subjects."""
+def _naming(modality: str, seen: Seen) -> list[Finding]:
+    """Tell of columns that name samples or rows."""
     found = []
     telling = dict(seen.telling)
     for name, why, score in seen.ids[:_MOST_SHOWN]:
@@ -593,12 +604,49 @@ def _naming(modality: str, seen: Seen, groups: NDArray[Any] | None) -> list[Find
             what += f"; it tells the target ({seen.measure} {score:.3f}), as the order of rows does"
         advice = "Exclude it: names are not for learning."
         found.append(Finding(level, "ids", f"{what}.", advice, modality, 1, (name,)))
-    for name in seen.whose[:_MOST_SHOWN]:
-        what = f"Column {name!r} of {modality!r} seems to name whom the samples are of"
-        if groups is None:
-            what += ", and no groups are given"
-        advice = "Take it for groups, not as a column to learn from."
-        level = "warning" if groups is None else "note"
+    return found
+
+
+def _aside(given: Any, aside: Any) -> dict[str, Any]:
+    """Return the columns that are not learned from."""
+    if aside is not None:
+        return dict(aside)
+    if not hasattr(given.X, "columns"):
+        return {}
+    used: set[Any] = set()
+    for view in given.views:
+        used |= set(view.where if isinstance(view.where, list) else [view.where])
+    return {
+        str(name): safe_indexing(given.X, j, axis=1)
+        for j, name in enumerate(given.X.columns)
+        if j not in used
+    }
+
+
+def _subjects(parts: list[Part], aside: dict[str, Any]) -> list[Finding]:
+    """Look for columns that name whom the samples are of, where no groups are given."""
+    found = []
+    columns = [
+        (part.name, str(name), cells)
+        for part in parts
+        if part.is_table
+        for block in part.blocks()
+        for name, cells in zip(block.names, block.cells.T, strict=True)
+    ]
+    columns += [("", name, cells_of(read_column(one, name))) for name, one in aside.items()]
+    candidates = [one for one in columns if names_subjects(*one[1:])]
+    for modality, name, cells in candidates:
+        codes = sample_codes(cells)
+        alike = alike_within(parts, codes) < _ALPHA / len(candidates)
+        where = f" of {modality!r}" if modality else ""
+        what = f"Column {name!r}{where} seems to name whom the samples are of ({len(set(codes))} "
+        what += "in all), and no groups are given"
+        if alike:
+            what += "; samples of one are more alike than others"
+        advice = "Take it for groups, so that no one both trains and tests a model."
+        if modality:
+            advice += " It is no column to learn from."
+        level = "warning" if alike or modality else "note"
         found.append(Finding(level, "groups", f"{what}.", advice, modality, 1, (name,)))
     return found
 
@@ -607,7 +655,7 @@ def _whole_modalities(
     parts: list[Part], target: Target, groups: NDArray[Any] | None
 ) -> list[Finding]:
     """Try every modality by a quick model."""
-    if len(parts) < 2 or not can_be_told(target, 1):
+    if not can_be_told(target, 1):
         return []
     found = []
     measure = "balanced accuracy" if target.n_classes else "R2"
@@ -709,7 +757,7 @@ def _classes(y: NDArray[Any], target: Target) -> list[Finding]:
                 f"{counts[least]} of {shown(labels[least])}. Knowing nothing has an accuracy of "
                 f"{share:.3f}.",
                 "Score by balanced accuracy, the ROC curve or log-loss, not by accuracy.",
-                count=int(counts[least]),
+                n=int(counts[least]),
                 examples=(str(labels[least]),),
             )
         )
@@ -721,7 +769,7 @@ def _classes(y: NDArray[Any], target: Target) -> list[Finding]:
                 f"There are {_counted(int(counts[least]), 'sample')} of class "
                 f"{shown(labels[least])}.",
                 "So few are not learned, and scores of it are luck: merge it, or leave it out.",
-                count=int(counts[least]),
+                n=int(counts[least]),
                 examples=(str(labels[least]),),
             )
         )
@@ -755,7 +803,7 @@ def _batches(batch: NDArray[Any], target: Target) -> list[Finding]:
             if same
             else "A model may learn where a sample was measured: test on batches that it has not "
             "seen (the batch as groups).",
-            count=n_batches,
+            n=n_batches,
             examples=_some([str(one) for one in np.unique(batch.astype(str))]),
         )
     ]

@@ -9,11 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 from scipy.stats import rankdata
-from sklearn.linear_model import RidgeClassifierCV, RidgeCV
-from sklearn.metrics import balanced_accuracy_score, r2_score
-from sklearn.model_selection import cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from mkfusion._types import Floats, Indices
 from mkfusion.data import read_splits
@@ -30,7 +25,8 @@ _MOST_BINS = 64
 _MOST_SCREENED, _SLACK = 2000, 0.03
 _SAMPLES_OF_A_BIN = 8
 _LEAST_SAMPLES = 12
-_RIDGE = np.logspace(-2, 4, 4)
+# Penalties for each sample
+_RIDGE = (1e-3, 1e-1)
 # Names of columns that say whose the samples are, and of those that number them
 _WHOSE = re.compile(
     r"(^|[^a-z])(subject|patient|participant|person|animal|donor|user|individual|session)"
@@ -67,15 +63,12 @@ class Seen(NamedTuple):
     constant : list of names
     ids : list of (name, why, score)
         Columns that name samples or rows, and how well they tell the target.
-    whose : list of names
-        Columns that name subjects, of several samples each.
     """
 
     telling: list[tuple[str, float]]
     measure: str
     constant: list[str]
     ids: list[tuple[str, str, float]]
-    whose: list[str]
 
 
 def look_at_columns(part: Part, target: Target, n_tests: int) -> Seen:
@@ -95,7 +88,7 @@ def look_at_columns(part: Part, target: Target, n_tests: int) -> Seen:
     measure = "R2"
     if target.n_classes:
         measure = "AUC" if target.n_classes == 2 else "balanced accuracy"
-    seen = Seen([], measure, [], [], [])
+    seen = Seen([], measure, [], [])
     least = NEARLY_PERFECT[measure] if can_be_told(target, n_tests) else np.inf
     rows = np.flatnonzero(part.present)
     y = target.y[rows]
@@ -110,18 +103,16 @@ def look_at_columns(part: Part, target: Target, n_tests: int) -> Seen:
         screened[constant] = -np.inf
         scores: dict[int, float] = {}
         for j in np.flatnonzero(screened >= least - _SLACK):
-            one = Block(block.names[j : j + 1], cells[:, [j]], block.nominal[[j]], block.start)
+            one = block._replace(cells=cells[:, [j]], nominal=block.nominal[[j]])
             scores[int(j)] = float(single_scores(one, y, target.n_classes)[0])
             if scores[int(j)] >= least:
                 seen.telling.append((str(block.names[j]), scores[int(j)]))
         if not part.is_table or len(rows) < _LEAST_SAMPLES:
             continue
-        for j in np.flatnonzero(~constant):
+        for j in np.flatnonzero(~constant & ~block.times):
             name = str(block.names[j])
             if why := _names_rows(cells[:, j], name, bool(block.nominal[j])):
                 seen.ids.append((name, why, scores.get(int(j), float(screened[j]))))
-            elif _WHOSE.search(name) and _has_repeats(cells[:, j]):
-                seen.whose.append(name)
     seen.telling.sort(key=lambda one: -one[1])
     return seen
 
@@ -237,10 +228,24 @@ def _names_rows(column: Floats, name: str, nominal: bool) -> str:
     return ""
 
 
-def _has_repeats(column: Floats) -> bool:
-    """Return whether there are several samples of most values, and of more than two."""
-    known = column[~np.isnan(column)]
-    return 2 < len(np.unique(known)) <= len(known) / 2
+def names_subjects(name: str, cells: Floats) -> bool:
+    """Return whether a column seems to name whom samples are of, several of each.
+
+    Parameters
+    ----------
+    name : str
+    cells : ndarray of shape (n_samples,)
+        Numbers, or the numbers of categories.
+
+    Returns
+    -------
+    bool
+    """
+    if not _WHOSE.search(name):
+        return False
+    known = cells[~np.isnan(cells)]
+    # Whose a sample is, is a name or a whole number.
+    return 2 < len(np.unique(known)) <= len(known) / 2 and bool((known == np.floor(known)).all())
 
 
 def modality_score(part: Part, target: Target, groups: Indices | None) -> float:
@@ -274,8 +279,33 @@ def modality_score(part: Part, target: Target, groups: Indices | None) -> float:
     folds = read_splits(n_folds, len(y), y, classes=classes, groups=groups, seed=0)
     if any(len(np.unique(y[train])) < 2 for train, _ in folds):
         return float("nan")
-    ridge = RidgeClassifierCV(_RIDGE) if classes else RidgeCV(_RIDGE)
-    model = make_pipeline(StandardScaler(), ridge)
-    predicted = cross_val_predict(model, part.rows[rows], y, cv=folds)
-    score = balanced_accuracy_score if classes else r2_score
-    return float(score(y, predicted))
+    wanted = (y[:, np.newaxis] == np.arange(target.n_classes)).astype(float)
+    if not classes:
+        wanted = y[:, np.newaxis].astype(np.float64)
+    table = part.rows[rows]
+    return max(_score_of(_predicted(table, wanted, folds, a), wanted, classes) for a in _RIDGE)
+
+
+def _predicted(
+    table: Floats, wanted: Floats, folds: list[tuple[Indices, Indices]], penalty: float
+) -> Floats:
+    """Return what ridge regression on the other folds predicts, (n_samples, n_outputs)."""
+    found = np.zeros_like(wanted)
+    for train, test in folds:
+        middle, spread = table[train].mean(axis=0), table[train].std(axis=0)
+        scaled = (table - middle) / np.where(spread > 0, spread, 1.0)
+        mean = wanted[train].mean(axis=0)
+        X, Y = scaled[train], wanted[train] - mean
+        size = penalty * len(train) * np.eye(X.shape[1])
+        found[test] = scaled[test] @ np.linalg.solve(X.T @ X + size, X.T @ Y) + mean
+    return found
+
+
+def _score_of(predicted: Floats, wanted: Floats, classes: bool) -> float:
+    """Return the balanced accuracy, or R2."""
+    if not classes:
+        left = ((wanted - predicted) ** 2).sum()
+        return float(1.0 - left / ((wanted - wanted.mean()) ** 2).sum())
+    labels = wanted.argmax(axis=1)
+    hits = predicted.argmax(axis=1) == labels
+    return float(np.mean([hits[labels == label].mean() for label in np.unique(labels)]))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import poisson
-from sklearn.neighbors import NearestNeighbors
 
 from mkfusion._types import Floats, Indices, Mask
 from mkfusion.inspection._audit_tables import (
@@ -26,12 +25,15 @@ MOST_SAMPLES = 20_000
 # Fewer have no distribution of distances.
 _LEAST_SAMPLES = 20
 _NEIGHBOURS = 20
+# Rows that are compared with all at a time
+_BLOCK = 512
 # A near copy is nearer than this share of the distance to other neighbours,
 _FAR_BELOW = 0.15
 # and that by chance in none of the samples, with this probability of a false one in all.
 _CHANCE = 0.001
 # Columns that are left out one by one to find out how often rows agree by chance.
 _MOST_LEFT_OUT = 100
+_N_DRAWN = 999
 
 
 class Copies(NamedTuple):
@@ -150,23 +152,34 @@ def _near_pairs(parts: Sequence[Part], there: Indices) -> Indices:
     if table.shape[1] > DIMENSIONS:
         table = table @ projection(np.random.default_rng(1), table.shape[1])
     k = min(_NEIGHBOURS, n - 1)
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(table)
-    _, neighbours = search.kneighbors()
-    # scikit-learn takes differences of squares, which lose half of the digits of small distances.
-    distances = np.empty(neighbours.shape)
-    for j in range(k):
-        distances[:, j] = np.linalg.norm(table - table[neighbours[:, j]], axis=1)
+    distances, neighbours = _nearest(table, k)
     far = distances[:, -1]
     there_is = far > 0
     if not there_is.any():
         return nothing
     ratio = np.ones(n)
-    ratio[there_is] = distances[there_is].min(axis=1) / far[there_is]
+    ratio[there_is] = distances[there_is, 0] / far[there_is]
     chance = np.minimum(1.0, (k - 1.0) * ratio ** _dimension(distances[there_is]))
     found = np.flatnonzero((ratio < _FAR_BELOW) & (chance * n < _CHANCE))
-    nearest = neighbours[np.arange(n), distances.argmin(axis=1)]
-    pairs = np.sort(np.stack([there[found], there[nearest[found]]], axis=1), axis=1)
+    pairs = np.sort(np.stack([there[found], there[neighbours[found, 0]]], axis=1), axis=1)
     return np.unique(pairs, axis=0) if len(pairs) else nothing
+
+
+def _nearest(table: Floats, k: int) -> tuple[Floats, Indices]:
+    """Return distances (n, k) to the nearest other rows, and which these are, the nearest first."""
+    n = len(table)
+    squares = (table**2).sum(axis=1)
+    neighbours = np.empty((n, k), dtype=np.intp)
+    for start in range(0, n, _BLOCK):
+        rows = np.arange(start, min(start + _BLOCK, n))
+        products = squares - 2.0 * (table[rows] @ table.T)
+        products[np.arange(len(rows)), rows] = np.inf
+        neighbours[rows] = np.argpartition(products, k - 1, axis=1)[:, :k]
+    distances = np.empty((n, k))
+    for j in range(k):  # differences of squares would lose half of the digits of small ones
+        distances[:, j] = np.linalg.norm(table - table[neighbours[:, j]], axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(distances, order, 1), np.take_along_axis(neighbours, order, 1)
 
 
 def _dimension(distances: Floats) -> float:
@@ -183,6 +196,37 @@ def _dimension(distances: Floats) -> float:
     # The expected logarithm of the ratio of two order statistics, in one dimension
     steps = float(np.sum(1.0 / np.arange(half, k)))
     return steps / grown if grown > 0 else float(k)
+
+
+def alike_within(parts: Sequence[Part], codes: Indices) -> float:
+    """Return the p-value of samples of one label being nearer to each other than to others.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    codes : ndarray of shape (n_samples,)
+        Of the labels.
+
+    Returns
+    -------
+    float
+        How often the nearest neighbour has the same label, against permuted labels; 1 where there
+        are no distances.
+    """
+    there = np.flatnonzero(np.all([part.present for part in parts], axis=0))
+    known = [part.rows[there] for part in parts if part.rows is not None]
+    if not known or len(there) < _LEAST_SAMPLES:
+        return 1.0
+    there = there[:MOST_SAMPLES]
+    nearest = _nearest(np.hstack(known)[: len(there)], 1)[1][:, 0]
+    codes = codes[there]
+    rng = np.random.default_rng(0)
+    same = (codes == codes[nearest]).sum()
+    as_many = 1
+    for _ in range(_N_DRAWN):
+        drawn = rng.permutation(codes)
+        as_many += int((drawn == drawn[nearest]).sum() >= same)
+    return as_many / (_N_DRAWN + 1)
 
 
 def crossing(pairs: Indices, groups: NDArray[Any] | None) -> Mask:

@@ -37,6 +37,8 @@ class Block(NamedTuple):
         Numbers, or the numbers of categories; NaN where a cell is missing.
     nominal : ndarray of shape (n_columns,), dtype=bool
         Which are of categories.
+    times : ndarray of shape (n_columns,), dtype=bool
+        Which are of dates or durations.
     start : int
         Position of the first in the modality.
     """
@@ -44,6 +46,7 @@ class Block(NamedTuple):
     names: list[Any]
     cells: Floats
     nominal: Mask
+    times: Mask
     start: int
 
 
@@ -130,13 +133,15 @@ class Part:
                 some = self._matrix[:, start:stop]
                 some = some.toarray() if issparse(some) else some
                 nominal = np.full(stop - start, some.dtype.kind == "b")
-                yield Block(list(range(start, stop)), some.astype(np.float64), nominal, start)
+                names = list(range(start, stop))
+                yield Block(names, some.astype(np.float64), nominal, np.zeros_like(nominal), start)
                 continue
             columns = self.columns[start:stop]
             yield Block(
                 [column.name for column in columns],
-                np.stack([_as_cells(column) for column in columns], axis=1),
+                np.stack([cells_of(column) for column in columns], axis=1),
                 np.array([column.kind == "nominal" for column in columns]),
+                np.array([column.kind == "time" for column in columns]),
                 start,
             )
 
@@ -184,8 +189,8 @@ def projection(rng: np.random.Generator, width: int) -> Floats:
     return rng.normal(size=(width, DIMENSIONS)) / DIMENSIONS**0.5
 
 
-def _as_cells(column: Column) -> Floats:
-    """Return a column as numbers, categories by their position."""
+def cells_of(column: Column) -> Floats:
+    """Return a column as numbers (n_samples,), categories by their position, gaps as NaN."""
     cells = np.full(len(column.values), np.nan)
     there = ~column.missing
     if column.kind in ("numeric", "time"):
@@ -216,13 +221,14 @@ def hashed(cells: Floats, start: int) -> NDArray[np.uint64]:
     cells = cells + 0.0  # -0 is 0
     cells[np.isnan(cells)] = np.nan  # all gaps are alike
     places = np.arange(start + 1, start + 1 + cells.shape[1], dtype=np.uint64)
-    bits = np.ascontiguousarray(cells).view(np.uint64)
+    bits: Any = np.ascontiguousarray(cells).view(np.uint64)
     with np.errstate(over="ignore"):
         # The finaliser of splitmix64
         mixed = bits + places * _WORD
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    found: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
+    return found
 
 
 def _hash_of_item(item: Any) -> int:

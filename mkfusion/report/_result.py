@@ -17,6 +17,7 @@ BEST_FUSION = "best fusion method"
 CARRIES = "Which modality carries it"
 INTERACT = "Do modalities interact?"
 ALIKE = "How alike the modalities are"
+TRUSTED = "Is the data trustworthy?"
 # Verdicts: for better, for no evidence, and for worse.
 FUSION_VERDICTS = ("fusion helps", "no evidence that it does", "hurts")
 INTERACTION_VERDICTS = ("interactions help", "no evidence that they do", "interactions hurt")
@@ -254,6 +255,31 @@ class ComparedMethod(Protocol):
         """Where it is from; may be empty."""
 
 
+class Found(Protocol):
+    """What an audit of data tells."""
+
+    @property
+    def level(self) -> str:
+        """One of "serious", "warning" and "note"."""
+
+    @property
+    def what(self) -> str: ...
+
+    @property
+    def advice(self) -> str: ...
+
+
+class Audit(Protocol):
+    """What `mkfusion.inspection.audit` finds."""
+
+    @property
+    def findings(self) -> Sequence[Found]:
+        """The most serious first."""
+
+    def summary(self) -> str:
+        """Return it in one sentence."""
+
+
 class Conditions(NamedTuple):
     """Under which conditions methods were compared.
 
@@ -273,6 +299,8 @@ class Conditions(NamedTuple):
     alpha : float
     fast : bool
     seed : int
+    audit : Audit or None
+        What was found in the data before.
     """
 
     task: str
@@ -288,6 +316,7 @@ class Conditions(NamedTuple):
     alpha: float
     fast: bool
     seed: int
+    audit: Audit | None = None
 
     @property
     def test_to_train(self) -> float:

@@ -15,6 +15,7 @@ from mkfusion.report._result import (
     BEST_SINGLE,
     CARRIES,
     INTERACT,
+    TRUSTED,
     Alignment,
     Contributions,
     Interactions,
@@ -68,7 +69,7 @@ def tables(result: Result) -> list[Table]:
                 [[question, reason] for question, reason in result.not_answered_.items()],
             )
         )
-    return [*made, _data(result), _settings(result), _by_fold(result)]
+    return [*made, *_audit(result), _data(result), _settings(result), _by_fold(result)]
 
 
 def _scores(result: Result) -> Table:
@@ -136,6 +137,16 @@ def _chosen(result: Result) -> Table:
     ]
     caption = "Which methods were best within the training samples, by fold."
     return Table("What was chosen", caption, ["fold", *kinds], rows, long=True)
+
+
+def _audit(result: Result) -> list[Table]:
+    """Return what was found in the data before anything was learned from them."""
+    found = result.conditions_.audit
+    if found is None:
+        return []
+    rows = [[one.level, one.what, one.advice] for one in found.findings]
+    caption = f"{found.summary()} Copies, columns that are the target, gaps, batches and names."
+    return [Table(TRUSTED, caption, ["level", "what", "what to do"], rows or [["none", "–", "–"]])]
 
 
 def _data(result: Result) -> Table:

@@ -75,7 +75,14 @@ def verdict_sentences(result: Result) -> list[str]:
             f"{len(conditions.folds)} folds are too few for this test to find anything at "
             f"alpha = {conditions.alpha:g}."
         )
-    return sentences + answer_sentences(result)
+    return sentences + answer_sentences(result) + audit_sentences(result)
+
+
+def audit_sentences(result: Result) -> list[str]:
+    """Return what in the data may make all of this too good to be true."""
+    found = result.conditions_.audit
+    worst = [one for one in found.findings if one.level == "serious"] if found else []
+    return [f"The data may not be trusted: {one.what} {one.advice}" for one in worst]
 
 
 def answer_sentences(result: Result) -> list[str]:
