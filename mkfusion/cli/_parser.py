@@ -10,6 +10,20 @@ from mkfusion import __version__, compare
 from mkfusion.cli._errors import BAD_INPUT, one_line
 
 _LARGEST_SEED = 2**32 - 1
+# Words for kernels of one modality
+KERNELS = (
+    "auto",
+    "rbf",
+    "linear",
+    "polynomial",
+    "laplacian",
+    "matern",
+    "cosine",
+    "chi2",
+    "tanimoto",
+    "clinical",
+    "overlap",
+)
 _DEFAULT_PICTURE = "mkfusion_weights.png"
 
 _COMPARE_EXAMPLES = """\
@@ -156,6 +170,14 @@ def _modality(text: str) -> tuple[str, list[str]]:
     return name.strip(), pieces
 
 
+def _kernel(text: str) -> tuple[str, str]:
+    """Argument type: MODALITY=KERNEL."""
+    name, equals, word = (piece.strip() for piece in text.partition("="))
+    if not equals or not name or not word:
+        raise argparse.ArgumentTypeError(f"expected MODALITY=KERNEL, got {text!r}")
+    return name, word
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands.
 
@@ -295,6 +317,18 @@ def _add_data(parser: argparse.ArgumentParser, missing: str = "error") -> Any:
     return data
 
 
+def _add_kernel(data: Any) -> None:
+    data.add_argument(
+        "--kernel",
+        action="append",
+        type=_kernel,
+        default=[],
+        metavar="NAME=KERNEL",
+        help=f"of a modality: {', '.join(KERNELS)} (default: auto, by what its columns hold); once "
+        "for each",
+    )
+
+
 def _add_batch(data: Any) -> None:
     data.add_argument(
         "--batch",
@@ -337,7 +371,7 @@ def _add_folds(parser: argparse.ArgumentParser, default: str) -> Any:
 
 def _list_methods() -> str:
     """Return a line for each way of fusing."""
-    fusions = [one for one in compare.METHODS.values() if one.kind == "fusion"]
+    fusions = [one for one in compare.METHODS.values() if one.key not in compare.ALWAYS]
     width = max(len(method.key) for method in fusions)
     lines = [f"  {method.key:<{width}}  {method.summary}" for method in fusions]
     return "\n".join(["methods:", *lines, ""])
@@ -345,7 +379,9 @@ def _list_methods() -> str:
 
 def _add_compare(parser: _Parser) -> None:
     parser.more = _list_methods
-    _add_batch(_add_data(parser))
+    data = _add_data(parser)
+    _add_batch(data)
+    _add_kernel(data)
     folds = _add_folds(parser, "10, 5 with --fast, fewer where a class or the groups are small")
     folds.add_argument(
         "--repeats",
@@ -389,7 +425,7 @@ def _add_compare(parser: _Parser) -> None:
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
-    _add_data(parser)
+    _add_kernel(_add_data(parser))
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--C",
@@ -405,7 +441,24 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         help="norm of the kernel weights: 1 chooses few kernels, 2 weighs all, inf sums them "
         "(default: %(default)g)",
     )
-    _add_folds(parser, "5, fewer where a class or the groups are small")
+    machine.add_argument(
+        "--class-weight",
+        choices=["none", "balanced"],
+        default="none",
+        help="balanced: errors of rare classes cost as many times more (default: %(default)s)",
+    )
+    machine.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="of classes, calibrated on held-out folds (Platt); predict writes them",
+    )
+    folds = _add_folds(parser, "5, fewer where a class or the groups are small")
+    folds.add_argument(
+        "--metric",
+        metavar="NAME",
+        help="scikit-learn's metric that C is chosen by (default: accuracy, balanced_accuracy "
+        "where classes are uneven, r2)",
+    )
     parser.add_argument(
         "-o",
         "--output",

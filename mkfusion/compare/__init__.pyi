@@ -1,12 +1,16 @@
 # What users import, and what the command line needs to ask for it in the same way.
 
-from ._data import NothingToCompareError as NothingToCompareError
+from ._data import (
+    NothingToCompareError as NothingToCompareError,
+    default_metrics as default_metrics,
+)
 from ._folds import (
     FAST_FOLDS as FAST_FOLDS,
     FOLDS as FOLDS,
     outer_splitter as outer_splitter,
 )
 from ._methods import (
+    ALWAYS as ALWAYS,
     COSTS as COSTS,
     METHODS as METHODS,
     Method as Method,

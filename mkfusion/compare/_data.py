@@ -38,6 +38,7 @@ from mkfusion.data import (
     read_columns,
     seems_classes,
 )
+from mkfusion.inspection import is_uneven
 
 _LARGEST_SEED = 2**32 - 1
 
@@ -120,11 +121,32 @@ def check_settings(random_state: Any, test: str, alpha: Any) -> int:
     return int(random_state)
 
 
-def make_scorers(scoring: Any, setting: Setting) -> dict[str, Any]:
+def default_metrics(y: NDArray[Any], classes: bool) -> list[str]:
+    """Return the metrics that are taken if nobody says which, the first to tune and test by.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    classes : bool
+        Whether y is class labels.
+
+    Returns
+    -------
+    list of str
+        Balanced accuracy first where classes are uneven: knowing nothing has a high accuracy.
+    """
+    if not classes:
+        return ["r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"]
+    metrics = ["accuracy", "balanced_accuracy", "f1_macro"]
+    if is_uneven(np.unique(y, return_counts=True)[1]):
+        metrics[:2] = reversed(metrics[:2])
+    return metrics
+
+
+def make_scorers(scoring: Any, setting: Setting, y: NDArray[Any]) -> dict[str, Any]:
     """Return scorers by the names of their metrics."""
     if scoring is None:
-        regression = ["r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"]
-        scoring = ["accuracy", "balanced_accuracy", "f1_macro"] if setting.classes else regression
+        scoring = default_metrics(y, setting.classes)
         if setting.n_classes == 2:
             scoring.append("roc_auc")
     if isinstance(scoring, Mapping):
@@ -586,6 +608,8 @@ class FoldData:
         self.samples = samples
         self.setting = samples.setting
         self.rows = rows
+        # What methods keep of these training samples for the next setting, by their names
+        self.shared: dict[Any, Any] = {}
         self._kernels: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
         self._alone: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
 
@@ -598,7 +622,10 @@ class FoldData:
         if sees == "X":
             data = safe_indexing(self.samples.X, train), safe_indexing(self.samples.X, test)
         elif sees == "modalities":
-            data = self.samples.modalities[train], self.samples.modalities[test]
+            # The same objects again: what was made of them can be found by them.
+            if sees not in self.shared:
+                self.shared[sees] = self.samples.modalities[train], self.samples.modalities[test]
+            data = self.shared[sees]
         elif sees == "rows":
             positions = np.arange(total, dtype=np.float64).reshape(-1, 1)
             names = self.samples.modalities.names

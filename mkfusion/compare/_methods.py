@@ -30,6 +30,12 @@ import mkfusion
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.compare._data import FeatureModalities, FoldData, Lookup, Setting, fingerprint
+from mkfusion.compare._linear import (
+    LinearPath,
+    PathClassifier,
+    PathRegressor,
+    linear_candidates,
+)
 from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE
 
 COSTS = (0.1, 1.0, 10.0, 100.0)
@@ -43,6 +49,11 @@ FAST_PRODUCT_WEIGHTS = (0.5,)
 MOST_FACTORS = 10
 FAST_MOST_FACTORS = 5
 SHARED_COMPONENTS = 2
+
+# Compared whatever is asked for
+ALWAYS = ("dummy", "single")
+# Models without kernels, which a sentence names where they are ahead of all with kernels.
+_PLAIN = ("linear", "linear_alone")
 
 _KINDS = ("baseline", "single", "fusion")
 _SEEN = ("X", "kernels", "alone", "modalities", "rows", "nothing")
@@ -85,7 +96,7 @@ class Method:
     question : str, default=""
         Key of a question that it answers beside its scores, of methods of this package.
     kind : {"fusion", "single", "baseline"}, default="fusion"
-        The latter two are methods of this package that are always compared.
+        The latter two are of methods of this package.
 
     Raises
     ------
@@ -276,6 +287,11 @@ class PlannedMethod(NamedTuple):
         return self.method.reference
 
     @property
+    def plain(self) -> bool:
+        """Whether it is a linear model of columns, without any kernel."""
+        return self.method.key in _PLAIN
+
+    @property
     def refuses_by(self) -> tuple[type[Exception], ...]:
         """What its estimator raises if data are not for it.
 
@@ -345,7 +361,7 @@ def wanted_methods(methods: Any) -> list[Method]:
     ours = [
         method
         for key, method in METHODS.items()
-        if method.kind != "fusion" or names & {"all", key} or method in asked
+        if key in ALWAYS or names & {"all", key} or method in asked
     ]
     for key, count in Counter(method.key for method in [*METHODS.values(), *own]).items():
         if count > 1 or key == "all":
@@ -383,13 +399,13 @@ def plan_methods(methods: Sequence[Method], setting: Setting) -> list[PlannedMet
     """
     planned = []
     for method in methods:
-        reason = method.reason(setting)
+        reason = method.reason(setting) if method.kind != "single" else ""
         candidates = [] if reason else method.settings(setting)
         if method.kind == "single":
-            planned += [
-                PlannedMethod(method, f"{one.name} {method.label}", candidates, given={"index": k})
-                for k, one in enumerate(setting.modalities)
-            ]
+            for k, one in enumerate(setting.modalities):
+                label = method.label.replace("{}", one.name)
+                reason = method.reason(setting._replace(modalities=[one]))
+                planned.append(PlannedMethod(method, label, candidates, reason, {"index": k}))
             continue
         label = method.label
         if method.kind == "baseline":
@@ -446,6 +462,11 @@ def _needs_dense_features(setting: Setting) -> str:
     return _lacking(setting) or "; ".join(reasons)
 
 
+def _needs_columns(setting: Setting) -> str:
+    without = [f"{m.name!r} is {m.reason}" for m in setting.modalities if m.features is None]
+    return "; ".join(without)
+
+
 def _needs_classes(setting: Setting) -> str:
     return "" if setting.classes else "LocalizedMKLClassifier is for classification only"
 
@@ -481,6 +502,21 @@ def _late(params: Params, data: FoldData, combine: str) -> Any:
     fusion: Any = mkfusion.LateFusionClassifier if setting.classes else mkfusion.LateFusionRegressor
     # The folds also calibrate probabilities: groups and time are respected there as well.
     return scaled_target(setting, fusion(experts, combine=combine, cv=data.folds()))
+
+
+def _linear(params: Params, data: FoldData, index: int | None = None) -> Any:
+    setting = data.setting
+    wanted = setting.modalities if index is None else [setting.modalities[index]]
+    features = [(m.key, m.features) for m in wanted]
+    # One path for all settings: each fit takes its part of it.
+    path = data.shared.setdefault(
+        ("linear", index), LinearPath(features, setting.classes, setting.seed)
+    )
+    return (PathClassifier if setting.classes else PathRegressor)(path, **params)
+
+
+def _linear_candidates(setting: Setting) -> Candidates:
+    return linear_candidates(setting.classes, setting.fast)
 
 
 def _interaction(params: Params, data: FoldData) -> Any:
@@ -605,10 +641,37 @@ _REGISTERED = (
         "single",
         _single,
         candidates=costs,
-        label="alone",
+        label="{} alone",
         summary="every modality by itself",
         kind="single",
         sees="alone",
+    ),
+    Method(
+        "linear_alone",
+        _linear,
+        candidates=_linear_candidates,
+        label="penalised linear ({})",
+        summary="lasso, elastic net or ridge of every modality by itself (logistic for classes)",
+        words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
+        "features of every modality",
+        kind="single",
+        simple=True,
+        sees="modalities",
+        needs=_needs_columns,
+    ),
+    Method(
+        "linear",
+        _linear,
+        candidates=_linear_candidates,
+        label="penalised linear (joined)",
+        summary="lasso, elastic net or ridge of all columns (logistic for classes)",
+        words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
+        "features of all modalities",
+        reference="Friedman, Hastie and Tibshirani. Regularization paths for generalized linear "
+        "models via coordinate descent. Journal of Statistical Software 33 (2010) 1–22.",
+        simple=True,
+        sees="modalities",
+        needs=_needs_columns,
     ),
     Method(
         "early",

@@ -38,7 +38,7 @@ from mkfusion.compare._data import (
 )
 from mkfusion.compare._evaluate import Job, run_alignment, run_fold
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
-from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
+from mkfusion.compare._methods import ALWAYS, METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
 from mkfusion.data import check_rows, read_samples, read_target
 from mkfusion.inspection import audit, check_jobs
@@ -50,11 +50,13 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def _with_methods(function: _Function) -> _Function:
     """Write the methods of the registry into a docstring."""
     if function.__doc__ is not None:  # there are none with python -OO
-        fusions = [method for method in METHODS.values() if method.kind == "fusion"]
+        fusions = [method for method in METHODS.values() if method.key not in ALWAYS]
         lists = {
             "names of methods": ", ".join(f'"{method.key}"' for method in fusions),
             "methods": "\n".join(f'- "{method.key}": {method.words}.' for method in fusions),
-            "simple": ", ".join(method.label for method in METHODS.values() if method.simple),
+            "simple": ", ".join(
+                method.label.replace("{}", "each") for method in METHODS.values() if method.simple
+            ),
         }
         for name, listed in lists.items():
             mark = re.compile(f"^( *)(.*)<{name}>(.*)$", flags=re.MULTILINE)
@@ -123,8 +125,8 @@ def compare_fusion(
     scoring : str, callable, list or dict of them, default=None
         Metrics, as in :class:`sklearn.model_selection.GridSearchCV`, the higher the better. By
         the first, methods are tuned and tested. None is accuracy, balanced accuracy and macro F1
-        (and the area under the ROC curve for two classes), or R2, mean absolute and root mean
-        squared error.
+        (and the area under the ROC curve for two classes), balanced accuracy first where a class
+        has three times the samples of another; or R2, mean absolute and root mean squared error.
     cv : int, splitter or iterable of (train, test), default=None
         The folds that methods are tested on. An int is a number of stratified (for classes),
         shuffled, and (with `groups`) grouped folds. For samples in order of time give a
@@ -360,7 +362,7 @@ def plan_comparison(
         fast,
         seed,
     )
-    scorers = make_scorers(scoring, setting)
+    scorers = make_scorers(scoring, setting, y)
     outer = outer_splitter(cv, y, groups, classes, seed, fast)
     folds = outer.split()
     inner = inner_splitter(inner_cv, outer, folds, seed, fast)

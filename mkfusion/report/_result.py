@@ -247,6 +247,10 @@ class ComparedMethod(Protocol):
         """One of "baseline", "single" and "fusion"."""
 
     @property
+    def plain(self) -> bool:
+        """Whether it is a linear model of columns, without any kernel."""
+
+    @property
     def words(self) -> str:
         """In a paragraph on methods."""
 

@@ -75,7 +75,28 @@ def verdict_sentences(result: Result) -> list[str]:
             f"{len(conditions.folds)} folds are too few for this test to find anything at "
             f"alpha = {conditions.alpha:g}."
         )
-    return sentences + answer_sentences(result) + audit_sentences(result)
+    return sentences + answer_sentences(result) + plain_sentences(result) + audit_sentences(result)
+
+
+def plain_sentences(result: Result) -> list[str]:
+    """Return whether a plain method is ahead of all that use kernels."""
+    metric = result.conditions_.metrics[0]
+    methods = [m for m in result.conditions_.methods if m.label not in result.not_applicable_]
+    means = {one.method: one.means[metric] for one in result.summary_}
+    plain = [m.label for m in methods if m.plain]
+    others = [m.label for m in methods if not m.plain and m.kind != "baseline"]
+    if not plain or not others:
+        return []
+    best, other = (max(labels, key=lambda label: means[label]) for labels in (plain, others))
+    ahead = result.scores(best) > result.scores(other)
+    if not means[best] > means[other] or ahead.sum() <= len(ahead) / 2:
+        return []
+    return [
+        f"A plain method is ahead of every kernel method: the mean {metric} of {best} is "
+        f"{format_number(means[best])}, that of the best of the others, {other}, "
+        f"{format_number(means[other])}; it is ahead on {ahead.sum()} of {len(ahead)} folds. Where "
+        "few columns count, or all count alike, a linear model of them is hard to beat."
+    ]
 
 
 def audit_sentences(result: Result) -> list[str]:
