@@ -698,12 +698,13 @@ def _missing(parts: list[Part], target: Target) -> list[Finding]:
         elif count > _MANY_MISSING * n:
             advice = "What it says is known of the others only."
             found.append(Finding("note", "missing", f"{what}.", advice, part.name, count))
-    gaps = [(part.name, *one) for part in parts if part.is_table for one in gaps_of_columns(part)]
+    gaps = [(part, *one) for part in parts if part.is_table for one in gaps_of_columns(part)]
     told_of: dict[str, list[tuple[str, Any]]] = {}
-    for name, column, empty in gaps:
-        test = associated(empty.astype(np.intp), target)
+    for part, column, empty in gaps:
+        there = target._replace(y=target.y[part.present])
+        test = associated(empty[part.present].astype(np.intp), there)
         if test.p_value * len(gaps) < _ALPHA:
-            told_of.setdefault(name, []).append((column, empty))
+            told_of.setdefault(part.name, []).append((column, empty))
     for name, columns in told_of.items():
         names = [repr(column) for column, _ in columns]
         column, empty = columns[0]

@@ -186,7 +186,8 @@ def _binned_scores(ranks: Floats, y: NDArray[Any], n_classes: int) -> Floats:
     n_bins = int(np.clip(n // _SAMPLES_OF_A_BIN, 4, _MOST_BINS))
     bins = np.minimum(((ranks - 0.5) * n_bins / n).astype(np.intp), n_bins - 1)
     places = bins + n_bins * np.arange(width)
-    half = np.random.default_rng(0).permutation(n) % 2 == 0
+    # Another draw than that of the samples that are asked, which would be in order again.
+    half = np.random.default_rng(1).permutation(n) % 2 == 0
     if not n_classes:
         left = np.zeros(width)
         for learn in (half, ~half):

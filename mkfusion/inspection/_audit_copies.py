@@ -105,6 +105,7 @@ def _expected(there: Indices, total: NDArray[np.uint64], parts: Sequence[Part]) 
     share = min(1.0, _MOST_LEFT_OUT / n_columns)
     rng = np.random.default_rng(0)
     n, same, most = len(there), _n_pairs(total[there]), 0.0
+    some_vary = False
     for k, part in enumerate(parts):
         for block in part.blocks():
             chosen = np.flatnonzero(rng.random(len(block.names)) <= share)
@@ -114,12 +115,14 @@ def _expected(there: Indices, total: NDArray[np.uint64], parts: Sequence[Part]) 
                     codes = hashed(cells, block.start + int(j))[:, 0]
                     others = total[there] - codes * _factor(k)
                 agree = _n_pairs(codes) / (n * (n - 1) / 2)
-                if agree < 1.0:  # a constant tells nothing
-                    but_one = _n_pairs(others) - same
-                    most = max(most, but_one * agree / (1.0 - agree))
+                if agree == 1.0:  # a constant tells nothing
+                    continue
+                some_vary = True
+                but_one = _n_pairs(others) - same
+                most = max(most, but_one * agree / (1.0 - agree))
                 if not block.nominal[j]:
                     most = max(most, _n_neighbours(others, cells[:, 0]) / 2.0)
-    return most
+    return most if some_vary else float("inf")
 
 
 def _n_neighbours(others: NDArray[np.uint64], cells: Floats) -> int:
@@ -145,10 +148,9 @@ def _near_pairs(parts: Sequence[Part], there: Indices) -> Indices:
     n = len(there)
     if not _LEAST_SAMPLES <= n <= MOST_SAMPLES:
         return nothing
-    known = [part.rows[there] for part in parts if part.rows is not None]
-    if len(known) < len(parts):
+    table = _side_by_side(parts, there)
+    if table is None:
         return nothing
-    table: Floats = np.hstack(known)
     if table.shape[1] > DIMENSIONS:
         table = table @ projection(np.random.default_rng(1), table.shape[1])
     k = min(_NEIGHBOURS, n - 1)
@@ -163,6 +165,18 @@ def _near_pairs(parts: Sequence[Part], there: Indices) -> Indices:
     found = np.flatnonzero((ratio < _FAR_BELOW) & (chance * n < _CHANCE))
     pairs = np.sort(np.stack([there[found], there[neighbours[found, 0]]], axis=1), axis=1)
     return np.unique(pairs, axis=0) if len(pairs) else nothing
+
+
+def _side_by_side(parts: Sequence[Part], there: Indices) -> Floats | None:
+    """Return the rows of all modalities, each with as much to say; None if there are not all."""
+    found = []
+    for part in parts:
+        if part.rows is None:
+            return None
+        rows = part.rows[there] - part.rows[there].mean(axis=0)
+        size = float(np.sqrt((rows**2).sum(axis=1).mean()))
+        found.append(rows / (size or 1.0))
+    return np.hstack(found) if found else None
 
 
 def _nearest(table: Floats, k: int) -> tuple[Floats, Indices]:
@@ -214,11 +228,11 @@ def alike_within(parts: Sequence[Part], codes: Indices) -> float:
         are no distances.
     """
     there = np.flatnonzero(np.all([part.present for part in parts], axis=0))
-    known = [part.rows[there] for part in parts if part.rows is not None]
-    if not known or len(there) < _LEAST_SAMPLES:
-        return 1.0
     there = there[:MOST_SAMPLES]
-    nearest = _nearest(np.hstack(known)[: len(there)], 1)[1][:, 0]
+    table = _side_by_side([part for part in parts if part.rows is not None], there)
+    if table is None or len(there) < _LEAST_SAMPLES:
+        return 1.0
+    nearest = _nearest(table, 1)[1][:, 0]
     codes = codes[there]
     rng = np.random.default_rng(0)
     same = (codes == codes[nearest]).sum()

@@ -61,7 +61,7 @@ def associated(labels: Indices, target: Target) -> Association:
         return _by_ranks(labels, target.y)
     table = np.zeros((labels.max() + 1, target.n_classes))
     np.add.at(table, (labels, target.y), 1)
-    table = table[:, table.sum(axis=0) > 0]
+    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     if min(table.shape) < 2:
         return Association(1.0, 0.0)
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
@@ -112,10 +112,14 @@ def as_batch(batch: NDArray[Any]) -> Indices | None:
 
 
 def gaps_of_columns(part: Part) -> list[tuple[str, Mask]]:
-    """Return the columns that are empty for some samples that have the modality, and where."""
+    """Return the columns that are empty for some of the samples that have the modality, and where.
+
+    Masks are (n_samples,).
+    """
     found = []
     for block in part.blocks():
         gaps = np.isnan(block.cells) & part.present[:, np.newaxis]
-        for j in np.flatnonzero(gaps.any(axis=0)):
+        some = gaps.any(axis=0) & (gaps != part.present[:, np.newaxis]).any(axis=0)
+        for j in np.flatnonzero(some):
             found.append((str(block.names[j]), gaps[:, j]))
     return found
