@@ -35,10 +35,10 @@ from mkfusion.data import (
     Samples as ReadSamples,
     find_infinity,
     in_two_dimensions,
+    is_uneven,
     read_columns,
     seems_classes,
 )
-from mkfusion.inspection import is_uneven
 
 _LARGEST_SEED = 2**32 - 1
 

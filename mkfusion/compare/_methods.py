@@ -651,7 +651,7 @@ _REGISTERED = (
         _linear,
         candidates=_linear_candidates,
         label="penalised linear ({})",
-        summary="lasso, elastic net or ridge of every modality by itself (logistic for classes)",
+        summary="lasso, elastic net or ridge of every modality by itself",
         words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
         "features of every modality",
         kind="single",
@@ -664,7 +664,7 @@ _REGISTERED = (
         _linear,
         candidates=_linear_candidates,
         label="penalised linear (joined)",
-        summary="lasso, elastic net or ridge of all columns (logistic for classes)",
+        summary="lasso, elastic net or ridge of all columns",
         words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
         "features of all modalities",
         reference="Friedman, Hastie and Tibshirani. Regularization paths for generalized linear "

@@ -2,7 +2,6 @@
 
 from mkfusion.inspection._arguments import check_jobs as check_jobs
 from mkfusion.inspection._audit import DataAudit, Finding, audit
-from mkfusion.inspection._audit_design import is_uneven as is_uneven
 from mkfusion.inspection._bias import UnimodalBias, UnimodalBiasDisplay, unimodal_bias
 from mkfusion.inspection._closed_form import project_kernels as project_kernels
 from mkfusion.inspection._emap import AdditiveProjection, EmapDisplay, emap

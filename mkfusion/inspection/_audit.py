@@ -14,6 +14,7 @@ from mkfusion._types import Indices
 from mkfusion.data import (
     Modalities,
     check_rows,
+    is_uneven,
     read_column,
     read_groups,
     read_samples,
@@ -45,7 +46,6 @@ from mkfusion.inspection._audit_design import (
     as_batch,
     associated,
     gaps_of_columns,
-    is_uneven,
 )
 from mkfusion.inspection._audit_tables import Part, cells_of, sample_codes
 from mkfusion.inspection._display import as_frame

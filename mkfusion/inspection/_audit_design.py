@@ -13,8 +13,6 @@ from mkfusion.data import has_fractions
 from mkfusion.inspection._audit_columns import Target
 from mkfusion.inspection._audit_tables import Part, sample_codes
 
-# The largest class has so many times the samples of the smallest: accuracy says little.
-UNEVEN = 3.0
 # Below it the chi-squared distribution is not to be trusted, and permutations are drawn instead.
 _LEAST_EXPECTED = 5.0
 _N_DRAWN = 9999
@@ -34,11 +32,6 @@ class Association(NamedTuple):
 
     p_value: float
     strength: float
-
-
-def is_uneven(counts: NDArray[Any]) -> bool:
-    """Return whether classes of so many samples (n_classes,) make accuracy say little."""
-    return bool(counts.max() >= UNEVEN * counts.min())
 
 
 def associated(labels: Indices, target: Target) -> Association:
