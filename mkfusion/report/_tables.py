@@ -21,6 +21,7 @@ from mkfusion.report._result import (
     Interactions,
     Result,
 )
+from mkfusion.report._trust import audit_caption, audit_rows
 from mkfusion.report._words import format_interval, format_number, format_p_value
 
 _VERSIONS = ("mkfusion", "scikit-learn", "numpy", "scipy", "numba")
@@ -69,7 +70,7 @@ def tables(result: Result) -> list[Table]:
                 [[question, reason] for question, reason in result.not_answered_.items()],
             )
         )
-    return [*made, *_audit(result), _data(result), _settings(result), _by_fold(result)]
+    return [*made, *_audited(result), _data(result), _settings(result), _by_fold(result)]
 
 
 def _scores(result: Result) -> Table:
@@ -139,14 +140,10 @@ def _chosen(result: Result) -> Table:
     return Table("What was chosen", caption, ["fold", *kinds], rows, long=True)
 
 
-def _audit(result: Result) -> list[Table]:
-    """Return what was found in the data before anything was learned from them."""
-    found = result.conditions_.audit
-    if found is None:
-        return []
-    rows = [[one.level, one.what, one.advice] for one in found.findings]
-    caption = f"{found.summary()} Copies, columns that are the target, gaps, batches and names."
-    return [Table(TRUSTED, caption, ["level", "what", "what to do"], rows or [["none", "–", "–"]])]
+def _audited(result: Result) -> list[Table]:
+    rows = audit_rows(result)
+    caption = audit_caption(result)
+    return [Table(TRUSTED, caption, ["level", "what", "what to do"], rows)] if rows else []
 
 
 def _data(result: Result) -> Table:

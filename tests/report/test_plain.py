@@ -30,7 +30,8 @@ from mkfusion.report import (
 
 
 def method(label, kind, words="", reference=""):
-    return SimpleNamespace(label=label, kind=kind, words=words or label, reference=reference)
+    words = words or label
+    return SimpleNamespace(label=label, kind=kind, words=words, reference=reference, plain=False)
 
 
 def plain(verdict=FUSION_VERDICTS[1], metric="accuracy", single=(0.7, 0.8), **others):
