@@ -279,7 +279,8 @@ def clusters(pairs: Indices, groups: NDArray[Any] | None, n: int) -> Indices:
         first = np.unique(codes, return_index=True)[1]
         pairs = np.concatenate([pairs, np.stack([np.arange(n), first[codes]], axis=1)])
     ones = np.ones(len(pairs), dtype=np.int8)
-    graph = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    rows, columns = pairs.astype(np.int32).T  # SciPy before 1.13 knows no others here
+    graph = coo_array((ones, (rows, columns)), shape=(n, n))
     labels = connected_components(graph.tocsr(), directed=False)[1]
     # In order of the first sample of each
     order = np.unique(labels, return_index=True)[1]
