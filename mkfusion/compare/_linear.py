@@ -15,6 +15,7 @@ from sklearn.svm import l1_min_c
 
 from mkfusion._compat import l1_logistic, num_samples, safe_indexing
 from mkfusion._types import Floats
+from mkfusion.compare._data import FoldData, Setting
 from mkfusion.data import Modalities, present_samples
 
 # Strengths, the strongest first: of l1 as shares of the one from which on nothing is left,
@@ -26,19 +27,18 @@ FAST_RIDGE = (1.0, 0.1, 0.01)
 _ELASTIC = 0.5
 
 
-def linear_candidates(classes: bool, fast: bool) -> list[dict[str, Any]]:
+def linear_candidates(setting: Setting) -> list[dict[str, Any]]:
     """Return the penalties and strengths to try.
 
     Parameters
     ----------
-    classes : bool
-        Whether the target is class labels.
-    fast : bool
+    setting : Setting
 
     Returns
     -------
     list of dict
     """
+    classes, fast = setting.classes, setting.fast
     strengths = FAST_SPARSE if fast else SPARSE
     found = [("l2", strength) for strength in (FAST_RIDGE if fast else RIDGE)]
     if classes:  # an l1 fit of classes has no path: fewer of them
@@ -296,3 +296,27 @@ class PathClassifier(ClassifierMixin, _PathModel):
 
     def predict_proba(self, X: Modalities) -> Floats:
         return self.model_.predict_proba(self.path.features(X))
+
+
+def linear_model(params: dict[str, Any], data: FoldData, index: int | None = None) -> Any:
+    """Return a penalised linear model, not fitted.
+
+    Parameters
+    ----------
+    params : dict
+        Penalty and strength.
+    data : FoldData
+        Keeps one path for all of these: each fit takes its part of it.
+    index : int or None, default=None
+        Of the modality; None is all of them.
+
+    Returns
+    -------
+    PathClassifier or PathRegressor
+    """
+    setting = data.setting
+    wanted = setting.modalities if index is None else [setting.modalities[index]]
+    features = [(m.key, m.features) for m in wanted]
+    path = LinearPath(features, setting.classes, setting.seed)
+    path = data.shared.setdefault(("linear", index), path)
+    return (PathClassifier if setting.classes else PathRegressor)(path, **params)

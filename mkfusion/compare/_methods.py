@@ -30,12 +30,7 @@ import mkfusion
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.compare._data import FeatureModalities, FoldData, Lookup, Setting, fingerprint
-from mkfusion.compare._linear import (
-    LinearPath,
-    PathClassifier,
-    PathRegressor,
-    linear_candidates,
-)
+from mkfusion.compare._linear import linear_candidates, linear_model
 from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE
 
 COSTS = (0.1, 1.0, 10.0, 100.0)
@@ -504,21 +499,6 @@ def _late(params: Params, data: FoldData, combine: str) -> Any:
     return scaled_target(setting, fusion(experts, combine=combine, cv=data.folds()))
 
 
-def _linear(params: Params, data: FoldData, index: int | None = None) -> Any:
-    setting = data.setting
-    wanted = setting.modalities if index is None else [setting.modalities[index]]
-    features = [(m.key, m.features) for m in wanted]
-    # One path for all settings: each fit takes its part of it.
-    path = data.shared.setdefault(
-        ("linear", index), LinearPath(features, setting.classes, setting.seed)
-    )
-    return (PathClassifier if setting.classes else PathRegressor)(path, **params)
-
-
-def _linear_candidates(setting: Setting) -> Candidates:
-    return linear_candidates(setting.classes, setting.fast)
-
-
 def _interaction(params: Params, data: FoldData) -> Any:
     setting = data.setting
     features = [(m.key, m.features) for m in setting.modalities]
@@ -648,8 +628,8 @@ _REGISTERED = (
     ),
     Method(
         "linear_alone",
-        _linear,
-        candidates=_linear_candidates,
+        linear_model,
+        candidates=linear_candidates,
         label="penalised linear ({})",
         summary="lasso, elastic net or ridge of every modality by itself",
         words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
@@ -661,8 +641,8 @@ _REGISTERED = (
     ),
     Method(
         "linear",
-        _linear,
-        candidates=_linear_candidates,
+        linear_model,
+        candidates=linear_candidates,
         label="penalised linear (joined)",
         summary="lasso, elastic net or ridge of all columns",
         words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "

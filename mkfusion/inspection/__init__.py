@@ -1,7 +1,8 @@
 """Questions asked of fused models and of modalities, and their displays."""
 
 from mkfusion.inspection._arguments import check_jobs as check_jobs
-from mkfusion.inspection._audit import DataAudit, Finding, audit
+from mkfusion.inspection._audit import audit
+from mkfusion.inspection._audit_outcome import DataAudit, Finding
 from mkfusion.inspection._bias import UnimodalBias, UnimodalBiasDisplay, unimodal_bias
 from mkfusion.inspection._closed_form import project_kernels as project_kernels
 from mkfusion.inspection._emap import AdditiveProjection, EmapDisplay, emap

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -20,8 +21,8 @@ _BLOCK = 256
 DIMENSIONS = 128
 # Samples that quantiles are taken of
 _MOST_ROWS = 2000
-# Of a column of categories, as far as distances are concerned; more share one.
-_MOST_LEVELS = 40
+# Indicators of a column of categories; of more there are so many random numbers.
+_MOST_LEVELS, _PLACES = 40, 16
 # Beyond so many deviations from the median values count less and less.
 _FAR = 5.0
 _WORD = np.uint64(0x9E3779B97F4A7C15)
@@ -93,12 +94,14 @@ class Part:
         array = data if isinstance(data, np.ndarray) else None
         if array is None:
             there = [item for item, has in zip(data, self.present, strict=True) if has]
-            shapes = {np.shape(item) for item in there}
-            if shapes == {()}:
+            shapes = {_shape(item) for item in there}
+            shape = shapes.pop() if len(shapes) == 1 else None
+            if shape == ():
                 array = np.array(data, dtype=object)
-            elif len(shapes) == 1:
-                filler = np.full(shapes.pop(), None, dtype=object)
-                array = np.array([item if item is not None else filler for item in data])
+            elif shape is not None:
+                filler = np.full(shape, np.nan)
+                known = zip(data, self.present, strict=True)
+                array = np.array([np.asarray(item) if has else filler for item, has in known])
             else:
                 self._items, self.is_table = list(data), False
                 return
@@ -197,6 +200,10 @@ def cells_of(column: Column) -> Floats:
         cells[there] = column.values[there].astype(np.float64)
         return cells
     present = column.values[there].tolist()
+    try:
+        hash(tuple(present))
+    except TypeError:  # lists and the like in cells
+        present = [repr(cell) for cell in present]
     levels: dict[Any, int] = {}
     known = column.levels if column.kind == "ordinal" and column.levels else []
     for level in [*known, *present]:
@@ -231,17 +238,30 @@ def hashed(cells: Floats, start: int) -> NDArray[np.uint64]:
     return found
 
 
+def _shape(item: Any) -> tuple[int, ...] | None:
+    """Return the shape of an item, None of what is no array."""
+    if isinstance(item, str) or np.isscalar(item):
+        return ()
+    if not isinstance(item, np.ndarray | list | tuple):
+        return None
+    try:
+        return np.shape(item)
+    except ValueError:  # lists of different lengths
+        return None
+
+
 def _hash_of_item(item: Any) -> int:
     if isinstance(item, str):
         # Copies of texts are often spaced or written otherwise.
-        return hash(" ".join(item.casefold().split())) & (2**64 - 1)
-    try:
-        array = np.asarray(item)
-        return hash((array.shape, array.tobytes() if array.dtype != object else repr(item))) & (
-            2**64 - 1
-        )
-    except ValueError:
-        return hash(repr(item)) & (2**64 - 1)
+        item = " ".join(item.casefold().split())
+    elif isinstance(item, np.ndarray) and item.dtype != object:
+        item = (item.shape, item.dtype.str, item.tobytes())
+    else:
+        try:
+            item = pickle.dumps(item)
+        except Exception:  # whatever anyone's objects raise: it is like itself only
+            item = id(item)
+    return hash(item) & (2**64 - 1)
 
 
 def _standardised(block: Block) -> Floats:
@@ -252,9 +272,16 @@ def _standardised(block: Block) -> Floats:
         made.append(robust_scores(numbers))
     for j in np.flatnonzero(block.nominal):
         cells = block.cells[:, j]
-        codes = np.where(np.isnan(cells), -1, cells % _MOST_LEVELS).astype(np.intp)
-        levels = np.unique(codes[codes >= 0])
-        made.append((codes[:, np.newaxis] == levels).astype(np.float64))
+        codes = np.where(np.isnan(cells), -1, cells).astype(np.intp)
+        n_levels = int(codes.max()) + 1
+        if n_levels <= _MOST_LEVELS:
+            made.append((codes[:, np.newaxis] == np.arange(n_levels)).astype(np.float64))
+            continue
+        # Random places, about as far from each other as indicators are
+        rng = np.random.default_rng(0)
+        places = rng.normal(size=(n_levels + 1, _PLACES)) / _PLACES**0.5
+        places[-1] = 0.0  # of gaps
+        made.append(places[codes])
     return np.hstack(made)
 
 

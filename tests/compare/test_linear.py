@@ -13,6 +13,7 @@ from sklearn.svm import l1_min_c
 
 from mkfusion import Modalities, compare_fusion
 from mkfusion._compat import l1_logistic
+from mkfusion.compare._data import Setting
 from mkfusion.compare._linear import (
     FAST_RIDGE,
     Beside,
@@ -187,7 +188,7 @@ def accuracy_score_of(model, X, y):
 def test_candidates_begin_with_the_strongest():
     for classes in (True, False):
         for fast in (True, False):
-            found = linear_candidates(classes, fast)
+            found = linear_candidates(Setting([], classes, 2, fast, 0))
             for penalty in {one["penalty"] for one in found}:
                 strengths = [one["strength"] for one in found if one["penalty"] == penalty]
                 assert strengths == sorted(strengths, reverse=True)

@@ -159,6 +159,42 @@ def test_copies_in_modalities_of_any_type(kind):
     assert one.examples[0] == "sample 0 and sample 30"
 
 
+class Graph:
+    """Iterates as nobody expects, and looks like all others."""
+
+    def __init__(self, edges):
+        self.edges = edges
+
+    def __len__(self):
+        return len(self.edges)
+
+    def __getitem__(self, node):
+        raise KeyError(node)
+
+    def __repr__(self):
+        return "Graph"
+
+
+@pytest.mark.parametrize("kind", ["graphs", "unlike lists", "cells of lists", "functions"])
+def test_items_that_nobody_knows(kind):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    edges = [rng.integers(0, 99, (int(rng.integers(3, 6)), 2)).tolist() for _ in range(60)]
+    items = [Graph(one) for one in edges]
+    if kind == "unlike lists":
+        items = [[1, one] for one in edges]
+    elif kind == "cells of lists":
+        items = pd.DataFrame({"edges": edges, "n": rng.normal(size=60)})
+    elif kind == "functions":
+        items = [lambda x, one=one: one for one in edges]
+    X = Modalities(items=items, other=rng.normal(size=(60, 3)))
+    assert told(audit(X, y), "copies", notes=True) == []
+    if kind in ("graphs", "unlike lists"):
+        items[40:50] = items[:10]
+        found = audit(Modalities(items=items, other=X["other"]), y)
+        assert told(found) == [("warning", "copies", "items")]
+
+
 def test_samples_that_lack_a_modality_are_no_copies():
     a, b, y = study()
     a[::3] = np.nan
@@ -418,3 +454,6 @@ def test_targets_that_are_none():
         audit(a, y.astype(str), task="regression")
     with pytest.raises(ValueError, match="3"):
         audit(a, [0, 1, 0])
+    a[3, 2] = np.inf
+    with pytest.raises(ValueError, match="modality 'X': .*inf.*; expected finite numbers"):
+        audit(a, y)
