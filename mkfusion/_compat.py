@@ -6,7 +6,9 @@ there: it may move or change with any version. All files take these from here.
 
 from __future__ import annotations
 
-from sklearn import base, pipeline, utils
+from typing import Any
+
+from sklearn import base, linear_model, pipeline, utils
 from sklearn.model_selection import _search
 from sklearn.utils import _optional_dependencies, _param_validation, metaestimators, validation
 
@@ -39,3 +41,21 @@ try:
 except ImportError:  # scikit-learn < 1.7
     from sklearn.utils import _estimator_html_repr as _html
 VisualBlock = _html._VisualBlock
+
+
+def l1_logistic(**params: Any) -> Any:
+    """Return a logistic regression with an l1 penalty, not fitted.
+
+    Parameters
+    ----------
+    **params : dict
+        Others of :class:`sklearn.linear_model.LogisticRegression`.
+
+    Returns
+    -------
+    LogisticRegression
+    """
+    # scikit-learn 1.8 says by `l1_ratio` what earlier versions say by `penalty`.
+    given = linear_model.LogisticRegression().get_params()
+    kind = {"penalty": "l1"} if given["penalty"] == "l2" else {"l1_ratio": 1.0}
+    return linear_model.LogisticRegression(solver="liblinear", max_iter=1000, **kind, **params)

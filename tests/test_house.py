@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "report": set(),
     "compare": {TOP, "data", "inspection", "report"},
     "testing": {"kernels", "stack"},
-    "cli": {TOP, "compare", "data", "datasets", "kernels", "report", "stack"},
+    "cli": {TOP, "compare", "data", "datasets", "inspection", "kernels", "report", "stack"},
     TOP: {"_cache"},
 }
 # What users import from; the rest serves these.

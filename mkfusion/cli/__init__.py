@@ -1,4 +1,4 @@
-"""The command line: ``mkfusion compare``, ``fit``, ``predict`` and ``demo``."""
+"""The command line: ``mkfusion compare``, ``audit``, ``fit``, ``predict`` and ``demo``."""
 
 import argparse
 import os
@@ -14,7 +14,12 @@ from mkfusion.cli._parser import make_parser
 __all__ = ["main"]
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-_NEEDS = {"compare": ("pandas",), "fit": ("pandas", "skops"), "predict": ("pandas", "skops")}
+_NEEDS = {
+    "compare": ("pandas",),
+    "audit": ("pandas",),
+    "fit": ("pandas", "skops"),
+    "predict": ("pandas", "skops"),
+}
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -22,6 +27,8 @@ def _run(options: argparse.Namespace) -> int:
     need(f"mkfusion {options.command}", *_NEEDS.get(options.command, ()))
     if options.command == "compare":
         from mkfusion.cli._compare import compare as command
+    elif options.command == "audit":
+        from mkfusion.cli._audit import audit as command
     elif options.command == "fit":
         from mkfusion.cli._fit import fit as command
     elif options.command == "predict":

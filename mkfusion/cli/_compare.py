@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-from sklearn.dummy import DummyRegressor
-from sklearn.linear_model import RidgeClassifier
-from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import TimeSeriesSplit
 
 import mkfusion.compare
 from mkfusion import MissingCellsWarning, UnknownCategoriesWarning
+from mkfusion.cli._audit import say_before
 from mkfusion.cli._console import Report, print_comparison
 from mkfusion.cli._errors import (
     UsageError,
@@ -27,8 +23,11 @@ from mkfusion.cli._errors import (
     output,
 )
 from mkfusion.cli._interrupts import interrupts_end_here
+from mkfusion.cli._kernels import kernels_of_words
+from mkfusion.cli._metrics import check_metrics
 from mkfusion.cli._samples import Samples, load_samples
 from mkfusion.compare import FOLDS, METHODS, REPEATS, repeated_folds
+from mkfusion.inspection import DataAudit
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -45,7 +44,8 @@ def compare(options: argparse.Namespace) -> None:
     """
     methods = _methods(options.methods)
     samples = load_samples(options, least=2)
-    metrics = _metrics(options.metric, samples.classes, samples.y)
+    metrics = options.metric and check_metrics(options.metric, samples.classes, samples.y)
+    kernels = kernels_of_words(options.kernel, samples.kinds)
     cv = _folds(options, samples)
     alone = nullcontext() if options.jobs in (None, 1) else interrupts_end_here()
     with notes_for_warnings(MissingCellsWarning, UnknownCategoriesWarning):
@@ -58,13 +58,20 @@ def compare(options: argparse.Namespace) -> None:
                 cv=cv,
                 groups=samples.groups,
                 subgroups={name: one.to_numpy() for name, one in samples.subgroups.items()} or None,
+                batch=samples.batch,
+                ids=samples.names,
+                aside=samples.unused,
+                kernels=kernels,
                 methods=methods,
                 sesoi=options.sesoi,
                 fast=options.fast,
                 random_state=options.seed,
                 memory=options.resume,
             )
-        plan = plan._replace(conditions=plan.conditions._replace(call=options.command_line))
+        found = cast("DataAudit", plan.conditions.audit).with_findings(samples.findings)
+        conditions = plan.conditions._replace(audit=found, call=options.command_line)
+        plan = plan._replace(conditions=conditions)
+        say_before(found)
         with as_usage_errors(mkfusion.compare.NothingToCompareError), alone:
             comparison = mkfusion.compare.run_comparison(plan, options.jobs)
     for method, reason in comparison.not_applicable_.items():
@@ -107,39 +114,6 @@ def _methods(asked: Sequence[str] | None) -> Any:
     for name in asked:
         if name not in METHODS:
             raise UsageError(f"--methods {name!r} is no method; {close_names(name, METHODS)}")
-    return list(dict.fromkeys(asked))
-
-
-def _metrics(asked: Sequence[str] | None, classes: bool, y: Any) -> list[str] | None:
-    """Return the metrics to score by, after a trial: a failure later would be of every fold."""
-    if asked is None:
-        return None
-    # As with support vector machines, there are decision values and no probabilities.
-    X = np.zeros((len(y), 1))
-    model = (RidgeClassifier() if classes else DummyRegressor()).fit(X, y)
-    for name in asked:
-        if name not in get_scorer_names():
-            raise UsageError(
-                f"--metric {name!r} is no metric of scikit-learn; "
-                f"{close_names(name, get_scorer_names())}"
-            )
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                get_scorer(name)(model, X, y)
-        except AttributeError as error:
-            reason = "needs probabilities, which not all methods give"
-            if not classes:
-                reason = "is not for this target, a quantity: it is for classes"
-            raise UsageError(f"--metric {name!r} {reason}") from error
-        except (TypeError, ValueError) as error:
-            kind = f"{len(np.unique(y))} classes" if classes else "a quantity"
-            reason = str(error)
-            if "pos_label" in reason:  # of which users of this program hear nothing else
-                reason = "it must know which class is the positive one; write it as 1, the other 0"
-            raise UsageError(
-                f"--metric {name!r} is not for this target, {kind}: {reason}"
-            ) from error
     return list(dict.fromkeys(asked))
 
 

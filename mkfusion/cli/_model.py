@@ -14,6 +14,8 @@ import numpy as np
 import sklearn
 import skops.io
 from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
@@ -33,13 +35,19 @@ _ALWAYS_READ, _MOST_GROWTH = 2**28, 100
 # What pipelines of `mkfusion fit` are made of, beside what is in `model_parts`: name by name, as
 # none of them does more at loading than to take its attributes.
 _PUBLIC = (
+    "ChiSquaredKernel",
     "ClinicalKernel",
     "ColumnKernelizer",
     "CosineKernel",
+    "LaplacianKernel",
+    "LinearKernel",
     "MKLClassifier",
     "MKLRegressor",
+    "MaternKernel",
     "OverlapKernel",
+    "PolynomialKernel",
     "RBFKernel",
+    "TanimotoKernel",
 )
 # The class's own module and name -> the module and name in files
 _NAMES = {
@@ -77,6 +85,49 @@ _NAMES_OF_FORMAT_1 = {
 }
 
 
+class Curves(NamedTuple):
+    """Logistic curves from decision values to probabilities (Platt), one for each problem.
+
+    They are kept as numbers: the objects in which scikit-learn has them are private there.
+
+    Attributes
+    ----------
+    slopes, intercepts : list of float
+        One of two classes, or one for each of more.
+    """
+
+    slopes: list[float]
+    intercepts: list[float]
+
+    @classmethod
+    def of(cls, calibrated: CalibratedClassifierCV) -> Curves:
+        """Return those of a fitted CalibratedClassifierCV without an ensemble."""
+        (one,) = calibrated.calibrated_classifiers_
+        return cls(
+            [float(curve.a_) for curve in one.calibrators],
+            [float(curve.b_) for curve in one.calibrators],
+        )
+
+    def probabilities(self, decisions: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        decisions : ndarray of shape (n_samples,) or (n_samples, n_classes)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        values = decisions[:, np.newaxis] if decisions.ndim == 1 else decisions
+        found = expit(-(values * np.array(self.slopes) + np.array(self.intercepts)))
+        if decisions.ndim == 1:
+            return np.hstack([1.0 - found, found])
+        total = found.sum(axis=1, keepdims=True)
+        equal = np.full_like(found, 1.0 / found.shape[1])
+        return np.divide(found, total, out=equal, where=total > 0)
+
+
 class Model(NamedTuple):
     """A fitted pipeline, and what data it is for.
 
@@ -94,6 +145,8 @@ class Model(NamedTuple):
         Name of the column that was learned.
     id : str or None
         Name of the column that names samples.
+    curves : Curves or None
+        From decision values to probabilities, if these were asked for.
     """
 
     pipeline: Pipeline
@@ -102,6 +155,7 @@ class Model(NamedTuple):
     keeps: bool
     target: str
     id: str | None
+    curves: Curves | None = None
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -138,6 +192,8 @@ def save_model(model: Model, path: Path) -> None:
         "modalities": modalities,
         "pipeline": model.pipeline,
     }
+    if model.curves is not None:
+        held["curves"] = {name: list(some) for name, some in model.curves._asdict().items()}
     data = _renamed(skops.io.dumps(held), _NAMES)
     if _size(data) > _most(data):
         data = _renamed(data, {}, zipfile.ZIP_STORED)
@@ -181,13 +237,19 @@ def load_model(path: str) -> Model:
         }
         takes_gaps = {one["name"]: bool(one["takes_gaps"]) for one in held["modalities"]}
         pipeline = held["pipeline"]
-        model = Model(pipeline, kinds, takes_gaps, bool(held["keeps"]), held["target"], held["id"])
+        curves = None if held.get("curves") is None else Curves(**held["curves"])
+        model = Model(
+            pipeline, kinds, takes_gaps, bool(held["keeps"]), held["target"], held["id"], curves
+        )
         sound = isinstance(pipeline, Pipeline) and isinstance(pipeline[0], ColumnKernelizer)
         named = [*kinds, *(column for one in kinds.values() for column in one), model.target]
         sound = sound and all(isinstance(name, str) for name in named)
+        sound = sound and (curves is None or _fits(curves, pipeline))
         sound = sound and (model.id is None or isinstance(model.id, str))
         sound = sound and {one.name for some in kinds.values() for one in some.values()} <= KINDS
-        finite = not sound or all(np.isfinite(values).all() for values in _coefficients(pipeline))
+        finite = not sound or all(
+            np.isfinite(values).all() for values in [*_coefficients(pipeline), *(curves or ())]
+        )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UsageError(refusal) from error
     if not sound:
@@ -235,6 +297,13 @@ def _load(path: str) -> Any:
     raise UsageError(
         f"{path!r} holds types that are not trusted, and was not loaded: {listed(unknown)}"
     )
+
+
+def _fits(curves: Curves, pipeline: Pipeline) -> bool:
+    """Return whether there is a curve for each column of decision values."""
+    n_classes = len(pipeline.classes_)
+    n_curves = 1 if n_classes == 2 else n_classes
+    return all(len(np.asarray(some, dtype=np.float64)) == n_curves for some in curves)
 
 
 def _coefficients(pipeline: Pipeline) -> list[NDArray[Any]]:

@@ -10,6 +10,20 @@ from mkfusion import __version__, compare
 from mkfusion.cli._errors import BAD_INPUT, one_line
 
 _LARGEST_SEED = 2**32 - 1
+# Words for kernels of one modality
+KERNELS = (
+    "auto",
+    "rbf",
+    "linear",
+    "polynomial",
+    "laplacian",
+    "matern",
+    "cosine",
+    "chi2",
+    "tanimoto",
+    "clinical",
+    "overlap",
+)
 _DEFAULT_PICTURE = "mkfusion_weights.png"
 
 _COMPARE_EXAMPLES = """\
@@ -18,6 +32,10 @@ examples:
       --modality gyro='g*' --groups subject -o report.html
   mkfusion compare patients.csv rna.parquet mri.csv --id patient --target relapse \\
       --missing keep --metric roc_auc -o report.html
+"""
+_AUDIT_EXAMPLES = """\
+example:
+  mkfusion audit patients.csv rna.parquet --id patient --target relapse --batch site
 """
 _FIT_EXAMPLES = """\
 example:
@@ -152,6 +170,14 @@ def _modality(text: str) -> tuple[str, list[str]]:
     return name.strip(), pieces
 
 
+def _kernel(text: str) -> tuple[str, str]:
+    """Argument type: MODALITY=KERNEL."""
+    name, equals, word = (piece.strip() for piece in text.partition("="))
+    if not equals or not name or not word:
+        raise argparse.ArgumentTypeError(f"expected MODALITY=KERNEL, got {text!r}")
+    return name, word
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands.
 
@@ -188,6 +214,15 @@ def make_parser() -> argparse.ArgumentParser:
             "Compare every modality alone with ways of fusing them, on the same folds of nested\n"
             "cross-validation, with corrected tests and a verdict.",
             _COMPARE_EXAMPLES,
+        )
+    )
+    _add_audit(
+        add(
+            "audit",
+            "can the data be trusted? copies, leaks, gaps and batches that tell the target",
+            "Look for what makes scores too good, or mean something else: copies of samples,\n"
+            "columns that are the target, gaps and batches that tell it, ids among the columns.",
+            _AUDIT_EXAMPLES,
         )
     )
     _add_fit(
@@ -233,7 +268,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def _add_data(parser: argparse.ArgumentParser, missing: str = "error") -> Any:
     """Add what says which samples there are, and how they are split."""
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -252,6 +287,14 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="a modality and its columns: names and shell patterns with commas between them, "
         "such as gyro='g*'; once for each (default: with several files, each is one)",
     )
+    data.add_argument(
+        "--exclude",
+        action="extend",
+        type=_names,
+        default=[],
+        metavar="COLUMNS",
+        help="columns that are not learned from: names and shell patterns with commas between them",
+    )
     data.add_argument("--id", metavar="COLUMN", help="names the samples; not learned from")
     data.add_argument(
         "--groups",
@@ -261,7 +304,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--missing",
         choices=["error", "drop", "keep"],
-        default="error",
+        default=missing,
         help="samples that lack a modality are refused, left out, or kept and compared by what "
         "they have (default: %(default)s)",
     )
@@ -270,6 +313,39 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         choices=["auto", "classification", "regression"],
         default="auto",
         help="auto takes numbers with fractions for regression, all else for classes",
+    )
+    return data
+
+
+def _add_kernel(data: Any) -> None:
+    data.add_argument(
+        "--kernel",
+        action="append",
+        type=_kernel,
+        default=[],
+        metavar="NAME=KERNEL",
+        help=f"of a modality: {', '.join(KERNELS)} (default: auto, by what its columns hold); once "
+        "for each",
+    )
+
+
+def _add_batch(data: Any) -> None:
+    data.add_argument(
+        "--batch",
+        metavar="COLUMN",
+        help="site, plate, device or run, which should have nothing to do with the target; not "
+        "learned from",
+    )
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    _add_batch(_add_data(parser, missing="keep"))
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=_file(".csv"),
+        metavar="FILE.csv",
+        help="where to write the findings as a table",
     )
 
 
@@ -295,7 +371,7 @@ def _add_folds(parser: argparse.ArgumentParser, default: str) -> Any:
 
 def _list_methods() -> str:
     """Return a line for each way of fusing."""
-    fusions = [one for one in compare.METHODS.values() if one.kind == "fusion"]
+    fusions = [one for one in compare.METHODS.values() if one.key not in compare.ALWAYS]
     width = max(len(method.key) for method in fusions)
     lines = [f"  {method.key:<{width}}  {method.summary}" for method in fusions]
     return "\n".join(["methods:", *lines, ""])
@@ -303,7 +379,9 @@ def _list_methods() -> str:
 
 def _add_compare(parser: _Parser) -> None:
     parser.more = _list_methods
-    _add_data(parser)
+    data = _add_data(parser)
+    _add_batch(data)
+    _add_kernel(data)
     folds = _add_folds(parser, "5, fewer where a class or the groups are small")
     folds.add_argument(
         "--repeats",
@@ -372,7 +450,7 @@ def _add_compare(parser: _Parser) -> None:
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
-    _add_data(parser)
+    _add_kernel(_add_data(parser))
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--C",
@@ -388,7 +466,24 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         help="norm of the kernel weights: 1 chooses few kernels, 2 weighs all, inf sums them "
         "(default: %(default)g)",
     )
-    _add_folds(parser, "5, fewer where a class or the groups are small")
+    machine.add_argument(
+        "--class-weight",
+        choices=["none", "balanced"],
+        default="none",
+        help="balanced: errors of rare classes cost as many times more (default: %(default)s)",
+    )
+    machine.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="of classes, calibrated on held-out folds (Platt); predict writes them",
+    )
+    folds = _add_folds(parser, "5, fewer where a class or the groups are small")
+    folds.add_argument(
+        "--metric",
+        metavar="NAME",
+        help="scikit-learn's metric that C is chosen by (default: accuracy, balanced_accuracy "
+        "where classes are uneven, r2)",
+    )
     parser.add_argument(
         "-o",
         "--output",

@@ -35,6 +35,7 @@ from mkfusion.cli._tables import (
     stem,
     take,
 )
+from mkfusion.data import labels_from_decisions
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -56,8 +57,7 @@ def predict(options: argparse.Namespace) -> None:
     X, names = _load_samples(model, options.data)
     _check_present(model, X, names)
     with notes_for_warnings(UnknownCategoriesWarning):
-        predicted, decisions = _predict(model, X, options.model)
-    table = _as_table(model, names, predicted, decisions)
+        table = _as_table(model, names, *_predict(model, X, options.model))
     if options.output is None:
         table.to_csv(sys.stdout, index=False)
         return
@@ -66,13 +66,21 @@ def predict(options: argparse.Namespace) -> None:
     print(f"{len(table)} predictions written to {options.output}")
 
 
-def _predict(model: Model, X: Modalities, path: str) -> tuple[Any, Any]:
-    """Return predictions and decision values: errors are here about the data or the model."""
+def _predict(model: Model, X: Modalities, path: str) -> tuple[Any, Any, Any]:
+    """Return predictions, decision values and probabilities.
+
+    Errors are here about the data or the model.
+    """
     pipeline = model.pipeline
     try:
         with as_usage_errors(TypeError, ValueError):
             decisions = pipeline.decision_function(X) if hasattr(pipeline, "classes_") else None
-            return pipeline.predict(X), decisions
+            if model.curves is None or decisions is None:
+                return pipeline.predict(X), decisions, None
+            probabilities = model.curves.probabilities(decisions)
+            # The likeliest class, so that no line contradicts itself
+            likeliest = labels_from_decisions(probabilities, pipeline.classes_)
+            return likeliest, decisions, probabilities
     except (ArithmeticError, AttributeError, LookupError, RuntimeError) as error:
         raise UsageError(
             f"{path!r} is no sound model that mkfusion fit has written: "
@@ -80,9 +88,18 @@ def _predict(model: Model, X: Modalities, path: str) -> tuple[Any, Any]:
         ) from error
 
 
-def _as_table(model: Model, names: Sequence[Any], predicted: Any, decisions: Any) -> pd.DataFrame:
-    """Return names, predictions and decision values."""
+def _as_table(
+    model: Model, names: Sequence[Any], predicted: Any, decisions: Any, probabilities: Any
+) -> pd.DataFrame:
+    """Return names, predictions, probabilities and decision values."""
     columns: dict[str, Any] = {model.id or "row": names, "prediction": predicted}
+    if probabilities is not None:
+        for label, values in zip(model.pipeline.classes_, probabilities.T, strict=True):
+            columns[f"probability_{label}"] = values
+        note(
+            "probabilities are calibrated: on folds that were held out in training, a logistic "
+            "curve of the decision values; the prediction is the likeliest class"
+        )
     if decisions is not None:
         classes = model.pipeline.classes_
         if decisions.ndim == 1:

@@ -453,7 +453,8 @@ def modalities_of_options(
     for name, pieces in asked:
         if name in made:
             raise UsageError(f"--modality {name!r} is given twice")
-        found = [place for piece in pieces for place in _match(name, piece, paths, frames)]
+        option = f"--modality {name!r}"
+        found = [place for piece in pieces for place in matching(option, piece, paths, frames)]
         made[name] = list(dict.fromkeys(found))
         for place in made[name]:
             if place.column in reserved:
@@ -477,10 +478,29 @@ def modalities_of_options(
     return made
 
 
-def _match(
-    modality: str, piece: str, paths: Sequence[str], frames: Sequence[pd.DataFrame]
+def matching(
+    option: str, piece: str, paths: Sequence[str], frames: Sequence[pd.DataFrame]
 ) -> list[Place]:
-    """Return the columns of a name, or else of a pattern."""
+    """Return the columns of a name, or else of a pattern.
+
+    Parameters
+    ----------
+    option : str
+        That asks for them, for messages.
+    piece : str
+        A column's name, or a shell pattern.
+    paths : sequence of n_files str
+    frames : sequence of n_files DataFrame
+
+    Returns
+    -------
+    list of Place
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
     places = [Place(f, column) for f, frame in enumerate(frames) for column in frame.columns]
     found = [place for place in places if place.column == piece]
     if not found and any(sign in piece for sign in _WILD):
@@ -488,13 +508,11 @@ def _match(
         if not found:
             names = [place.column for place in places]
             raise UsageError(
-                f"--modality {modality!r}: no column of {listed(paths)} matches {piece!r}; there "
-                f"are {listed(names, 12)}"
+                f"{option}: no column of {listed(paths)} matches {piece!r}; there are "
+                f"{listed(names, 12)}"
             )
     if not found:
-        raise UsageError(
-            f"--modality {modality!r}: {piece!r} is no column of {_no_column(piece, paths, frames)}"
-        )
+        raise UsageError(f"{option}: {piece!r} is no column of {_no_column(piece, paths, frames)}")
     return found
 
 

@@ -1,6 +1,9 @@
 # What users import, and what the command line needs to ask for it in the same way.
 
-from ._data import NothingToCompareError as NothingToCompareError
+from ._data import (
+    NothingToCompareError as NothingToCompareError,
+    default_metrics as default_metrics,
+)
 from ._folds import (
     FOLDS as FOLDS,
     REPEATS as REPEATS,
@@ -8,6 +11,7 @@ from ._folds import (
     repeated_folds as repeated_folds,
 )
 from ._methods import (
+    ALWAYS as ALWAYS,
     COSTS as COSTS,
     METHODS as METHODS,
     Method as Method,

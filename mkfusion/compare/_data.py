@@ -39,6 +39,7 @@ from mkfusion.data import (
     Samples as ReadSamples,
     find_infinity,
     in_two_dimensions,
+    is_uneven,
     known_parts,
     present_samples,
     read_columns,
@@ -131,11 +132,32 @@ def check_settings(random_state: Any, alpha: Any, sesoi: Any) -> int:
     return int(random_state)
 
 
-def make_scorers(scoring: Any, setting: Setting) -> dict[str, Any]:
+def default_metrics(y: NDArray[Any], classes: bool) -> list[str]:
+    """Return the metrics that are taken if nobody says which, the first to tune and test by.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    classes : bool
+        Whether y is class labels.
+
+    Returns
+    -------
+    list of str
+        Balanced accuracy first where classes are uneven: knowing nothing has a high accuracy.
+    """
+    if not classes:
+        return ["r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"]
+    metrics = ["accuracy", "balanced_accuracy", "f1_macro"]
+    if is_uneven(np.unique(y, return_counts=True)[1]):
+        metrics[:2] = reversed(metrics[:2])
+    return metrics
+
+
+def make_scorers(scoring: Any, setting: Setting, y: NDArray[Any]) -> dict[str, Any]:
     """Return scorers by the names of their metrics."""
     if scoring is None:
-        regression = ["r2", "neg_mean_absolute_error", "neg_root_mean_squared_error"]
-        scoring = ["accuracy", "balanced_accuracy", "f1_macro"] if setting.classes else regression
+        scoring = default_metrics(y, setting.classes)
         if setting.n_classes == 2:
             scoring.append("roc_auc")
     if isinstance(scoring, Mapping):
@@ -195,19 +217,24 @@ def _digest(data: Any, update: Callable[[bytes], None]) -> None:
 
 def key_of(samples: Samples) -> str:
     """Return a name for everything that scores depend on beside method and fold."""
-    try:
-        metrics = joblib.hash(samples.scorers)
-    except (PicklingError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"scoring cannot be pickled, which memory needs: {error} Expected names of metrics, or "
-            "functions of a module."
-        ) from error
     setting = samples.setting
-    kernels = [repr(modality.kernel) for modality in setting.modalities]
+    metrics = _hash("scoring", samples.scorers, "names of metrics")
+    kernels = [_hash("kernels", one.kernel, "objects") for one in setting.modalities]
     versions = [module.__version__ for module in (mkfusion, sklearn, np, scipy)]
     inner = samples.inner.describe()
     rest = [setting.classes, setting.fast, setting.seed, inner, kernels, versions, metrics]
     return f"{fingerprint(samples.modalities)} {fingerprint(samples.y)} {rest!r}"
+
+
+def _hash(argument: str, value: Any, expected: str) -> str:
+    """Return a name for what is as it is in every process."""
+    try:
+        return joblib.hash(value)
+    except (PicklingError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{argument} cannot be pickled, which memory needs: {error} Expected {expected}, or "
+            "functions of a module."
+        ) from error
 
 
 # ---------------------------------------------------------------------------- what each modality is
@@ -249,7 +276,7 @@ class Described(NamedTuple):
     width: int
 
 
-def describe_modalities(X: Modalities, names: list[str]) -> list[Described]:
+def describe_modalities(X: Modalities, names: list[str], kernels: Any = None) -> list[Described]:
     """Find out what each modality is, from dtypes and gaps alone.
 
     Parameters
@@ -258,32 +285,98 @@ def describe_modalities(X: Modalities, names: list[str]) -> list[Described]:
         All samples, under our names.
     names : list of n_modalities str
         The user's names.
+    kernels : dict of str to kernel, default=None
+        Of some modalities, by the user's names.
 
     Returns
     -------
     list of Described
+
+    Raises
+    ------
+    ValueError, TypeError
+        If "auto" knows no kernel of a modality, or one of `kernels` is none.
     """
     n_missing = (~X.present()).sum(axis=0)
     missing = "marginalise" if n_missing.any() else "error"
-    entries = [(key, "auto", key) for key in X.names]
-    try:
-        with without_advice():
-            chosen = mkfusion.ColumnKernelizer(entries, missing=missing).fit(X).auto_kernels_
-    except ValueError as error:
-        message = str(error)
-        for name, key in zip(names, X.names, strict=True):
-            message = message.replace(repr(key), repr(name))
-        raise ValueError(message) from error
+    given = _given_kernels(kernels, names)
+    entries = [
+        (key, "auto", key) for name, key in zip(names, X.names, strict=True) if name not in given
+    ]
+    chosen: dict[str, Any] = {}
+    if entries:
+        try:
+            with without_advice():
+                fitted = mkfusion.ColumnKernelizer(entries, missing=missing).fit(X)
+            chosen = fitted.auto_kernels_
+        except ValueError as error:
+            message = str(error)
+            for name, key in zip(names, X.names, strict=True):
+                message = message.replace(repr(key), repr(name))
+            raise ValueError(message) from error
     described = []
     for name, key, lacking in zip(names, X.names, n_missing, strict=True):
-        kernel, data = chosen[key], those(present_samples(X[key]), X[key])
-        features, dense, reason = _features(data, kernel)
+        data = those(present_samples(X[key]), X[key])
+        if name in given:
+            kernel, (features, dense, reason) = _own_kernel(X, key, given[name], name)
+        else:
+            kernel = chosen[key]
+            features, dense, reason = _features(data, kernel)
         width = clone(features).fit_transform(data).shape[1] if dense else 0
         shape = _shape(X[key])
         described.append(
             Described(name, key, shape, kernel, features, dense, reason, int(lacking), width)
         )
     return described
+
+
+def _given_kernels(kernels: Any, names: list[str]) -> dict[str, Any]:
+    """Return the kernels of the user's own, by the names of modalities."""
+    if kernels is None:
+        return {}
+    if not isinstance(kernels, Mapping):
+        raise TypeError(
+            f"kernels is {shown(kernels)}; expected a dict of kernels by the names of modalities."
+        )
+    unknown = [name for name in kernels if name not in names]
+    if unknown:
+        raise ValueError(f"kernels has {shown(unknown)}; expected names of modalities, {names}.")
+    for name, kernel in kernels.items():
+        if isinstance(kernel, list | tuple):
+            raise TypeError(
+                f"kernels[{name!r}] is {shown(kernel)}; expected one kernel, such as k1 + k2 of "
+                "two."
+            )
+    # "auto" and None choose.
+    return {
+        name: kernel
+        for name, kernel in kernels.items()
+        if kernel is not None and not (isinstance(kernel, str) and kernel == "auto")
+    }
+
+
+def _own_kernel(X: Modalities, key: str, kernel: Any, name: str) -> tuple[Any, Any]:
+    """Return a kernel of the user's own, after a trial, and what `_features` finds without it.
+
+    Later it would fail in every fold.
+    """
+    alone = _alone(X, key)
+    try:
+        mkfusion.ColumnKernelizer([(key, clone(kernel, safe=False), key)]).fit(alone)
+    except (TypeError, ValueError) as error:
+        message = str(error).replace(repr(key), repr(name))
+        raise type(error)(f"kernels[{name!r}] is {shown(kernel)}: {message}") from error
+    try:
+        fitted = mkfusion.ColumnKernelizer([(key, "auto", key)]).fit(alone)
+    except (TypeError, ValueError):  # of what only this kernel knows how to compare
+        return kernel, (None, False, "neither numbers, categories, texts nor signals")
+    return kernel, _features(X[key], fitted.auto_kernels_[key])
+
+
+def _alone(X: Modalities, key: str) -> Modalities:
+    """Return a modality by itself, of the samples that have it."""
+    alone = Modalities({key: X[key]})
+    return alone[alone.present()[:, 0]]
 
 
 def _shape(data: Any) -> str:
@@ -350,7 +443,7 @@ class Setting(NamedTuple):
 
     def kernelizer(self, missing: str = "marginalise") -> mkfusion.ColumnKernelizer:
         """Return one kernel of each modality, not fitted."""
-        entries = [(m.key, clone(m.kernel), m.key) for m in self.modalities]
+        entries = [(m.key, clone(m.kernel, safe=False), m.key) for m in self.modalities]
         return mkfusion.ColumnKernelizer(entries, missing=missing if self.lacks else "error")
 
 
@@ -531,6 +624,8 @@ class FoldData:
         self.inner = inner
         self.setting = samples.setting
         self.rows = rows
+        # What methods keep of these training samples for the next setting, by their names
+        self.shared: dict[Any, Any] = {}
         self._kernels: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
         self._alone: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
         self._completed: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
@@ -545,7 +640,10 @@ class FoldData:
         if sees == "X":
             data = safe_indexing(self.samples.X, train), safe_indexing(self.samples.X, test)
         elif sees == "modalities":
-            data = self.samples.modalities[train], self.samples.modalities[test]
+            # The same objects again: what was made of them can be found by them.
+            if sees not in self.shared:
+                self.shared[sees] = self.samples.modalities[train], self.samples.modalities[test]
+            data = self.shared[sees]
         elif sees in ("rows", "completed rows"):
             there = np.vstack(self.present()) | (sees == "completed rows")
             rows = np.where(there, np.arange(total)[:, np.newaxis], np.nan)

@@ -29,6 +29,7 @@ import mkfusion
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.compare._data import FeatureModalities, FoldData, Setting, fingerprint
+from mkfusion.compare._linear import linear_candidates, linear_model
 from mkfusion.compare._machines import CalibratedExpert, RidgeMachine, ScaledTarget
 from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE, NOTHING
 
@@ -45,6 +46,11 @@ FAST_MOST_FACTORS = 5
 SHARED_COMPONENTS = 2
 
 CHOSEN = (BEST_SINGLE, BEST_SIMPLE, BEST_FUSION)
+# Compared whatever is asked for
+ALWAYS = ("dummy", "single")
+# Models without kernels, which a sentence names where they are ahead of all with kernels.
+_PLAIN = ("linear", "linear_alone")
+
 _KINDS = ("baseline", "single", "fusion")
 _SEEN = ("X", "kernels", "alone", "modalities", "rows", "completed rows", "nothing")
 
@@ -87,7 +93,7 @@ class Method:
     question : str, default=""
         Key of a question that it answers beside its scores, of methods of this package.
     kind : {"fusion", "single", "baseline"}, default="fusion"
-        The latter two are methods of this package that are always compared.
+        The latter two are of methods of this package.
 
     Raises
     ------
@@ -283,6 +289,11 @@ class PlannedMethod(NamedTuple):
         return self.method.simple
 
     @property
+    def plain(self) -> bool:
+        """Whether it is a linear model of columns, without any kernel."""
+        return self.method.key in _PLAIN
+
+    @property
     def refuses_by(self) -> tuple[type[Exception], ...]:
         """What its estimator raises if data are not for it.
 
@@ -370,7 +381,7 @@ def wanted_methods(methods: Any) -> list[Method]:
     ours = [
         method
         for key, method in METHODS.items()
-        if method.kind != "fusion" or names & {"all", key} or method in asked
+        if key in ALWAYS or names & {"all", key} or method in asked
     ]
     for key, count in Counter(method.key for method in [*METHODS.values(), *own]).items():
         if count > 1 or key == "all":
@@ -408,13 +419,13 @@ def plan_methods(methods: Sequence[Method], setting: Setting) -> list[PlannedMet
     """
     planned = []
     for method in methods:
-        reason = method.reason(setting)
+        reason = method.reason(setting) if method.kind != "single" else ""
         candidates = [] if reason else method.settings(setting)
         if method.kind == "single":
-            planned += [
-                PlannedMethod(method, f"{one.name} {method.label}", candidates, given={"index": k})
-                for k, one in enumerate(setting.modalities)
-            ]
+            for k, one in enumerate(setting.modalities):
+                label = method.label.replace("{}", one.name)
+                reason = method.reason(setting._replace(modalities=[one]))
+                planned.append(PlannedMethod(method, label, candidates, reason, {"index": k}))
             continue
         label = method.label
         if method.kind == "baseline":
@@ -459,6 +470,11 @@ def _needs_features(setting: Setting) -> str:
 
 def _needs_dense_features(setting: Setting) -> str:
     return "; ".join(f"{m.name!r} is {m.reason}" for m in setting.modalities if not m.dense)
+
+
+def _needs_columns(setting: Setting) -> str:
+    without = [f"{m.name!r} is {m.reason}" for m in setting.modalities if m.features is None]
+    return "; ".join(without)
 
 
 def _needs_classes(setting: Setting) -> str:
@@ -648,10 +664,37 @@ _REGISTERED = (
         "single",
         _single,
         candidates=costs,
-        label="alone",
+        label="{} alone",
         summary="every modality by itself",
         kind="single",
         sees="alone",
+    ),
+    Method(
+        "linear_alone",
+        linear_model,
+        candidates=linear_candidates,
+        label="penalised linear ({})",
+        summary="lasso, elastic net or ridge of every modality by itself",
+        words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
+        "features of every modality",
+        kind="single",
+        simple=True,
+        sees="modalities",
+        needs=_needs_columns,
+    ),
+    Method(
+        "linear",
+        linear_model,
+        candidates=linear_candidates,
+        label="penalised linear (joined)",
+        summary="lasso, elastic net or ridge of all columns",
+        words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
+        "features of all modalities",
+        reference="Friedman, Hastie and Tibshirani. Regularization paths for generalized linear "
+        "models via coordinate descent. Journal of Statistical Software 33 (2010) 1–22.",
+        simple=True,
+        sees="modalities",
+        needs=_needs_columns,
     ),
     Method(
         "early",

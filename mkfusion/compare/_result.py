@@ -112,6 +112,8 @@ class FusionComparison:
         what is left of it without interactions (`projection`), and the `test` of their difference.
     alignment_ : KernelAlignment or None
         How alike the modalities' kernels are, and how like the target, over all samples.
+    audit_ : DataAudit or None
+        Whether the data can be trusted, :func:`mkfusion.inspection.audit`.
     not_answered_ : dict of str to str
         Which of these there are not, and why.
     results_ : list of FoldScore
@@ -164,6 +166,7 @@ class FusionComparison:
         informed: Informed = UNINFORMED,
     ) -> None:
         self.conditions_ = conditions
+        self.audit_ = conditions.audit
         planned = cast("Sequence[PlannedMethod]", conditions.methods)
         self.not_applicable_ = {m.label: m.reason for m in planned if m.reason}
         for score in scores:

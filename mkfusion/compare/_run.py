@@ -44,11 +44,11 @@ from mkfusion.compare._data import (
 )
 from mkfusion.compare._evaluate import Job, run_alignment, run_fold, run_information
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
-from mkfusion.compare._methods import METHODS, Method, plan_methods, wanted_methods
+from mkfusion.compare._methods import ALWAYS, METHODS, Method, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
 from mkfusion.compare._subgroups import missing_patterns, read_subgroups
 from mkfusion.data import check_rows, read_samples, read_target, row_index
-from mkfusion.inspection import check_jobs
+from mkfusion.inspection import audit, check_jobs
 from mkfusion.report import Conditions, FoldScore, format_seconds, information_sentences
 
 # Why information is not tested.
@@ -60,11 +60,13 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def _with_methods(function: _Function) -> _Function:
     """Write the methods of the registry into a docstring."""
     if function.__doc__ is not None:  # there are none with python -OO
-        fusions = [method for method in METHODS.values() if method.kind == "fusion"]
+        fusions = [method for method in METHODS.values() if method.key not in ALWAYS]
         lists = {
             "names of methods": ", ".join(f'"{method.key}"' for method in fusions),
             "methods": "\n".join(f'- "{method.key}": {method.words}.' for method in fusions),
-            "simple": ", ".join(method.label for method in METHODS.values() if method.simple),
+            "simple": ", ".join(
+                method.label.replace("{}", "each") for method in METHODS.values() if method.simple
+            ),
         }
         for name, listed in lists.items():
             mark = re.compile(f"^( *)(.*)<{name}>(.*)$", flags=re.MULTILINE)
@@ -101,6 +103,8 @@ def compare_fusion(
     inner_cv: Any = None,
     groups: Any = None,
     subgroups: Any = None,
+    batch: Any = None,
+    kernels: Any = None,
     methods: str | Sequence[str | Method] = "all",
     alpha: float = 0.05,
     sesoi: float | None = None,
@@ -133,8 +137,8 @@ def compare_fusion(
     scoring : str, callable, list or dict of them, default=None
         Metrics, as in :class:`sklearn.model_selection.GridSearchCV`, the higher the better. By
         the first, methods are tuned and chosen. None is accuracy, balanced accuracy and macro F1
-        (and the area under the ROC curve for two classes), or R2, mean absolute and root mean
-        squared error.
+        (and the area under the ROC curve for two classes), balanced accuracy first where a class
+        has three times the samples of another; or R2, mean absolute and root mean squared error.
     cv : int, splitter or iterable of (train, test), default=None
         The folds that methods are tested on. An int is a number of stratified (for classes),
         shuffled, and (with `groups`) grouped folds. For samples in order of time give a
@@ -152,6 +156,13 @@ def compare_fusion(
         Sexes, sites or the like, by whose labels the report also tells how good predictions are:
         the name of a column of X, or labels, several of them by their names. Many different
         numbers are cut at their quartiles. They change nothing that is learned.
+    batch : array-like of shape (n_samples,), default=None
+        Sites, devices or runs, which should have nothing to do with the target: the audit of the
+        data looks whether they have.
+    kernels : dict of str to kernel, default=None
+        For some of the modalities, by their names, what :class:`ColumnKernelizer` takes as a
+        kernel: an object, a name, a callable or a pipeline that ends in one. "auto" chooses those
+        of the others.
     methods : "all" or list of str and Method, default="all"
         Of <names of methods>;
         "all" of them; and a :class:`Method` for each of your own. The majority class or the mean
@@ -203,10 +214,10 @@ def compare_fusion(
 
     Notes
     -----
-    **Methods.** Each modality gets one kernel, the one that "auto" in :class:`ColumnKernelizer`
-    chooses by the dtypes and gaps of all samples (targets are not looked at). A modality alone is a
-    kernel machine on it: a support vector machine, or kernel ridge regression of numbers. Ways of
-    fusing are
+    **Methods.** Each modality gets one kernel: that of `kernels`, or the one that "auto" in
+    :class:`ColumnKernelizer` chooses by the dtypes and gaps of all samples (targets are not looked
+    at). A modality alone is a kernel machine on it: a support vector machine, or kernel ridge
+    regression of numbers. Ways of fusing are
 
     <methods>
 
@@ -309,6 +320,8 @@ def compare_fusion(
         inner_cv=inner_cv,
         groups=groups,
         subgroups=subgroups,
+        batch=batch,
+        kernels=kernels,
         methods=methods,
         alpha=alpha,
         sesoi=sesoi,
@@ -345,6 +358,10 @@ def plan_comparison(
     inner_cv: Any = None,
     groups: Any = None,
     subgroups: Any = None,
+    batch: Any = None,
+    ids: Any = None,
+    aside: Any = None,
+    kernels: Any = None,
     methods: str | Sequence[str | Method] = "all",
     alpha: float = 0.05,
     sesoi: float | None = None,
@@ -356,9 +373,12 @@ def plan_comparison(
 
     Parameters
     ----------
-    X, y, modalities, task, scoring, cv, inner_cv, groups, subgroups, methods, alpha, sesoi, \
+    X, y, modalities, task, scoring, cv, inner_cv, groups, subgroups, batch, kernels, methods, \
+            alpha, sesoi, \
     fast, random_state, memory
         Of :func:`compare_fusion`.
+    ids, aside
+        Of :func:`mkfusion.inspection.audit`.
 
     Returns
     -------
@@ -380,9 +400,13 @@ def plan_comparison(
         y = y.astype(np.float64)
     seed = check_settings(random_state, alpha, sesoi)
     setting = Setting(
-        describe_modalities(parts, given.names), classes, len(np.unique(y)) * classes, fast, seed
+        describe_modalities(parts, given.names, kernels),
+        classes,
+        len(np.unique(y)) * classes,
+        fast,
+        seed,
     )
-    scorers = make_scorers(scoring, setting)
+    scorers = make_scorers(scoring, setting, y)
     outer = outer_splitter(cv, y, groups, classes, seed, fast)
     folds = outer.split()
     inner = inner_splitter(inner_cv, outer, folds, seed, fast)
@@ -417,6 +441,17 @@ def plan_comparison(
         groupings=groupings,
         fingerprint=fingerprint([parts, y]),
         call=call,
+        audit=audit(
+            X,
+            y,
+            modalities=modalities,
+            task="classification" if classes else "regression",
+            groups=groups,
+            batch=batch,
+            ids=ids,
+            aside=aside,
+            cv=folds,
+        ),
     )
     return Plan(job, folds, conditions)
 

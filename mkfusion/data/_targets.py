@@ -20,6 +20,8 @@ from mkfusion.data._row_labels import check_rows
 
 # More different whole numbers than these may be either classes or a quantity: users must say.
 MOST_CLASSES = 20
+# The largest class has so many times the samples of the smallest.
+_UNEVEN = 3.0
 
 
 class Labels(NamedTuple):
@@ -225,6 +227,22 @@ def seems_classes(y: NDArray[Any]) -> bool | None:
     if has_fractions(y):
         return False
     return None if len(np.unique(y)) > MOST_CLASSES else True
+
+
+def is_uneven(counts: NDArray[Any]) -> bool:
+    """Return whether classes make accuracy say little, as knowing nothing has a high one.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes,)
+        Their samples.
+
+    Returns
+    -------
+    bool
+        Whether the largest class has three times the samples of the smallest.
+    """
+    return bool(counts.max() >= _UNEVEN * counts.min())
 
 
 def has_fractions(y: NDArray[Any]) -> bool:

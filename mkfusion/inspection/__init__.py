@@ -6,6 +6,8 @@ from mkfusion.inspection._added_information import (
     added_information,
 )
 from mkfusion.inspection._arguments import check_jobs as check_jobs
+from mkfusion.inspection._audit import audit
+from mkfusion.inspection._audit_outcome import DataAudit, Finding
 from mkfusion.inspection._bias import UnimodalBias, UnimodalBiasDisplay, unimodal_bias
 from mkfusion.inspection._closed_form import project_kernels as project_kernels
 from mkfusion.inspection._emap import AdditiveProjection, EmapDisplay, emap
@@ -55,7 +57,9 @@ __all__ = [
     "AddedInformationDisplay",
     "AdditiveProjection",
     "ClassificationPerformance",
+    "DataAudit",
     "EmapDisplay",
+    "Finding",
     "InteractionInformation",
     "KernelAlignment",
     "KernelAlignmentDisplay",
@@ -70,6 +74,7 @@ __all__ = [
     "WeightStability",
     "WeightStabilityDisplay",
     "added_information",
+    "audit",
     "classification_performance",
     "emap",
     "interaction_information",

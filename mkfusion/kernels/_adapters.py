@@ -56,6 +56,8 @@ _NAMED: dict[str, Callable[[], Kernel]] = {
 class PairwiseKernel(FeatureKernel):
     """A kernel of `pairwise_kernels` that is not always positive semi-definite."""
 
+    _needs_writeable = True
+
     def __init__(self, metric: str) -> None:
         self.metric = metric
 

@@ -90,6 +90,9 @@ class FeatureKernel(Kernel):
     _accept_sparse = False
     _accept_large_sparse = True
     _positive_only = False
+    # Whether scikit-learn's loops of it refuse what cannot be written to, as memory maps and the
+    # columns of pandas' tables
+    _needs_writeable = False
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -118,6 +121,7 @@ class FeatureKernel(Kernel):
             accept_large_sparse=self._accept_large_sparse,
             dtype=(np.float64, np.float32),
             ensure_all_finite="allow-nan",
+            force_writeable=self._needs_writeable,
         )
         _refuse_gaps(samples, self)
         if self._positive_only and samples.min() < 0:
@@ -369,6 +373,7 @@ class ChiSquaredKernel(FeatureKernel):
 
     _name = "chi2"
     _positive_only = True
+    _needs_writeable = True
 
     def __init__(self, gamma: float | str | None = 1.0) -> None:
         self.gamma = gamma

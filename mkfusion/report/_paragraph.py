@@ -74,6 +74,7 @@ def paragraph(result: Result) -> tuple[str, list[str]]:
         if method.kind == "fusion" and method.label not in result.not_applicable_
     ]
     names = [m.name for m in conditions.modalities]
+    plain = dict.fromkeys(m.words for m in conditions.methods if m.kind == "single" and m.plain)
     machine = "support vector machine" if classes else "kernel ridge regression"
     grouped = (
         ""
@@ -86,7 +87,8 @@ def paragraph(result: Result) -> tuple[str, list[str]]:
     # Sentence by sentence, so that references have the numbers that readers meet first.
     text = (
         f"We compared {'the majority class' if classes else 'the mean of the target'}, a {machine} "
-        f"on each of {len(names)} modalities ({_listed(names)}), and {len(fusions)} ways of fusing "
+        f"on each of {len(names)} modalities ({_listed(names)}), "
+        f"{''.join(f'{words}, ' for words in plain)}and {len(fusions)} ways of fusing "
         f"these: {_listed(fusions)}. All were evaluated on the same {len(conditions.folds)} folds "
         f"by nested cross-validation {cite(_REFERENCES['nested'])} (outer: {conditions.outer}; "
         f"inner: {conditions.inner}; n = {len(conditions.y)}), with their parameters tuned by "

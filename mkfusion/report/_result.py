@@ -30,6 +30,7 @@ STATES = (HELPS, COMPLEMENTARY, UNDECIDED, PRACTICALLY_NONE, LOWER)
 # What is said of single methods, and of interactions.
 BETTER = "better"
 INTERACTING = "they interact"
+TRUSTED = "Is the data trustworthy?"
 
 
 class PairedTest(NamedTuple):
@@ -448,6 +449,10 @@ class ComparedMethod(Protocol):
         """One of "baseline", "single" and "fusion"."""
 
     @property
+    def plain(self) -> bool:
+        """Whether it is a linear model of columns, without any kernel."""
+
+    @property
     def words(self) -> str:
         """In a paragraph on methods."""
 
@@ -556,6 +561,31 @@ class Performance(Protocol):
         """Return points (n_bins, 5)."""
 
 
+class Found(Protocol):
+    """What an audit of data tells."""
+
+    @property
+    def level(self) -> str:
+        """One of "serious", "warning" and "note"."""
+
+    @property
+    def what(self) -> str: ...
+
+    @property
+    def advice(self) -> str: ...
+
+
+class Audit(Protocol):
+    """What `mkfusion.inspection.audit` finds."""
+
+    @property
+    def findings(self) -> Sequence[Found]:
+        """The most serious first."""
+
+    def summary(self) -> str:
+        """Return it in one sentence."""
+
+
 class Conditions(NamedTuple):
     """Under which conditions methods were compared.
 
@@ -587,6 +617,8 @@ class Conditions(NamedTuple):
         Of modalities and target: the same for the same data.
     call : str
         What was called.
+    audit : Audit or None
+        What was found in the data before.
     """
 
     task: str
@@ -607,6 +639,7 @@ class Conditions(NamedTuple):
     groupings: Sequence[Grouping] = ()
     fingerprint: str = ""
     call: str = ""
+    audit: Audit | None = None
 
     @property
     def test_to_train(self) -> float:

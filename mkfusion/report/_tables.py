@@ -18,6 +18,7 @@ from mkfusion.report._result import (
     CARRIES,
     INFORMS,
     INTERACT,
+    TRUSTED,
     UNDECIDED,
     Added,
     Alignment,
@@ -27,6 +28,7 @@ from mkfusion.report._result import (
 )
 from mkfusion.report._table import Table
 from mkfusion.report._text import ABSENCE
+from mkfusion.report._trust import audit_caption, audit_rows
 from mkfusion.report._words import (
     VERSIONS,
     format_interval,
@@ -62,7 +64,7 @@ def tables(result: Result) -> list[Table]:
                 [[question, reason] for question, reason in result.not_answered_.items()],
             )
         )
-    return [*made, _data(result), _settings(result), _by_fold(result)]
+    return [*made, *_audited(result), _data(result), _settings(result), _by_fold(result)]
 
 
 def _scores(result: Result) -> Table:
@@ -190,6 +192,12 @@ def _chosen(result: Result) -> Table:
     ]
     caption = "Which methods were best within the training samples, by fold."
     return Table("What was chosen", caption, ["fold", *kinds], rows, long=True)
+
+
+def _audited(result: Result) -> list[Table]:
+    rows = audit_rows(result)
+    caption = audit_caption(result)
+    return [Table(TRUSTED, caption, ["level", "what", "what to do"], rows)] if rows else []
 
 
 def _data(result: Result) -> Table:

@@ -24,6 +24,7 @@ from mkfusion.report._result import (
     Interactions,
     Result,
 )
+from mkfusion.report._trust import audit_sentences, plain_sentences
 from mkfusion.report._words import (
     format_count,
     format_effect,
@@ -66,7 +67,12 @@ def verdict_sentences(result: Result) -> list[str]:
         )
     if found.verdict in (COMPLEMENTARY, UNDECIDED):
         sentences.append(ABSENCE)
-    return [one for one in sentences if one] + answer_sentences(result)
+    return [
+        *(one for one in sentences if one),
+        *answer_sentences(result),
+        *plain_sentences(result),
+        *audit_sentences(result),
+    ]
 
 
 def information_sentences(

@@ -17,6 +17,7 @@ from mkfusion.inspection import AddedInformation, added_information
 from mkfusion.report import INFORMS, INTERACT, Conditions, FoldScore, HeldOut, tables
 
 FUSIONS = {
+    "penalised linear (joined)",
     "early fusion",
     "late fusion, mean",
     "late fusion, stacked",
@@ -63,12 +64,14 @@ def test_every_method_is_there(helps):
         "no modality (majority class)",
         "a alone",
         "b alone",
+        "penalised linear (a)",
+        "penalised linear (b)",
         "best single modality",
         "best simple baseline",
         "best fusion method",
     }
     assert helps.not_applicable_ == {}
-    assert len(helps.results_) == 5 * 14
+    assert len(helps.results_) == 5 * 17
     assert set(helps.conditions_.metrics) == {
         "accuracy",
         "balanced_accuracy",

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import mkfusion
 from mkfusion import KernelCombiner, Method, Modalities, compare_fusion
-from mkfusion.compare import METHODS
+from mkfusion.compare import ALWAYS, METHODS
 from mkfusion.compare._methods import FAST_COSTS, PlannedMethod
 from mkfusion.report import FoldScore
 
@@ -47,22 +47,22 @@ class Refusing(ClassifierMixin, BaseEstimator):
 
 
 def test_every_method_says_what_it_is():
-    assert len(METHODS) == 13
+    assert len(METHODS) == 15
     for key, method in METHODS.items():
         assert method.key == key
         assert method.summary and "\n" not in method.summary
         assert "example" not in method.summary, "help finds its examples by this word"
     for texts in ("label", "summary", "words"):
-        assert len({getattr(method, texts) for method in METHODS.values()}) == 13
+        assert len({getattr(method, texts) for method in METHODS.values()}) == 15
     simple = {key for key, method in METHODS.items() if method.simple}
-    assert simple == {"dummy", "early", "late_mean", "uniform"}
+    assert simple == {"dummy", "linear_alone", "linear", "early", "late_mean", "uniform"}
 
 
 def test_docstring_lists_the_registry():
     words = " ".join(compare_fusion.__doc__.split())
     assert "<" not in words
     for key, method in METHODS.items():
-        if method.kind == "fusion":
+        if key not in ALWAYS:
             assert words.count(f'"{key}"') >= 2
             assert f'- "{key}": {method.words}.' in words
 
@@ -171,9 +171,9 @@ def test_own_methods_beside_all_and_in_the_report():
     labels = [one.method for one in found.summary_]
     assert labels.index("localized MKL") < labels.index("my_net") < labels.index("b")
     text = found.to_markdown()
-    assert "and 13 ways of fusing these: early fusion" in text
-    assert r"my {net} of \<layers\> \[7\] and b (SVC)." in text
-    assert "7. Me. My net. Journal of {Nets} 1 (2026)." in text
+    assert "and 14 ways of fusing these: a penalised linear model" in text
+    assert r"my {net} of \<layers\> \[8\] and b (SVC)." in text
+    assert "8. Me. My net. Journal of {Nets} 1 (2026)." in text
     for method in METHODS.values():
         if method.kind == "fusion":
             assert method.words in text and method.reference in text.replace("\\", "")

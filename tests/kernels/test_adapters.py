@@ -320,3 +320,12 @@ def test_a_reference_that_is_fitted_is_taken() -> None:
 
     centred = X - X.mean(axis=0)
     np.testing.assert_allclose(gram(AboutTheMean(), X, Z), (Z - X.mean(axis=0)) @ centred.T)
+
+
+@pytest.mark.parametrize("name", sorted(kernel_metrics()))
+def test_samples_that_cannot_be_written_to(name):
+    """Memory maps, and what pandas gives of its tables."""
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(gram(name, frozen), gram(name, X))
+    assert not frozen.flags.writeable

@@ -48,8 +48,9 @@ from mkfusion.report._limits import limitations
 
 
 def method(label, kind, words="", reference=""):
+    words, simple = words or label, label == "sum"
     return SimpleNamespace(
-        label=label, kind=kind, words=words or label, reference=reference, simple=label == "sum"
+        label=label, kind=kind, words=words, reference=reference, simple=simple, plain=False
     )
 
 
