@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVR
 
 from mkfusion import (
     CCAFusion,
@@ -38,6 +38,23 @@ def found():
     return compare_fusion(X, y, fast=True, cv=KFold(3), inner_cv=KFold(3), methods=METHODS)
 
 
+class Ridge(KernelRidge):
+    """Kernel ridge regression with an intercept, the width of scikit-learn's machines, and a cost."""
+
+    def __init__(self, C=1.0, kernel="rbf", gamma=None):
+        super().__init__(0.5 / C, kernel=kernel, gamma=gamma)
+        self.C = C
+
+    def fit(self, X, y):
+        self.mean = y.mean()
+        if self.gamma is None:
+            self.gamma = 1 / (X.shape[1] * X.var())
+        return super().fit(X, y - self.mean)
+
+    def predict(self, X):
+        return super().predict(X) + self.mean
+
+
 class ByHand:
     """What a method does on the first fold, with what was chosen there."""
 
@@ -59,7 +76,7 @@ class ByHand:
         assert self.fold.scores["r2"] == pytest.approx(r2_score(self.y[self.test], answer))
 
     def machine(self, features):
-        model = SVR(C=self.fold.params["C"]).fit(features[self.train], self.target[self.train])
+        model = Ridge(C=self.fold.params["C"]).fit(features[self.train], self.target[self.train])
         return model.predict(features[self.test])
 
 
@@ -69,7 +86,7 @@ def test_nothing_is_refused(found):
 
 def test_early_fusion_predicts_columns(found):
     hand = ByHand(found, "early fusion")
-    machine = EarlyFusionRegressor(SVR(C=hand.fold.params["C"]), missing="impute")
+    machine = EarlyFusionRegressor(Ridge(C=hand.fold.params["C"]), missing="impute")
     X = Modalities(a=hand.columns[0], b=hand.columns[1])
     model = machine.set_params(modalities=[(name, "passthrough", name) for name in "ab"])
     hand.scores(model.fit(X[hand.train], hand.target[hand.train]).predict(X[hand.test]))
@@ -84,7 +101,7 @@ def test_late_fusion_skips_who_is_not_there(found):
         gram = np.asarray(kernel.fit_transform(hand.X["ab"[k]][some]))[:, :, 0]
         gamma = -np.log(gram[0, 1]) / np.sum((columns[some[0]] - columns[some[1]]) ** 2)
         np.testing.assert_allclose(gram, rbf_kernel(columns[some], gamma=gamma))
-        machine = SVR(C=hand.fold.params["C"], gamma=gamma)
+        machine = Ridge(C=hand.fold.params["C"], gamma=gamma)
         machine.fit(columns[some], hand.target[some])
         there = hand.present[hand.test, k]
         total[there] += machine.predict(columns[asked])
@@ -100,7 +117,7 @@ def test_stacking_sees_predicted_modalities(found):
     target = hand.target[hand.train]
     held_out, asked = np.zeros((len(target), 2)), np.zeros((len(hand.test), 2))
     for k in range(2):
-        machine = SVR(C=hand.fold.params["C"], kernel="precomputed")
+        machine = Ridge(C=hand.fold.params["C"], kernel="precomputed")
         for fit, held in KFold(3).split(target):
             machine.fit(first[np.ix_(fit, fit)][:, :, k], target[fit])
             held_out[held, k] = machine.predict(first[np.ix_(held, fit)][:, :, k])
