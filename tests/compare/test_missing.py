@@ -39,7 +39,7 @@ def found():
 
 
 class Ridge(KernelRidge):
-    """Kernel ridge regression with an intercept, the width of scikit-learn's machines, and a cost."""
+    """Kernel ridge regression with an intercept, the width of an SVR, and a cost."""
 
     def __init__(self, C=1.0, kernel="rbf", gamma=None):
         super().__init__(0.5 / C, kernel=kernel, gamma=gamma)
