@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mkfusion._types import Floats, Indices, Stack
-from mkfusion.solvers._barrier import MOST_ROWS, rank_one_factors, solve_by_barriers
+from mkfusion.solvers._interior import MOST_ROWS, rank_one_factors, solve_by_interior_points
 from mkfusion.solvers._blas import one_blas_thread
 from mkfusion.solvers._limits import MAX_ITER, ROUNDING, Deadline
 from mkfusion.solvers._losses import Hinge, Loss
@@ -328,16 +328,18 @@ def _solve_rank_one(
     tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
     used_kernels = factors.any(axis=0)  # those of zeros get no weight
     left = stop._replace(max_iter=stop.max_iter - used)
-    with np.errstate(all="ignore"):  # what overflows is no step that is taken
-        point = solve_by_barriers(factors[:, used_kernels], tasks, reg, left)
-    d = np.zeros(m)
-    d[used_kernels] = point.d
-    used += point.n_iter
+    point = solve_by_interior_points(factors[:, used_kernels], tasks, reg, left)
+    d = reg.start(used_kernels)
     machines = Machines(stack, y, cost, loss, reg)
-    certified = machines.vouch(d, point.beta, stop.tol)
-    found.append(_result(certified, used, stop.tol, stop.limit(used)))
+    if point is not None:
+        d[used_kernels] = point.d
+        used += point.n_iter
+        certified = machines.vouch(d, point.beta, stop.tol)
+        found.append(_result(certified, used, stop.tol, stop.limit(used)))
+        if found[-1].converged:
+            return found[-1]
     left = stop._replace(max_iter=stop.max_iter - used)
-    if not (found[-1].converged or stop.deadline.passed or left.max_iter < 1):
+    if left.max_iter >= 1 and not (found and stop.deadline.passed):
         if m <= MANY_KERNELS:
             more = _improve(machines, d, reg, left, _SVM_SHARE * stop.tol)
         else:
