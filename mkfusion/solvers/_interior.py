@@ -28,15 +28,16 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.linalg.blas import dsyrk
 
 from mkfusion._types import Floats, Stack
-from mkfusion.solvers._machines import relative_gap
+from mkfusion.solvers._cones import Cones, mirror, reach_in_cones
 from mkfusion.solvers._many import Stop
+from mkfusion.solvers._rounding import relative_gap
 from mkfusion.solvers._svm import Task
 from mkfusion.solvers._weights import Regulariser
 
 # A Newton system has as many rows as there are samples in all tasks together.
 MOST_ROWS = 1500
-# The gap falls to this share of the tolerance; once it was so small, so many steps without a smaller
-# one show that there is nothing but rounding.
+# The gap falls to this share of the tolerance; once it was so small, so many steps without a
+# smaller one show that there is nothing but rounding.
 _SHARE, _NEAR, _MOST_WORSE = 0.1, 0.5, 5
 # A step goes so far towards the nearest bound.
 _TO_BOUNDARY = 0.995
@@ -277,91 +278,6 @@ def _reach(values: Floats, moves: Floats) -> float:
     return float(np.min(values[falling] / -moves[falling], initial=np.inf))
 
 
-class _Cones:
-    """Points ``(t, P_k)`` and ``(eta_k, -w_k)`` of second-order cones, one pair for each kernel.
-
-    Rows are kernels: arrays (m, 1 + n_tasks). With J = diag(1, -1, ..., -1), the scaling of
-    Nesterov and Todd is ``W = size (2 v v' - J)``, which brings both points of a pair to the same
-    ``middle = W z = W^-1 s``.
-    """
-
-    def __init__(self, s: Floats, z: Floats) -> None:
-        s_size, z_size = _size(s), _size(z)
-        s_unit, z_unit = s / s_size[:, np.newaxis], z / z_size[:, np.newaxis]
-        half = np.sqrt(0.5 * (1.0 + np.sum(s_unit * z_unit, axis=1)))
-        turned = (s_unit + _mirror(z_unit)) / (2.0 * half[:, np.newaxis])
-        self._v = turned.copy()
-        self._v[:, 0] += 1.0
-        self._v /= np.sqrt(2.0 * (turned[:, :1] + 1.0))
-        self._scale = np.sqrt(s_size / z_size)[:, np.newaxis]
-        self.middle = self.times(z)
-        # W^-2 = (2 (J u)(J u)' - J) / size**2
-        self.inverse = 2.0 * _mirror(turned)[:, :, np.newaxis] * _mirror(turned)[:, np.newaxis]
-        self.inverse[:, 0, 0] -= 1.0
-        for u in range(1, s.shape[1]):
-            self.inverse[:, u, u] += 1.0
-        self.inverse /= (self._scale**2)[:, :, np.newaxis]
-
-    def times(self, x: Floats) -> Floats:
-        """Return ``W x``."""
-        along = np.sum(self._v * x, axis=1, keepdims=True)
-        return self._scale * (2.0 * along * self._v - _mirror(x))
-
-    def over(self, x: Floats) -> Floats:
-        """Return ``W^-1 x``."""
-        v = _mirror(self._v)
-        along = np.sum(v * x, axis=1, keepdims=True)
-        return (2.0 * along * v - _mirror(x)) / self._scale
-
-    def target(self, mu: float, ds: Floats, dz: Floats) -> Floats:
-        """Return r where the next dz is to be ``r - W^-2 ds``, for products `mu`.
-
-        ``ds`` and ``dz`` are the last step, whose product is what the system leaves out.
-        """
-        wanted = -_circle(self.middle, self.middle) - _circle(self.over(ds), self.times(dz))
-        wanted[:, 0] += mu
-        first, rest = self.middle[:, :1], self.middle[:, 1:]
-        # The x of which middle o x is wanted
-        x = np.empty_like(wanted)
-        across = np.sum(rest * wanted[:, 1:], axis=1, keepdims=True)
-        x[:, :1] = (first * wanted[:, :1] - across) / (_size(self.middle) ** 2)[:, np.newaxis]
-        x[:, 1:] = (wanted[:, 1:] - rest * x[:, :1]) / first
-        return self.over(x)
-
-
-def _mirror(x: Floats) -> Floats:
-    """Return ``J x``."""
-    turned = -x
-    turned[:, 0] = x[:, 0]
-    return turned
-
-
-def _size(x: Floats) -> Floats:
-    """Return ``sqrt(x' J x)``."""
-    length = np.sqrt(np.sum(x[:, 1:] ** 2, axis=1))
-    size: Floats = np.sqrt(np.maximum((x[:, 0] - length) * (x[:, 0] + length), _LEAST))
-    return size
-
-
-def _circle(a: Floats, b: Floats) -> Floats:
-    """Return the product of the cone's Jordan algebra."""
-    product = a[:, :1] * b + b[:, :1] * a
-    product[:, 0] = np.sum(a * b, axis=1)
-    return product
-
-
-def _reach_in_cones(x: Floats, dx: Floats) -> float:
-    """Return how far along `dx` all of the points stay in their cones."""
-    a = dx[:, 0] ** 2 - np.sum(dx[:, 1:] ** 2, axis=1)
-    b = x[:, 0] * dx[:, 0] - np.sum(x[:, 1:] * dx[:, 1:], axis=1)
-    c = _size(x) ** 2
-    root = np.sqrt(np.maximum(b * b - a * c, 0.0))
-    # The first root of a t**2 + 2 b t + c, if there is one ahead.
-    below = root - b
-    reach = np.where((a < 0.0) | ((b < 0.0) & (b * b >= a * c)), c / below, np.inf)
-    return float(reach[below > 0.0].min(initial=np.inf))
-
-
 class _Step(NamedTuple):
     """A step of everything, and how far it may go."""
 
@@ -409,7 +325,7 @@ class _Problem:
         m = len(P)
         t = float(np.sqrt(2.0 * max(float(np.sum(P**2, axis=1).max()), size)))
         self._s = np.column_stack([np.full(m, t), P])
-        self._z = _mirror(self._s) * (self._norm_slope(t)[0] / (m * t))
+        self._z = mirror(self._s) * (self._norm_slope(t)[0] / (m * t))
         for part, Z, w in zip(self.parts, self._Z, self._z[:, 1:].T, strict=True):
             part.price_bounds(Z @ w)
 
@@ -460,7 +376,7 @@ class _Problem:
         """Factorise the system of a step."""
         for part in self.parts:
             part.linearise()
-        self._cones = _Cones(self._s, self._z)
+        self._cones = Cones(self._s, self._z)
         M = self._cones.inverse
         tasks = range(len(self.parts))
         H = np.empty((len(self._ones), len(self._ones)))
@@ -512,7 +428,7 @@ class _Problem:
         ds[:, 0] = (lacking - float(np.sum(M[:, 0, 1:] * ds[:, 1:]))) / self._bend
         dz = target - np.einsum("kij,kj->ki", M, ds)
         moves = [part.move(dbeta[own]) for part, own in zip(self.parts, self._own, strict=True)]
-        reach = min(_reach_in_cones(self._s, ds), _reach_in_cones(self._z, dz))
+        reach = min(reach_in_cones(self._s, ds), reach_in_cones(self._z, dz))
         reach = min([reach, *(p.reach(move) for p, move in zip(self.parts, moves, strict=True))])
         return _Step(moves, ds, dz, reach)
 
@@ -581,7 +497,8 @@ def solve_by_interior_points(
     Returns
     -------
     Found or None
-        None if there is no step at all; with as many dual variables on their bounds as the gap allows.
+        None if there is no step at all; with as many weights and dual variables on their bounds
+        as the gap allows.
     """
     problem = _Problem(factors, tasks, reg)
     found = _follow_path(problem, stop)

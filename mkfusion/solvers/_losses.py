@@ -212,8 +212,8 @@ class _TubeTask(BoxTask):
 
 class _OneClassTask(BoxTask):
     def __init__(self, cost: Floats, nu: float) -> None:
-        super().__init__(np.zeros(cost.size), cost)
         self._nu = nu
+        super().__init__(np.zeros(cost.size), cost)
         # Any point of the right sum does to begin with; SMO keeps the sum.
         left = nu * cost.sum() - (np.cumsum(cost) - cost)
         self.beta = np.clip(left, 0.0, cost)
@@ -221,6 +221,10 @@ class _OneClassTask(BoxTask):
     def _set_cost(self, cost: Floats) -> None:
         self.cost = cost
         self.lower, self.upper = np.zeros(cost.size), cost
+
+    @property
+    def total(self) -> float:
+        return self._nu * float(self.cost.sum())
 
     def loss(self, e: Floats) -> tuple[float, float]:
         # The slope nu of the intercept makes its minimiser a quantile: a hinge far below does it.
@@ -254,6 +258,10 @@ class _SquaredTask(Task):
         self._counted = np.flatnonzero(cost > 0.0)
         with np.errstate(divide="ignore"):
             self._half_price = 0.5 / cost
+
+    def _add(self, missing: float) -> None:
+        share = missing / self._counted.size
+        self.beta = np.where(self.cost > 0.0, self.beta + share, 0.0)
 
     def restart(self, cost: Floats, scale: float) -> None:
         self.beta = np.where(cost > 0.0, scale * self.beta, 0.0)

@@ -11,6 +11,7 @@ from scipy.linalg import cho_solve
 from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._losses import Loss
+from mkfusion.solvers._rounding import relative_gap, rounding_of_dual, rounding_of_primal, sums
 from mkfusion.solvers._rows import CompositeRows
 from mkfusion.solvers._svm import EPS, ridged_cholesky
 from mkfusion.solvers._weights import Regulariser
@@ -19,21 +20,6 @@ from mkfusion.solvers._weights import Regulariser
 _SECANTS = 10
 # Rows of a kernel that are looked at together.
 _ROWS_AT_A_TIME = 512
-# Rounding errors of sums, in units of those of one number: at least, and per root of their length.
-_SHORT_SUM, _WALK = 2.0, 0.5
-
-
-def relative_gap(primal: float, dual: float, noise: float, rounding: float = 0.0) -> float:
-    """Return the duality gap as a share of the primal value, or of the noise if that is more.
-
-    Both as large, and as small, as `rounding` errors allow.
-    """
-    gap, size = max(primal + rounding - dual, 0.0), max(abs(primal) - rounding, noise)
-    if not np.isfinite(primal - dual):
-        return float("inf")  # nothing is known of such a point
-    if size > 0.0:
-        return gap / size
-    return 0.0 if gap == 0.0 else float("inf")
 
 
 class Certificate(NamedTuple):
@@ -164,6 +150,7 @@ class Machines:
         """
         for task in self._tasks:
             task.solve(self._rows, share, allowance / len(self._tasks), ceiling, deadline)
+            task.settle()
         old, self.beta = self.beta, np.array([task.beta for task in self._tasks])
         self.g = self.g.copy()
         self._multiply(self._active, old)
@@ -202,9 +189,10 @@ class Machines:
         were.
         """
         if self.beta is not beta:
-            self.beta = beta
             for task, own in zip(self._tasks, beta, strict=True):
                 task.beta = own.copy()
+                task.settle()
+            self.beta = np.array([task.beta for task in self._tasks])
             self._fresh = False
         self._idle_beta = self.beta
         if not self._fresh:
@@ -212,13 +200,11 @@ class Machines:
             self._multiply(np.arange(self.g.size), np.zeros_like(self.beta))
             self._fresh = True
         fresh = self.certify(d)
-        lengths = np.sqrt(np.maximum(self.diagonal, 0.0))
-        spans = np.abs(self.beta) @ lengths.T
-        # By Cauchy and Schwarz ...
-        rounded = fresh._replace(rounding=self._rounding(fresh, spans, (spans * d) @ lengths))
+        spans, bounds, _ = sums(self._stack, d, self.beta)
+        rounded = fresh._replace(rounding=self._rounding(fresh, spans, bounds))
         if fresh.gap > tol or rounded.gap <= tol:
             return rounded
-        # ... or, where that does not do, of the kernels themselves.
+        # Where Cauchy and Schwarz do not do, the kernels themselves are looked at.
         sizes = np.zeros_like(self.beta)
         support = np.flatnonzero(self.beta.any(axis=0))
         for rows in np.array_split(support, len(support) // _ROWS_AT_A_TIME + 1):
@@ -249,16 +235,10 @@ class Machines:
         sizes : ndarray of shape (n_tasks, n)
             What decision values are sums of.
         """
-        # Errors of sums grow with the root of their length, as random walks do.
-        eps = EPS * max(_SHORT_SUM, _WALK * float(np.sqrt(at.beta.shape[1])))
-        forms = at.g + eps * np.sum(spans * spans, axis=0)
-        total = self.reg.conjugate(forms) - self.reg.conjugate(at.g)
-        decisions = self._decisions(at.d)
-        for u, (task, f) in enumerate(zip(self._tasks, decisions, strict=True)):
-            noise = eps * (sizes[u] + np.abs(task.y) + np.abs(at.intercept[u]))
-            total += task.loss_noise(task.y - f, float(at.intercept[u]), noise)
-            total += float(np.abs(task.beta) @ noise)
-        return total
+        found = rounding_of_primal(
+            self._tasks, self.beta, at.intercept, self._decisions(at.d), sizes
+        )
+        return found + rounding_of_dual(self.reg, at.g, spans, at.beta.shape[1])
 
     def better_weights(self, at: Certificate, tol: float, *, renew: bool) -> Floats:
         """Return the weights that minimise a quadratic model of the objective.

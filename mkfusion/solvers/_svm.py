@@ -28,6 +28,8 @@ _MIN_BURST, _BURST_FLOPS = 500, 5e8
 _NEWTON_ROUNDS, _NEWTON_PATIENCE = 10, 5
 # Prices that differ by less than this share are the same after rounding.
 _SAME_COST = 1e-12
+# Dual variables whose sum is off by more than this share of their sizes are repaired.
+_SUM_RTOL = 1e-13
 # Share of the mean diagonal entry added to kernels that are inverted: duplicated samples and
 # kernels of low rank make them singular.
 RIDGE = 1e-10
@@ -68,6 +70,11 @@ class Task(ABC):
         self.defect = 0.0
 
     @property
+    def total(self) -> float:
+        """What the dual variables sum to."""
+        return 0.0
+
+    @property
     @abstractmethod
     def free(self) -> NDArray[np.intp]:
         """Indices of the dual variables that follow the weights smoothly."""
@@ -102,6 +109,19 @@ class Task(ABC):
     @abstractmethod
     def restart(self, cost: Floats, scale: float) -> None:
         """Scale the dual variables and take other prices, for which they are then feasible."""
+
+    def settle(self) -> None:
+        """Repair the sum of the dual variables, which rounding changes as they come and go.
+
+        They may have been larger by many orders of magnitude on the way; `e` is left behind.
+        """
+        missing = self.total - float(self.beta.sum())
+        if abs(missing) > _SUM_RTOL * float(np.abs(self.beta).sum()):
+            self._add(missing)
+
+    @abstractmethod
+    def _add(self, missing: float) -> None:
+        """Add to the sum of the dual variables, and leave them in their box."""
 
     def noise(self, diag: Floats, eps: float) -> float:
         """Return the size of objective values that are rounding errors of 0.
@@ -188,6 +208,15 @@ class BoxTask(Task):
         inside = (self.beta > self.lower) & (self.beta < self.upper)
         # With a tube, zero is an end as well: both slopes there may hold a variable.
         return np.flatnonzero(inside & (self.beta != 0.0) if self.epsilon else inside)
+
+    def _add(self, missing: float) -> None:
+        ends = self.upper if missing > 0.0 else self.lower
+        room = np.zeros(self.y.size)
+        room[self.free] = np.abs(ends - self.beta)[self.free]
+        if float(room.sum()) < abs(missing):
+            room = np.abs(ends - self.beta)
+        if float(room.sum()) >= abs(missing):
+            self.beta = self.beta + room * (missing / float(room.sum()))
 
     def gain(self, beta: Floats) -> float:
         gain = float(self.y @ beta)

@@ -10,7 +10,8 @@ import pytest
 
 from mkfusion import KernelStack
 from mkfusion.solvers import Hinge, OneClass, Squared, Tube, solve_mkl
-from mkfusion.solvers._interior import _Cones, _mirror, rank_one_factors, solve_by_interior_points
+from mkfusion.solvers._cones import Cones, mirror
+from mkfusion.solvers._interior import rank_one_factors, solve_by_interior_points
 from mkfusion.solvers._limits import NEVER
 from mkfusion.solvers._many import Stop
 from mkfusion.solvers._weights import Regulariser
@@ -102,15 +103,15 @@ def test_scaling_brings_both_points_to_one() -> None:
     s, z = rng.normal(size=(2, 7, 4))
     for x in (s, z):
         x[:, 0] = np.linalg.norm(x[:, 1:], axis=1) * rng.uniform(1.01, 3.0, size=7)
-    cones = _Cones(s, z)
+    cones = Cones(s, z)
     np.testing.assert_allclose(cones.over(s), cones.middle)
     np.testing.assert_allclose(cones.times(cones.over(s)), s)
     np.testing.assert_allclose(np.einsum("kij,kj->ki", cones.inverse, s), z)
     middle = cones.middle
     assert np.all(middle[:, 0] > np.linalg.norm(middle[:, 1:], axis=1))
     # The Jordan algebra's inverse of s is J s / (s' J s): the target of centred points is no move.
-    centred = _mirror(s) / np.sum(s * _mirror(s), axis=1, keepdims=True)
-    still = _Cones(s, centred).target(1.0, np.zeros_like(s), np.zeros_like(s))
+    centred = mirror(s) / np.sum(s * mirror(s), axis=1, keepdims=True)
+    still = Cones(s, centred).target(1.0, np.zeros_like(s), np.zeros_like(s))
     np.testing.assert_allclose(still, 0.0, atol=1e-12)
 
 
