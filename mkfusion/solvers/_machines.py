@@ -18,6 +18,8 @@ from mkfusion.solvers._weights import Regulariser
 
 # Changes of the gradient that are remembered.
 _SECANTS = 10
+# Products are made afresh where that reads no more than so many times the rows that changed.
+_AFRESH = 1.15
 # Rows of a kernel that are looked at together.
 _ROWS_AT_A_TIME = 512
 
@@ -82,7 +84,7 @@ class Machines:
         self._active = np.arange(m)
         self._idle = np.arange(0)
         self._idle_beta = self.beta
-        self._fresh = True
+        self._fresh = np.ones(m, dtype=bool)
         if self.beta.any():
             self._multiply(self._active, np.zeros_like(self.beta))
 
@@ -102,7 +104,7 @@ class Machines:
         gains = {t: t * linear - reg.conjugate(t * t * self.g) for t in (ratio, min(ratio, 1.0))}
         scale = max(gains, key=gains.__getitem__)
         self._F *= scale
-        self._fresh = False
+        self._fresh[:] = False
         self.g = scale * scale * self.g
         for task, new in zip(self._tasks, cost, strict=True):
             task.restart(new, scale)
@@ -121,11 +123,25 @@ class Machines:
             self._idle_beta = self.beta
 
     def _multiply(self, kernels: Indices, old_beta: Floats) -> None:
-        self._fresh = self._fresh and not old_beta.any()
-        if kernels.size:
-            self._stack.add_dot(self.beta - old_beta, self._F, kernels)
-            forms = np.einsum("ukn,un->k", self._F[:, kernels], self.beta)
-            self.g[kernels] = np.maximum(forms, 0.0)
+        """Bring the products of some kernels from some dual variables to the present ones.
+
+        Where that reads about as many rows, they are made afresh: nothing drifts then, and nothing
+        is left to do for a last certificate.
+        """
+        change = self.beta - old_beta
+        moved = int(np.count_nonzero(change.any(axis=0)))
+        if not (kernels.size and moved):
+            return
+        some = kernels if kernels.size < self.g.size else slice(None)
+        if np.count_nonzero(self.beta.any(axis=0)) <= _AFRESH * moved:
+            self._F[:, some] = 0.0
+            change = self.beta
+            self._fresh[some] = True
+        else:
+            self._fresh[some] = False
+        self._stack.add_dot(change, self._F, kernels)
+        forms = np.einsum("ukn,un->k", self._F[:, some], self.beta)
+        self.g[some] = np.maximum(forms, 0.0)
 
     def set_weights(self, d: Floats) -> None:
         """Go on from the present dual variables on another composite kernel."""
@@ -193,12 +209,17 @@ class Machines:
                 task.beta = own.copy()
                 task.settle()
             self.beta = np.array([task.beta for task in self._tasks])
-            self._fresh = False
-        self._idle_beta = self.beta
-        if not self._fresh:
-            self._F[:] = 0.0
-            self._multiply(np.arange(self.g.size), np.zeros_like(self.beta))
-            self._fresh = True
+            self._fresh[:] = False
+        if self._idle_beta is not self.beta:
+            self._fresh[self._idle] = False
+            self._idle_beta = self.beta
+        stale = np.flatnonzero(~self._fresh)
+        if stale.size:
+            self.g = self.g.copy()
+            self.g[stale] = 0.0
+            self._F[:, stale] = 0.0
+            self._multiply(stale, np.zeros_like(self.beta))
+            self._fresh[:] = True
         fresh = self.certify(d)
         spans, bounds, _ = sums(self._stack, d, self.beta)
         rounded = fresh._replace(rounding=self._rounding(fresh, spans, bounds))
