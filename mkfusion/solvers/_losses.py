@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from scipy.linalg import cho_solve
 
 from mkfusion._types import Floats, Indices
 from mkfusion.solvers._limits import Deadline
@@ -211,6 +210,8 @@ class _TubeTask(BoxTask):
 
 
 class _OneClassTask(BoxTask):
+    cancels = True
+
     def __init__(self, cost: Floats, nu: float) -> None:
         self._nu = nu
         super().__init__(np.zeros(cost.size), cost)
@@ -310,13 +311,13 @@ class _SquaredTask(Task):
         if factor is None:
             return
         self.defect = factor.defect
-        border = cho_solve(factor.cholesky, np.ones(free.size), check_finite=False)
+        border = factor.solve(np.ones(free.size))
         border /= border.sum()
         beta, reached = np.zeros(free.size), np.inf
         # One step solves the system; more are for a ridge that was needed, and for rounding.
         for _ in range(_REFINEMENTS):
             left = self.y[free] - K @ beta
-            step = cho_solve(factor.cholesky, left, check_finite=False)
+            step = factor.solve(left)
             beta = beta + step - border * step.sum()
             beta -= beta.mean()
             before = self.beta, self.e

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve
 
 from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._limits import Deadline
@@ -152,7 +151,8 @@ class Machines:
         for task, f in zip(self._tasks, self._decisions(d), strict=True):
             task.e = task.y - f
         # Nearly all of them will move.
-        self._rows.require(np.unique(np.concatenate([task.free for task in self._tasks])))
+        free = [task.free for task in self._tasks]
+        self._rows.require(free[0] if len(free) == 1 else np.unique(np.concatenate(free)))
 
     @property
     def stuck(self) -> bool:
@@ -193,7 +193,9 @@ class Machines:
         penalty = self.reg.primal(d)
         primal = 0.5 * quadratic + loss + penalty
         weights_gap = max(penalty + conjugate - 0.5 * quadratic, 0.0)
-        noise = sum(task.noise(d @ self.diagonal, self._eps) for task in self._tasks)
+        noise = 0.0
+        if any(task.cancels for task in self._tasks):
+            noise = sum(task.noise(d @ self.diagonal, self._eps) for task in self._tasks)
         return Certificate(
             d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise
         )
@@ -331,7 +333,7 @@ class Machines:
             right = np.ones((free.size, m + 1), order="F")
             right[:, :m] = F[np.ix_(self._active, free)].T
             V = right[:, :m].T.copy()
-            Z = cho_solve(factor.cholesky, right, overwrite_b=True, check_finite=False)
+            Z = factor.solve(right)
             ones = Z[:, m]
             border = V @ ones
             H += V @ Z[:, :m] - np.outer(border, border) / ones.sum()

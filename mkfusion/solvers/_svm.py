@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from mkfusion._types import Floats
 from mkfusion.solvers._limits import Deadline
@@ -122,6 +122,8 @@ class Task(ABC):
     @abstractmethod
     def _add(self, missing: float) -> None:
         """Add to the sum of the dual variables, and leave them in their box."""
+
+    cancels = False  # whether the optimum may be zero because vectors cancel out
 
     def noise(self, diag: Floats, eps: float) -> float:
         """Return the size of objective values that are rounding errors of 0.
@@ -343,14 +345,19 @@ class Factor(NamedTuple):
 
     Attributes
     ----------
-    cholesky : tuple
-        For `cho_solve`.
+    cholesky : ndarray of shape (n, n)
+        Its lower triangle.
     defect : float
         The ridge, where it had to be larger than was asked for.
     """
 
-    cholesky: tuple[Floats, bool]
+    cholesky: Floats
     defect: float
+
+    def solve(self, right: Floats) -> Floats:
+        """Return the solution for right sides (n,) or (n, s), which may be overwritten."""
+        solution: Floats = dpotrs(self.cholesky, right, lower=1, overwrite_b=1)[0]
+        return solution
 
 
 def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> Factor | None:
@@ -369,14 +376,11 @@ def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> Factor | None:
     while ridge <= _LARGEST_RIDGE:
         ridged = K.T.copy(order="K")  # symmetric, and laid out as LAPACK overwrites it
         ridged[np.diag_indices(n)] = diagonal + (ridge * size + np.finfo(float).tiny)
-        try:
-            factor: tuple[Floats, bool] = cho_factor(
-                ridged, lower=True, overwrite_a=True, check_finite=False
-            )
-        except LinAlgError:
-            ridge *= _RIDGE_GROWTH
-        else:
+        # LAPACK itself: the checks around it cost as much as a small factorisation.
+        factor, info = dpotrf(ridged, lower=1, clean=0, overwrite_a=1)
+        if info == 0:
             return Factor(factor, ridge * size if ridge > asked else 0.0)
+        ridge *= _RIDGE_GROWTH
     return None
 
 
@@ -388,8 +392,8 @@ def _equality_newton_step(K: Floats, e: Floats) -> tuple[Floats | None, float]:
     factor = ridged_cholesky(K)
     if factor is None:
         return None, np.inf
-    Z = cho_solve(
-        factor.cholesky, np.column_stack([e - e.mean(), np.ones(e.size)]), check_finite=False
-    )
+    right = np.ones((e.size, 2), order="F")
+    right[:, 0] = e - e.mean()
+    Z = factor.solve(right)
     move = Z[:, 0] - Z[:, 1] * (Z[:, 0].sum() / Z[:, 1].sum())
     return move - move.mean(), factor.defect
