@@ -10,11 +10,11 @@ from ._folds import (
     outer_splitter as outer_splitter,
     repeated_folds as repeated_folds,
 )
+from ._method import Method as Method
 from ._methods import (
     ALWAYS as ALWAYS,
     COSTS as COSTS,
     METHODS as METHODS,
-    Method as Method,
 )
 from ._result import FusionComparison as FusionComparison
 from ._run import (

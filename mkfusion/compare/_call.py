@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mkfusion._messages import shown
-from mkfusion.compare._methods import Method
+from mkfusion.compare._method import Method
 
 # What has more pieces than that is data, and is named rather than written out.
 _MOST_PIECES = 1000

@@ -44,7 +44,8 @@ from mkfusion.compare._data import (
 )
 from mkfusion.compare._evaluate import Job, run_alignment, run_fold, run_information
 from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
-from mkfusion.compare._methods import ALWAYS, METHODS, Method, plan_methods, wanted_methods
+from mkfusion.compare._method import Method
+from mkfusion.compare._methods import ALWAYS, METHODS, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
 from mkfusion.compare._subgroups import missing_patterns, read_subgroups
 from mkfusion.data import check_rows, read_samples, read_target, row_index

@@ -38,7 +38,7 @@ ROWS = (
 CHOSEN = ("best single modality", "best simple baseline", "best fusion method")
 SCORE_ROW = re.compile(
     r"(?P<method>\S.*?) +(?P<mean>[01]\.\d{3}) +(?P<low>-?[\d.]+) to (?P<high>[\d.]+)"
-    r" +(?P<seconds>-|[\d.]+)"
+    r" +(?P<loss>[\d.]+) +(?P<seconds>-|[\d.]+)"
 )
 WEIGHT_ROW = re.compile(r"(\S+)\s+(0|[01]\.\d{4} \(\d\.\d{4}\))\s+(0|[01]\.\d{4} \(\d\.\d{4}\))")
 
@@ -177,7 +177,7 @@ def test_difference_is_the_mean_of_paired_differences(mfeat, capsys):
     print_demo(*mfeat, Report())
     table = capsys.readouterr().out.split("Against the best single modality\n")[1].split("\n\n")[0]
     for method in ("early fusion", "uniform kernel sum", "L1-MKL", "L2-MKL"):
-        difference = (found.scores(method) - found.scores("best single modality")).mean()
+        difference = (found.losses("best single modality") - found.losses(method)).mean()
         (row,) = re.findall(rf"^{method} +([+-]?\d\.\d{{3}}) ", table, flags=re.M)
         assert float(row) == pytest.approx(difference, abs=5.1e-4)
 
