@@ -47,7 +47,7 @@ class Training(NamedTuple):
 
 def checked(stack: KernelStack) -> KernelStack:
     """Return Gram matrices that were checked, in memory unless they are very large."""
-    if stack.shape[2] <= MANY_KERNELS and _belongs_in_memory(stack):
+    if stack.shape[2] <= MANY_KERNELS and not stack.in_memory and _belongs_in_memory(stack):
         # The solver reads rows of these many times; of more kernels it sees a few whole passes.
         stack = stack.materialize()
     _check_size(stack)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigh
 
-from mkfusion._types import FloatArray, Indices, Stack
+from mkfusion._types import FloatArray, Indices, Mask, Stack
 from mkfusion.stack import _dense
 from mkfusion.stack._dense import check_finite
 
@@ -48,14 +48,27 @@ def check_gram_kernels(stack: Stack, kernels: Indices, labels: Sequence[str]) ->
     ValueError
         As `check_gram_matrix` does.
     """
-    n = stack.shape[0]
-    whole = stack.in_memory or n * n * stack.dtype.itemsize <= _WHOLE_BYTES
     for k, label in zip(kernels, labels, strict=True):
-        budget = PSD_FLOPS / len(kernels)
-        if whole:
-            check_gram_matrix(stack.gram(int(k)), label, budget)
-        else:
-            _check_by_tiles(stack.select(np.array([k])), label, budget)
+        _check_kernel(stack, int(k), label, PSD_FLOPS / len(kernels))
+
+
+def sound_kernels(stack: Stack, kernels: Indices) -> Mask:
+    """Return which (s,) of the kernels that `check_gram_kernels` looks at it would let pass."""
+    sound = np.ones(len(kernels), dtype=bool)
+    for position, k in enumerate(kernels):
+        try:
+            _check_kernel(stack, int(k), "", PSD_FLOPS / len(kernels))
+        except ValueError:
+            sound[position] = False
+    return sound
+
+
+def _check_kernel(stack: Stack, k: int, label: str, budget: float) -> None:
+    n = stack.shape[0]
+    if stack.in_memory or n * n * stack.dtype.itemsize <= _WHOLE_BYTES:
+        check_gram_matrix(stack.gram(k), label, budget)
+    else:
+        _check_by_tiles(stack.select(np.array([k])), label, budget)
 
 
 def check_gram_matrix(gram: FloatArray, label: str, budget: float = PSD_FLOPS) -> None:

@@ -26,20 +26,12 @@ from mkfusion.stack._checks import (
     kernel_indices,
     split_key,
 )
-from mkfusion.stack._dense import (
-    add_dot_rows,
-    combine_block,
-    combine_rows,
-    dot_columns,
-    kernel_major,
-    quadratic_forms,
-    take_block,
-)
+from mkfusion.stack._dense import dense_matrices
 from mkfusion.stack._file import any_mapped, mapped_views, read_stack, write_stack
-from mkfusion.stack._gram import check_gram_kernels
+from mkfusion.stack._gram import check_gram_kernels, sound_kernels
 from mkfusion.stack._labels import check_alike
 from mkfusion.stack._low_rank import factor_views
-from mkfusion.stack._threads import in_threads, split_for_threads
+from mkfusion.stack._memory import Matrices, Whole
 from mkfusion.stack._views import View, compose, row_batches
 
 _MAX_NAMES_IN_REPR = 6
@@ -62,9 +54,9 @@ class KernelStack:
     grams : list of m array-likes of shape (n_rows, n_cols), or ndarray of shape \
             (n_rows, n_cols, m) or (n_rows, n_cols)
         The kernels. Kernels come last in a single array, because scikit-learn's cross-validation
-        slices the first two axes. They are kept in one contiguous array, kernel by kernel; an
-        array that lies in memory like this already is not copied. Memory-mapped arrays stay where
-        they are, and are read when asked for.
+        slices the first two axes. Arrays of one type with contiguous rows are kept as they are,
+        and must not be changed from then on; a single array that has the kernels last in memory
+        too is copied. Memory-mapped arrays stay where they are, and are read when asked for.
     names : sequence of m str, default=None
         Unique names; ``kernel0``, ``kernel1``, ... by default.
 
@@ -133,6 +125,7 @@ class KernelStack:
 
     _names: list[str] | None = None
     _known_gram: Mask | None = None
+    _lies_in_one_array = False
 
     # Iterating would be over rows for NumPy and over kernels for readers: neither is guessed.
     __iter__ = None
@@ -319,10 +312,10 @@ class KernelStack:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         dtype = self.dtype if dtype is None else np.dtype(dtype)
-        if copy is False and not (self.in_memory and dtype == self.dtype):
+        if copy is False and not (self._lies_in_one_array and dtype == self.dtype):
             raise ValueError(f"{self!r} has no array of {dtype} without a copy.")
         array = np.moveaxis(self.materialize().array, 0, -1)
-        return array.astype(dtype, copy=bool(copy) and self.in_memory)
+        return array.astype(dtype, copy=bool(copy) and self._lies_in_one_array)
 
     # ------------------------------------------------------------------ parts of it
 
@@ -418,7 +411,9 @@ class KernelStack:
         return np.ascontiguousarray(self.block(k, None, None), dtype=self.dtype)
 
     def materialize(self) -> DenseStack:
-        """Return the same stack in memory: itself if it is there already.
+        """Return the same stack in memory, with rows that lie there in one piece.
+
+        Itself if it is like this already; a view of some samples is copied.
 
         Returns
         -------
@@ -736,7 +731,9 @@ class PartStack(KernelStack):
 
 
 class DenseStack(KernelStack):
-    """Kernels in memory, in one array.
+    """Kernels in memory, where they stay: in one array, or in several.
+
+    What is taken from it is a view: no number is copied.
 
     Parameters
     ----------
@@ -744,15 +741,9 @@ class DenseStack(KernelStack):
         As for :class:`KernelStack`.
     argument : str, default="grams"
         What the user calls `grams`, for messages.
-
-    Attributes
-    ----------
-    array : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64
-        C-contiguous: every pass over the stack then streams through memory kernel by kernel and
-        row by row.
     """
 
-    array: FloatArray
+    matrices: Matrices
 
     def __init__(
         self,
@@ -762,34 +753,49 @@ class DenseStack(KernelStack):
         argument: str = "grams",
     ) -> None:
         checked = None if names is None else check_names(names)
-        self.array = kernel_major(grams, checked, argument)
-        self._names = complete_names(checked, len(self.array), argument)
+        arrays = dense_matrices(grams, checked, argument)
+        self.matrices = Matrices(Whole(arrays))
+        self._names = complete_names(checked, len(arrays), argument)
 
     @classmethod
-    def around(cls, array: FloatArray) -> Self:
-        """Return the stack of an array (n_kernels, n_rows, n_cols), which is trusted to be right.
+    def around(cls, arrays: FloatArray | Matrices) -> Self:
+        """Return the stack of what is trusted to be right, and not copied.
 
         Parameters
         ----------
-        array : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64
-            C-contiguous. Not copied.
+        arrays : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64, or Matrices
+            An array with contiguous rows.
 
         Returns
         -------
         DenseStack
         """
         stack = cls.__new__(cls)
-        stack.array = array
+        stack.matrices = arrays if isinstance(arrays, Matrices) else Matrices(Whole(arrays))
         return stack
 
     @property
+    def array(self) -> FloatArray:
+        """The kernels (n_kernels, n_rows, n_cols) in one array, which may be a copy."""
+        return self.matrices.array
+
+    @property
+    def _lies_in_one_array(self) -> bool:  # type: ignore[override]
+        return self.matrices.lies_in_one_array
+
+    @property
     def shape(self) -> tuple[int, int, int]:
-        n_kernels, n_rows, n_cols = self.array.shape
+        n_kernels, n_rows, n_cols = self.matrices.shape
         return n_rows, n_cols, n_kernels
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.array.dtype
+        return self.matrices.whole.layout.flat.dtype
+
+    @property
+    def known_gram(self) -> Mask:
+        # What was found of the whole since holds for a fold of it.
+        return super().known_gram | self.matrices.sound
 
     @property
     def place(self) -> str:
@@ -800,81 +806,51 @@ class DenseStack(KernelStack):
         return True
 
     def materialize(self) -> DenseStack:
-        return self
+        return super().materialize() if self.matrices.is_part else self
+
+    def check_gram(self, name: str = "kernels") -> None:
+        """Refuse kernels that cannot be Gram matrices, as :meth:`KernelStack.check_gram`.
+
+        The whole is looked at once for all folds of it; only where it is refused, and they need
+        not be, each on its own.
+        """
+        whole = self.matrices.whole_of_a_fold()
+        if whole is not None:
+            unknown = np.flatnonzero(~self.known_gram & ~whole.doubtful)
+            whole.remember(unknown, sound_kernels(DenseStack.around(whole), unknown))
+        super().check_gram(name)
+        if not self.matrices.is_part:
+            everything = np.arange(self.shape[2])
+            self.matrices.remember(everything, np.ones(len(everything), dtype=bool))
 
     def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
-        if rows is cols is None:
-            return self.array[k]
-        n_rows, n_cols, _ = self.shape
-        rows, cols = _as_indices(rows, n_rows), _as_indices(cols, n_cols)
-        out = np.empty((1, len(rows), len(cols)), dtype=self.dtype)
-        take_block(self.array[k : k + 1], rows, cols, out)
-        return out[0]
+        return self.matrices.block(k, rows, cols)
 
     def combine_into(
         self, weights: Floats, rows: Indices | None, cols: Indices | None, out: Floats
     ) -> None:
-        rows = _as_indices(rows, self.shape[0])
-        kernels = np.flatnonzero(weights)
-
-        def combine(piece: slice) -> None:
-            if cols is None:
-                combine_rows(self.array, weights, kernels, rows[piece], out[piece])
-            else:
-                combine_block(self.array, weights, kernels, rows[piece], cols, out[piece])
-
-        in_threads(combine, split_for_threads(len(rows), out.size * len(kernels)))
+        self.matrices.combine_into(weights, rows, cols, out)
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
-        _, n, n_kernels = self.shape
-        kernels = _as_indices(kernels, n_kernels)
-        rows = np.flatnonzero(beta.any(axis=0))
-
-        def add(piece: slice) -> None:
-            add_dot_rows(self.array, beta, kernels[piece], rows, out)
-
-        in_threads(add, split_for_threads(len(kernels), len(kernels) * len(rows) * n))
+        self.matrices.add_dot(beta, out, kernels)
 
     def _take(self, rows: Indices | None, cols: Indices | None) -> DenseStack:
-        if rows is cols is None:
-            return self
-        n_rows, n_cols, n_kernels = self.shape
-        rows, cols = _as_indices(rows, n_rows), _as_indices(cols, n_cols)
-        block = np.empty((n_kernels, len(rows), len(cols)), dtype=self.dtype)
-
-        def copy(piece: slice) -> None:
-            take_block(self.array[piece], rows, cols, block[piece])
-
-        in_threads(copy, split_for_threads(n_kernels, block.size))
-        return DenseStack.around(block)
+        return self if rows is cols is None else self.around(self.matrices.take(rows, cols))
 
     def _select(self, which: Indices) -> DenseStack:
-        first, last = int(which[0]), int(which[-1])
-        if last - first + 1 == len(which) and np.all(np.diff(which) == 1):
-            return DenseStack.around(self.array[first : last + 1])
-        return DenseStack.around(self.array[which])
+        return self.around(self.matrices.select(which))
 
     def _dot(self, beta: Floats) -> Floats:
-        n_rows, _, n_kernels = self.shape
-        beta = np.ascontiguousarray(beta)
-        out = np.zeros((len(beta), n_kernels, n_rows))
-        dot_columns(self.array, beta, np.flatnonzero(beta.any(axis=0)), out)
-        return out
+        return self.matrices.dot(beta)
 
     def _quadratic(self, beta: Floats) -> Floats:
-        n_kernels = len(self.array)
-        out = np.empty(n_kernels)
-        support = np.flatnonzero(beta.any(axis=0))
-        kernels = np.arange(n_kernels)
-
-        def evaluate(piece: slice) -> None:
-            quadratic_forms(self.array, beta, kernels[piece], support, out)
-
-        in_threads(evaluate, split_for_threads(n_kernels, n_kernels * len(support) ** 2))
-        return out
+        return self.matrices.quadratic(beta)
 
     def _diagonal(self) -> Floats:
-        return np.diagonal(self.array, axis1=1, axis2=2).astype(np.float64)
+        return self.matrices.diagonal()
+
+    def _fill(self, array: FloatArray) -> None:
+        self.matrices.copy_into(array)
 
 
 class ComputedStack(KernelStack):

@@ -116,7 +116,10 @@ def test_cross_val_predict(form: Callable[[list[Floats]], Any], method: str) -> 
     for train, test in FOLDS.split(y, y):
         model = MKLClassifier().fit([gram[np.ix_(train, train)] for gram in kernels], y[train])
         part = getattr(model, method)([gram[np.ix_(test, train)] for gram in kernels])
-        np.testing.assert_array_equal(found[test], part)
+        if method == "predict":
+            np.testing.assert_array_equal(found[test], part)
+        else:  # sums over a fold of a whole and over a copy of it are rounded differently
+            np.testing.assert_allclose(found[test], part, rtol=1e-10, atol=1e-12)
 
 
 @stacks
