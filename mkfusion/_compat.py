@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from sklearn import base, pipeline, utils
 from sklearn.model_selection import _search
-from sklearn.utils import _optional_dependencies, _param_validation, metaestimators, validation
+from sklearn.utils import (
+    _metadata_requests,
+    _optional_dependencies,
+    _param_validation,
+    metaestimators,
+    validation,
+)
 
 # Parameters: what is allowed, said in a table, and one wording of refusals
 HasMethods = _param_validation.HasMethods
@@ -31,6 +37,10 @@ check_feature_names_in = validation._check_feature_names_in
 name_estimators = pipeline._name_estimators
 BaseComposition = metaestimators._BaseComposition
 BaseSearchCV = _search.BaseSearchCV
+
+# Metadata that is passed on
+raise_for_params = _metadata_requests._raise_for_params
+routing_enabled = _metadata_requests._routing_enabled
 
 check_matplotlib_support = _optional_dependencies.check_matplotlib_support
 

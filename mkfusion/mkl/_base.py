@@ -75,7 +75,9 @@ class BaseMKL(BaseEstimator, ABC):
         warn_degenerate(training.stack, learned, stacklevel=3)
         results = self._solve(training)
         with rollback(self):
-            return self._keep(X, training, results)
+            self._keep(X, training, results)
+            self._warn(results, stacklevel=4)
+        return self
 
     def _solve(self, training: Training) -> list[MKLResult]:
         """Solve each group of tasks that shares weights."""
@@ -98,7 +100,7 @@ class BaseMKL(BaseEstimator, ABC):
                 )
             )
 
-    def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> Self:
+    def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> None:
         """Set the fitted attributes."""
         beta = np.concatenate([result.beta for result in results])
         primal = sum(result.primal for result in results)
@@ -113,16 +115,18 @@ class BaseMKL(BaseEstimator, ABC):
         self.objective_ = primal
         self.duality_gap_ = results[0].gap if len(results) == 1 else gap / max(primal, _TINY)
         self.n_iter_ = max(result.n_iter for result in results)
-        remember_input(self, X, training.stack.shape[0])
+        remember_input(self, X, len(training.weights))
+
+    def _warn(self, results: list[MKLResult], *, stacklevel: int) -> None:
+        """Warn if a fitted model is above its tolerance."""
         limits = {result.limit for result in results if not result.converged}
         if limits:
             warnings.warn(
                 f"{type(self).__name__} reached the relative duality gap {self.duality_gap_:.2g} "
                 f"{self._reason(limits)}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
-        return self
 
     def _reason(self, limits: set[str]) -> str:
         """Say what ended a fit above its tolerance, and what helps."""

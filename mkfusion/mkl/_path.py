@@ -101,7 +101,7 @@ def mkl_path(
                 max_time=template.max_time,
             )
         )
-    return [
+    for model, results in zip(models, zip(*paths, strict=True), strict=True):
         model._keep(X, training, list(results))
-        for model, results in zip(models, zip(*paths, strict=True), strict=True)
-    ]
+        model._warn(list(results), stacklevel=3)
+    return models

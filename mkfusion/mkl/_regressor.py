@@ -198,4 +198,4 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         stack = training_stack(self, X, y=y, sample_weight=sample_weight)
         y = read_numbers(stack, y)
         weights = read_weights(sample_weight, stack)
-        return Training(checked(stack), [y[np.newaxis]], weights)
+        return Training(checked(stack), [y[np.newaxis]], weights, given=y)

@@ -37,12 +37,15 @@ class Training(NamedTuple):
     weights : ndarray of shape (n,)
         Factors of the price of each sample's loss.
     classes : ndarray of shape (n_classes,) or None
+    given : ndarray of shape (n,) or None
+        Class labels or numbers as they came.
     """
 
     stack: KernelStack
     groups: list[NDArray[np.float64]]
     weights: NDArray[np.float64]
     classes: NDArray[Any] | None = None
+    given: NDArray[Any] | None = None
 
 
 def checked(stack: KernelStack) -> KernelStack:

@@ -40,7 +40,8 @@ class Certificate(NamedTuple):
     """A feasible point with its primal and dual value, and what is left of the gap to whom.
 
     Where `complete` is False idle kernels were left out, and `dual` may be too large. `rounding`
-    is what rounding errors may add to the gap, known of fresh products only.
+    is what rounding errors may add to the gap, known of fresh products only. `decisions` are the
+    values (n_tasks, n) at the weights, without intercepts.
     """
 
     d: Floats
@@ -52,6 +53,7 @@ class Certificate(NamedTuple):
     weights_gap: float
     complete: bool
     noise: float
+    decisions: Floats
     rounding: float = 0.0
 
     @property
@@ -183,7 +185,8 @@ class Machines:
         conjugate = self.reg.conjugate(g)
         dual, loss = -conjugate, 0.0
         intercept = np.empty(len(self._tasks))
-        for u, (task, f) in enumerate(zip(self._tasks, self._decisions(d), strict=True)):
+        decisions = self._decisions(d)
+        for u, (task, f) in enumerate(zip(self._tasks, decisions, strict=True)):
             dual += task.gain(task.beta)
             intercept[u], task_loss = task.loss(task.y - f)
             loss += task_loss
@@ -192,7 +195,7 @@ class Machines:
         weights_gap = max(penalty + conjugate - 0.5 * quadratic, 0.0)
         noise = sum(task.noise(d @ self.diagonal, self._eps) for task in self._tasks)
         return Certificate(
-            d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise
+            d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise, decisions
         )
 
     def vouch(self, d: Floats, beta: Floats, tol: float) -> Certificate:

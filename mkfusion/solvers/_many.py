@@ -42,6 +42,8 @@ class MKLResult(NamedTuple):
     beta : ndarray of shape (n_tasks, n)
         Signed dual variables.
     intercept : ndarray of shape (n_tasks,)
+    decisions : ndarray of shape (n_tasks, n)
+        Values for all samples, those of no price too, without intercepts.
     primal, dual : float
         Objective values; the optimum lies between them.
     gap : float
@@ -56,6 +58,7 @@ class MKLResult(NamedTuple):
     weights: Floats
     beta: Floats
     intercept: Floats
+    decisions: Floats
     primal: float
     dual: float
     gap: float
@@ -111,7 +114,8 @@ def nothing_to_learn(
     m = stack.shape[2]
     weights = np.zeros(m) if reg.lam else reg.start(np.ones(m, dtype=bool))
     intercept = np.array([task.loss(task.y)[0] for task in tasks])
-    return MKLResult(weights, np.zeros_like(y), intercept, 0.0, 0.0, 0.0, 1, True)
+    zeros = np.zeros_like(y)
+    return MKLResult(weights, zeros, intercept, zeros, 0.0, 0.0, 0.0, 1, True)
 
 
 def solve_by_columns(
@@ -229,7 +233,7 @@ def solve_by_passes(
         gap = relative_gap(primal, dual, noise)
         if best is None or gap < best.gap:
             intercept = np.array([b for b, _ in found])
-            best = MKLResult(d, beta, intercept, primal, dual, gap, n_iter, gap <= tol)
+            best = MKLResult(d, beta, intercept, decisions, primal, dual, gap, n_iter, gap <= tol)
         stop.tell(n_iter, best.gap, d)
         if gap <= tol or reg.fixed or stop.deadline.passed:
             break
@@ -300,13 +304,19 @@ def solve_by_samples(
             return None
         beta = np.zeros_like(y)
         beta[:, chosen] = part.beta
-        intercept, wanted, total = _violations(tasks, _decisions(stack, part.weights, beta))
+        decisions = _decisions(stack, part.weights, beta)
+        intercept, wanted, total = _violations(tasks, decisions)
         forms = [(task.y - task.e) @ b for task, b in zip(tasks, beta, strict=True)]
         primal = 0.5 * float(sum(forms)) + total + reg.primal(part.weights)
         gap = relative_gap(primal, part.dual, 0.0)
         if best is None or gap < best.gap:
             best = part._replace(
-                beta=beta, intercept=intercept, primal=primal, gap=gap, converged=gap <= tol
+                beta=beta,
+                intercept=intercept,
+                decisions=decisions,
+                primal=primal,
+                gap=gap,
+                converged=gap <= tol,
             )
         stop.tell(n_iter, best.gap, part.weights)
         if stop.deadline.passed:

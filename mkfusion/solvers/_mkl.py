@@ -462,6 +462,7 @@ def _result(best: Certificate, n_iter: int, tol: float, limit: str) -> MKLResult
         best.d,
         best.beta,
         best.intercept,
+        best.decisions,
         best.primal,
         best.dual,
         best.gap,

@@ -18,8 +18,12 @@ from mkfusion.stack._dense import (
     quadratic_forms,
     take_block,
 )
+from mkfusion.stack._several import combine_for_several, dot_for_several
 from mkfusion.stack._threads import in_threads, split_for_threads
 from mkfusion.stack._views import compose
+
+# Sums for several readers, of so many numbers, stay in a core's cache until they are handed out.
+_BATCH = 2**16
 
 
 class Whole:
@@ -212,6 +216,62 @@ class Matrices:
 
         in_threads(add, split_for_threads(len(kernels), len(kernels) * len(rows) * n))
 
+    def combine_several(
+        self, weights: Floats, rows: Sequence[Indices], out: Sequence[Floats]
+    ) -> None:
+        """Write weighted sums (r_f, c), of rows of each reader f's own, into the arrays of `out`.
+
+        Weights are (f, m).
+        """
+        n_cols = self.whole.layout.n_cols
+        # Each row is read once, for all who want it.
+        read, place = _union(rows, self.shape[1])
+        target = np.full((len(rows), len(read)), -1, dtype=np.intp)
+        for own, index in zip(target, rows, strict=True):
+            own[place[index]] = np.arange(len(index))
+        where = self._rows(read)
+        cols = slice(None) if self.cols is None else self.cols
+        kernels = np.flatnonzero(weights.any(axis=0))
+        step = max(1, _BATCH // (len(rows) * n_cols))
+
+        def combine(piece: slice) -> None:
+            for start in range(piece.start, piece.stop, step):
+                batch = slice(start, min(start + step, piece.stop))
+                some = np.empty((len(rows), batch.stop - start, n_cols))
+                wanted = target[:, batch] >= 0
+                combine_for_several(self._layout, weights, kernels, where[batch], wanted, some)
+                for f, own in enumerate(out):
+                    own[target[f, batch][wanted[f]]] = some[f, wanted[f]][:, cols]
+
+        numbers = len(kernels) * n_cols * sum(map(len, rows))
+        in_threads(combine, split_for_threads(len(read), numbers))
+
+    def add_dot_several(
+        self, beta: Sequence[Floats], out: Sequence[Floats], kernels: Sequence[Indices]
+    ) -> None:
+        """Add ``K_k beta_u`` to ``out[f][u, k]`` for each reader f's own vectors and kernels."""
+        n_cols = self.whole.layout.n_cols
+        active, support = _active(np.concatenate(list(beta)))
+        read, place = _union(kernels, self.shape[0])
+        stops = np.cumsum([len(vectors) for vectors in beta])
+        vectors = [slice(stop - len(own), stop) for own, stop in zip(beta, stops, strict=True)]
+        wanted = np.zeros((len(active), len(read)), dtype=bool)
+        for own, index in zip(vectors, kernels, strict=True):
+            wanted[own, place[index]] = True
+        rows = self._rows(support)
+        cols = slice(None) if self.cols is None else self.cols
+
+        def add(piece: slice) -> None:
+            some = read[piece]
+            products = np.zeros((len(active), len(some), n_cols))
+            dot_for_several(self._layout, active, some, wanted[:, piece], rows, products)
+            for target, own in zip(out, vectors, strict=True):
+                asked = wanted[own.start, piece]
+                target[:, some[asked]] += products[own][:, asked][..., cols]
+
+        numbers = len(read) * len(rows) * n_cols
+        in_threads(add, split_for_threads(len(read), numbers))
+
     def dot(self, beta: Floats) -> Floats:
         """Return ``K_k beta_u`` (u, m, r) for beta (u, c)."""
         m, r, _ = self.shape
@@ -248,6 +308,17 @@ class Matrices:
     def _cols(self, chosen: Indices | None) -> Indices:
         index = compose(self.cols, chosen)
         return np.arange(self.whole.shape[2]) if index is None else index
+
+
+def _union(which: Sequence[Indices], size: int) -> tuple[Indices, Indices]:
+    """Return the sorted union (u,) of index arrays, and where in it each index (size,) stands."""
+    asked = np.zeros(size, dtype=bool)
+    for index in which:
+        asked[index] = True
+    found = np.flatnonzero(asked)
+    place = np.full(size, -1, dtype=np.intp)
+    place[found] = np.arange(found.size)
+    return found, place
 
 
 def _chosen(mask: Mask, index: Indices | None) -> Mask:

@@ -616,6 +616,36 @@ class KernelStack:
         elif len(kernels):
             out[:, kernels] += self._select(kernels)._dot(beta)
 
+    def combine_several(
+        self, weights: Floats, rows: Sequence[Indices], out: Sequence[Floats]
+    ) -> None:
+        """Do several :meth:`combine_into` at once, over all columns.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (f, m), float64
+        rows : sequence of f ndarray of shape (r_f,), integer
+        out : sequence of f ndarray of shape (r_f, n_cols), float64
+            Overwritten.
+        """
+        for own, which, target in zip(weights, rows, out, strict=True):
+            self.combine_into(own, which, None, target)
+
+    def add_dot_several(
+        self, beta: Sequence[Floats], out: Sequence[Floats], kernels: Sequence[Indices]
+    ) -> None:
+        """Do several :meth:`add_dot` at once.
+
+        Parameters
+        ----------
+        beta : sequence of f ndarray of shape (n_vectors, n), float64
+        out : sequence of f ndarray of shape (n_vectors, m, n), float64
+            Modified in place.
+        kernels : sequence of f ndarray of shape (s_f,), integer
+        """
+        for vectors, target, which in zip(beta, out, kernels, strict=True):
+            self.add_dot(vectors, target, which)
+
     def _take(self, rows: Indices | None, cols: Indices | None) -> KernelStack:
         """Restrict to some rows (r,) and columns (c,); None means all."""
         return self if rows is cols is None else PartStack(self, rows, cols, None)
@@ -833,6 +863,16 @@ class DenseStack(KernelStack):
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
         self.matrices.add_dot(beta, out, kernels)
+
+    def combine_several(
+        self, weights: Floats, rows: Sequence[Indices], out: Sequence[Floats]
+    ) -> None:
+        self.matrices.combine_several(weights, rows, out)
+
+    def add_dot_several(
+        self, beta: Sequence[Floats], out: Sequence[Floats], kernels: Sequence[Indices]
+    ) -> None:
+        self.matrices.add_dot_several(beta, out, kernels)
 
     def _take(self, rows: Indices | None, cols: Indices | None) -> DenseStack:
         return self if rows is cols is None else self.around(self.matrices.take(rows, cols))
