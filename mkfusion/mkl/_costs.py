@@ -40,7 +40,7 @@ def cost_grid(training: Training, loss: Loss, count: int, *, classes: bool) -> F
     four decades later next to no dual variable of a machine that can separate the classes is at its
     bound; where classes overlap, predictions have long settled.
     """
-    stack, weights = training.stack, training.weights
+    weights = training.weights
     targets = np.concatenate(training.groups)
     probes = np.array([_at_bounds(y, weights, loss, classes=classes) for y in targets])
     with one_blas_thread():
