@@ -83,8 +83,18 @@ class Machines:
         ``sum_u beta_u' K_k beta_u``, as of the last `refresh` for idle kernels.
     """
 
-    def __init__(self, stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        y: Floats,
+        cost: Floats,
+        loss: Loss,
+        reg: Regulariser,
+        *,
+        fresh: bool = True,
+    ) -> None:
         n, _, m = stack.shape
+        self._wants_fresh = fresh
         self._stack = stack
         self.reg = reg
         self.diagonal = stack.diagonal()
@@ -99,6 +109,8 @@ class Machines:
         self._idle = np.arange(0)
         self._idle_beta = self.beta
         self._fresh = True
+        self._lengths = np.sqrt(np.maximum(self.diagonal, 0.0))
+        self._drift = np.zeros((len(y), m))
         if self.beta.any():
             self._multiply(self._active, np.zeros_like(self.beta))
 
@@ -118,6 +130,7 @@ class Machines:
         gains = {t: t * linear - reg.conjugate(t * t * self.g) for t in (ratio, min(ratio, 1.0))}
         scale = max(gains, key=gains.__getitem__)
         self._F *= scale
+        self._drift *= scale
         self._fresh = False
         self.g = scale * scale * self.g
         for task, new in zip(self._tasks, cost, strict=True):
@@ -139,7 +152,11 @@ class Machines:
     def _multiply(self, kernels: Indices, old_beta: Floats) -> None:
         self._fresh = self._fresh and not old_beta.any()
         if kernels.size:
-            self._stack.add_dot(self.beta - old_beta, self._F, kernels)
+            change = self.beta - old_beta
+            self._stack.add_dot(change, self._F, kernels)
+            if not self._wants_fresh:
+                spans = (np.abs(change) + np.abs(self.beta)) @ self._lengths[kernels].T
+                self._drift[:, kernels] += spans
             forms = np.einsum("ukn,un->k", self._F[:, kernels], self.beta)
             self.g[kernels] = np.maximum(forms, 0.0)
 
@@ -202,7 +219,7 @@ class Machines:
         """Evaluate weights and dual variables with fresh products, and what rounding may add.
 
         Products that were kept by increments drift, the more the larger the dual variables once
-        were.
+        were; where fresh ones are not insisted on, they do if a bound of that is small enough.
         """
         if self.beta is not beta:
             self.beta = beta
@@ -210,15 +227,23 @@ class Machines:
                 task.beta = own.copy()
             self._fresh = False
         self._idle_beta = self.beta
+        if not self._fresh and not self._wants_fresh:
+            drifted = self.certify(d)
+            spans = np.abs(self.beta) @ self._lengths.T + self._drift
+            rounding = self._rounding(drifted, spans, (spans * d) @ self._lengths)
+            drifted = drifted._replace(rounding=rounding)
+            if drifted.gap <= tol:
+                return drifted
         if not self._fresh:
+            self._drift[:] = 0.0
             self._F[:] = 0.0
             self._multiply(np.arange(self.g.size), np.zeros_like(self.beta))
             self._fresh = True
         fresh = self.certify(d)
-        lengths = np.sqrt(np.maximum(self.diagonal, 0.0))
-        spans = np.abs(self.beta) @ lengths.T
+        spans = np.abs(self.beta) @ self._lengths.T
         # By Cauchy and Schwarz ...
-        rounded = fresh._replace(rounding=self._rounding(fresh, spans, (spans * d) @ lengths))
+        rounding = self._rounding(fresh, spans, (spans * d) @ self._lengths)
+        rounded = fresh._replace(rounding=rounding)
         if fresh.gap > tol or rounded.gap <= tol:
             return rounded
         # ... or, where that does not do, of the kernels themselves.

@@ -172,6 +172,7 @@ def solve_path(
     tol: float = 1e-3,
     max_iter: int = 200,
     max_time: float | None = None,
+    fresh: bool = True,
 ) -> Iterator[MKLResult]:
     """Solve problems on the same kernels and targets, each from the solution of the one before.
 
@@ -190,6 +191,9 @@ def solve_path(
         Most choices of weights to try for each.
     max_time : float, default=None
         Seconds for each; None is no limit.
+    fresh : bool, default=True
+        Whether every result is certified by products computed for it, or, where these are not worth
+        their time, by those kept from one to the next with a bound of what rounding did to them.
 
     Yields
     ------
@@ -217,7 +221,7 @@ def solve_path(
                     max_time=max_time,
                 )
             elif machines is None:
-                machines = Machines(stack, y, cost, loss, reg)
+                machines = Machines(stack, y, cost, loss, reg, fresh=fresh)
                 d = _first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
                 result = _improve(machines, d, reg, stop, max(_SVM_SHARE * tol, _FIRST_INNER))
             else:

@@ -93,6 +93,7 @@ def solve_paths(
                         tol=tol,
                         max_iter=max_iter,
                         max_time=None if max_time is None else max_time * count,
+                        fresh=False,
                     )
                 )
 

@@ -18,7 +18,7 @@ from mkfusion.stack._dense import (
     quadratic_forms,
     take_block,
 )
-from mkfusion.stack._several import combine_for_several, dot_for_several
+from mkfusion.stack._several import combine_for_several, dot_for_several, hand_out
 from mkfusion.stack._threads import in_threads, split_for_threads
 from mkfusion.stack._views import compose
 
@@ -230,7 +230,7 @@ class Matrices:
         for own, index in zip(target, rows, strict=True):
             own[place[index]] = np.arange(len(index))
         where = self._rows(read)
-        cols = slice(None) if self.cols is None else self.cols
+        cols = self._cols(None)
         kernels = np.flatnonzero(weights.any(axis=0))
         step = max(1, _BATCH // (len(rows) * n_cols))
 
@@ -241,7 +241,7 @@ class Matrices:
                 wanted = target[:, batch] >= 0
                 combine_for_several(self._layout, weights, kernels, where[batch], wanted, some)
                 for f, own in enumerate(out):
-                    own[target[f, batch][wanted[f]]] = some[f, wanted[f]][:, cols]
+                    hand_out(some[f], target[f, batch], cols, own)
 
         numbers = len(kernels) * n_cols * sum(map(len, rows))
         in_threads(combine, split_for_threads(len(read), numbers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from mkfusion._types import Floats, Indices, Mask
@@ -11,7 +12,7 @@ from mkfusion.stack._dense import Layout, row_of
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 # Numbers that fit in a core's own cache beside what streams through it.
-_CACHED = 2**15
+_CACHED = 2**14
 
 
 @njit(**_JIT, fastmath={"contract"})
@@ -64,6 +65,26 @@ def combine_for_several(
                         acc = out[f, r]
                         for j in range(n):
                             acc[j] += w * row[j]
+
+
+@njit(**_JIT)
+def hand_out(rows: Floats, place: Indices, cols: Indices, out: Floats) -> None:
+    """Write ``out[place[r], c] = rows[r, cols[c]]`` where the place is not negative.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (r, n_cols), float64
+    place : ndarray of shape (r,), integer
+    cols : ndarray of shape (c,), integer
+    out : ndarray of shape (s, c), float64
+        Modified in place.
+    """
+    whole = cols.size == rows.shape[1] and (cols == np.arange(cols.size)).all()
+    for r in range(rows.shape[0]):
+        if place[r] >= 0:
+            row, target = rows[r], out[place[r]]
+            for c in range(cols.size):
+                target[c] = row[c] if whole else row[cols[c]]
 
 
 @njit(**_JIT, fastmath={"contract"})
