@@ -6,6 +6,9 @@ there: it may move or change with any version. All files take these from here.
 
 from __future__ import annotations
 
+from inspect import signature
+from typing import Any
+
 from sklearn import base, pipeline, utils
 from sklearn.model_selection import _search
 from sklearn.utils import (
@@ -41,6 +44,12 @@ BaseSearchCV = _search.BaseSearchCV
 # Metadata that is passed on
 raise_for_params = _metadata_requests._raise_for_params
 routing_enabled = _metadata_requests._routing_enabled
+
+
+def accepts_sample_weight(scorer: Any) -> bool:
+    """Whether a scorer of a string or of `make_scorer`, or any callable, takes sample weights."""
+    return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+
 
 check_matplotlib_support = _optional_dependencies.check_matplotlib_support
 

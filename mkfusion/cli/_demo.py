@@ -23,7 +23,7 @@ from mkfusion import (
     ColumnKernelizer,
     LinearKernel,
     Method,
-    MKLClassifier,
+    MKLClassifierCV,
     Modalities,
     RBFKernel,
 )
@@ -185,8 +185,8 @@ def demo_methods(study: Study) -> list[Method]:
     return [
         Method(
             f"L{p}-MKL",
-            make_pipeline(ColumnKernelizer(entries), MKLClassifier(p=p)),
-            candidates={"mklclassifier__C": COSTS},
+            # Kernels are computed once for all values of C and all inner folds.
+            make_pipeline(ColumnKernelizer(entries), MKLClassifierCV(COSTS, p, cv=INNER_FOLDS)),
         )
         for p in (1, 2)
     ]

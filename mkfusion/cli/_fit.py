@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -15,7 +16,9 @@ from mkfusion import (
     ColumnKernelizer,
     MissingCellsWarning,
     MKLClassifier,
+    MKLClassifierCV,
     MKLRegressor,
+    MKLRegressorCV,
     UnknownCategoriesWarning,
 )
 from mkfusion.cli._console import Report
@@ -76,10 +79,9 @@ def fit(options: argparse.Namespace) -> None:
         pipeline = Pipeline([("kernels", kernelizer), ("mkl", model)])
         choice = None
         if options.C is None:
-            pipeline, choice = _choose(pipeline, samples, options)
-        else:
-            with as_usage_errors(ValueError):
-                pipeline.fit(samples.X, samples.y)
+            choice = _choose(pipeline, samples, options)
+        with as_usage_errors(ValueError):
+            pipeline.fit(samples.X, samples.y)
     of_words = {name: not isinstance(kernel, Pipeline) for name, kernel in kernels.items()}
     takes_gaps = {
         name: of_words[name] or isinstance(kernel[0], MeanFiller)
@@ -115,8 +117,8 @@ def _with_categories(kinds: dict[str, Kind], table: Any) -> dict[str, Kind]:
     }
 
 
-def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tuple[Pipeline, Any]:
-    """Fit with the C that cross-validation chooses."""
+def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> _Choice:
+    """Set C to what cross-validation chooses, on kernels that are computed once."""
     cv: Any = options.cv
     if options.time_ordered:
         cv = TimeSeriesSplit(options.cv or FAST_FOLDS)
@@ -124,19 +126,25 @@ def _choose(pipeline: Pipeline, samples: Any, options: argparse.Namespace) -> tu
         folds = outer_splitter(
             cv, samples.y, samples.groups, samples.classes, options.seed, fast=True
         ).split()
-    name = "mkl__C" if samples.classes else "mkl__regressor__C"
     metric = "accuracy" if samples.classes else "r2"
-    search = GridSearchCV(
-        pipeline,
-        {name: COSTS},
-        cv=[(fold.train, fold.test) for fold in folds],
-        scoring=metric,
-        error_score="raise",
-    )
+    given = {
+        "ps": options.p,
+        "cv": [(fold.train, fold.test) for fold in folds],
+        "scoring": metric,
+        "refit": False,
+    }
+    # C and epsilon of a standardised target, in units of the target itself, as scores are.
+    unit, search = 1.0, MKLClassifierCV(COSTS, **given)
+    if not samples.classes:
+        unit = float(np.std(samples.y)) or 1.0
+        epsilon = MKLRegressor().epsilon * unit
+        search = MKLRegressorCV(np.multiply(COSTS, unit), epsilon=epsilon, **given)
     with as_usage_errors(ValueError):  # the data of a fold, that an estimator refuses
-        search.fit(samples.X, samples.y)
-    choice = _Choice(COSTS, len(folds), metric, float(search.best_score_))
-    return search.best_estimator_, choice
+        kernels = clone(pipeline["kernels"]).fit_transform(samples.X)
+        search.fit(kernels, samples.y)
+    C = COSTS[int(np.argmin(np.abs(np.multiply(COSTS, unit) - search.C_)))]
+    pipeline.set_params(**{"mkl__C" if samples.classes else "mkl__regressor__C": C})
+    return _Choice(COSTS, len(folds), metric, search.best_score_)
 
 
 def _print(pipeline: Pipeline, samples: Any, choice: Any, options: argparse.Namespace) -> None:

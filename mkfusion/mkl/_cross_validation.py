@@ -19,7 +19,14 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 
-from mkfusion._compat import Interval, StrOptions, raise_for_params, routing_enabled
+from mkfusion._compat import (
+    Interval,
+    Options,
+    StrOptions,
+    accepts_sample_weight,
+    raise_for_params,
+    routing_enabled,
+)
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.data import find_splitter, read_splits, rollback
@@ -77,7 +84,12 @@ class BaseMKLCV(BaseMKL):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **{k: v for k, v in BaseMKL._parameter_constraints.items() if k not in ("C", "p")},
         "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "ps": [None, Interval(Real, 1, None, closed="left"), "array-like"],
+        "ps": [
+            None,
+            Interval(Real, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+            "array-like",
+        ],
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
         "refit": ["boolean"],
@@ -131,7 +143,7 @@ class BaseMKLCV(BaseMKL):
         scorer = self._scorer()
         training = self._prepare(X, y, sample_weight)
         ps = np.array([1.0]) if self.ps is None else np.ravel(self.ps).astype(float)
-        for_folds, for_scores = self._route(sample_weight, groups, params)
+        for_folds, for_scores = self._route(scorer, sample_weight, groups, params)
         folds = self._folds(training, for_folds)
         learned = np.concatenate(training.groups).T if (ps < np.inf).any() else None
         warn_degenerate(training.stack, learned, stacklevel=3)
@@ -155,11 +167,14 @@ class BaseMKLCV(BaseMKL):
         return self
 
     def _route(
-        self, sample_weight: Any, groups: Any, params: dict[str, Any]
+        self, scorer: Any, sample_weight: Any, groups: Any, params: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the splitter and the scorer are told."""
         if not routing_enabled():
-            return ({} if groups is None else {"groups": groups}), {}
+            for_folds = {} if groups is None else {"groups": groups}
+            counts = self.scoring is None or accepts_sample_weight(scorer)
+            weighted = sample_weight is not None and counts
+            return for_folds, ({"sample_weight": sample_weight} if weighted else {})
         given = {"sample_weight": sample_weight, "groups": groups, **params}
         given = {name: value for name, value in given.items() if value is not None}
         routed: Bunch = process_routing(self, "fit", **given)
@@ -252,7 +267,7 @@ class BaseMKLCV(BaseMKL):
                 f"of up to {max(gaps):.2g}. Raise max_iter, max_time or tol, or bring the kernels "
                 "to one scale.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
         return scores
 

@@ -165,8 +165,8 @@ class MKLRegressorCV(BaseMKLCV, MKLRegressor):
         y : array-like of shape (n,)
             Targets.
         sample_weight : array-like of shape (n,), default=None
-            Non-negative factor of C for each sample. Scores do not count it, unless metadata
-            routing is enabled and the scorer asks for it.
+            Non-negative factor of C for each sample. The score counts it too, if it can; with
+            metadata routing enabled, if the scorer asks for it.
         groups : array-like of shape (n,), default=None
             For splitters that keep groups together.
         **params : dict

@@ -78,7 +78,7 @@ class CompositeRows:
         self.diag = weights @ self._diagonal
         self.slot[:] = -1
         self._used = 0
-        n, used = self.slot.size, max(1, np.count_nonzero(weights))
+        n, used = self.slot.size, max(1, int(np.count_nonzero(weights)))
         self._batch = min(max(_FIRST_BATCH, _CALL // (n * used)), _LARGEST_BATCH)
 
     def fetch(self, row: int, priority: Floats) -> None:

@@ -232,7 +232,7 @@ class Matrices:
         where = self._rows(read)
         cols = self._cols(None)
         kernels = np.flatnonzero(weights.any(axis=0))
-        step = max(1, _BATCH // (len(rows) * n_cols))
+        step = max(1, _BATCH // max(1, len(rows) * n_cols))
 
         def combine(piece: slice) -> None:
             for start in range(piece.start, piece.stop, step):
