@@ -20,6 +20,7 @@ SECTIONS = (
     "start",
     "predict",
     "path",
+    "search",
     "emap",
     "missing",
     "verdicts",

@@ -23,7 +23,7 @@ from mkfusion import (
     ColumnKernelizer,
     LinearKernel,
     Method,
-    MKLClassifierCV,
+    MKLClassifier,
     Modalities,
     RBFKernel,
 )
@@ -185,8 +185,8 @@ def demo_methods(study: Study) -> list[Method]:
     return [
         Method(
             f"L{p}-MKL",
-            # Kernels are computed once for all values of C and all inner folds.
-            make_pipeline(ColumnKernelizer(entries), MKLClassifierCV(COSTS, p, cv=INNER_FOLDS)),
+            make_pipeline(ColumnKernelizer(entries), MKLClassifier(p=p)),
+            candidates={"mklclassifier__C": COSTS},
         )
         for p in (1, 2)
     ]
