@@ -173,6 +173,7 @@ def solve_path(
     max_iter: int = 200,
     max_time: float | None = None,
     fresh: bool = True,
+    start: Floats | None = None,
 ) -> Iterator[MKLResult]:
     """Solve problems on the same kernels and targets, each from the solution of the one before.
 
@@ -194,6 +195,8 @@ def solve_path(
     fresh : bool, default=True
         Whether every result is certified by products computed for it, or, where these are not worth
         their time, by those kept from one to the next with a bound of what rounding did to them.
+    start : ndarray of shape (n_kernels,), default=None
+        Weights to begin with; those of `first_weights` if None.
 
     Yields
     ------
@@ -222,7 +225,10 @@ def solve_path(
                 )
             elif machines is None:
                 machines = Machines(stack, y, cost, loss, reg, fresh=fresh)
-                d = _first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+                if start is None:
+                    d = first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+                else:
+                    d = start
                 result = _improve(machines, d, reg, stop, max(_SVM_SHARE * tol, _FIRST_INNER))
             else:
                 machines.restart(cost, reg)
@@ -233,7 +239,7 @@ def solve_path(
         yield result
 
 
-def _first_weights(
+def first_weights(
     stack: Stack,
     y: Floats,
     cost: Floats,
@@ -291,7 +297,7 @@ def _solve(
     stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser, stop: Stop
 ) -> MKLResult:
     machines = Machines(stack, y, cost, loss, reg)
-    d = _first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+    d = first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
     return _improve(machines, d, reg, stop, max(_SVM_SHARE * stop.tol, _FIRST_INNER))
 
 

@@ -19,9 +19,11 @@ import numpy as np
 
 from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._blas import one_blas_thread
+from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._losses import Loss
-from mkfusion.solvers._many import MKLResult
-from mkfusion.solvers._mkl import HINGE, MANY_KERNELS, Setting, solve_path
+from mkfusion.solvers._many import MKLResult, Stop
+from mkfusion.solvers._mkl import HINGE, MANY_KERNELS, Setting, first_weights, solve_path
+from mkfusion.solvers._weights import Regulariser
 
 # A request for fewer numbers costs less than waiting for the others.
 _WORTH_WAITING = 100_000
@@ -83,7 +85,9 @@ def solve_paths(
         for first in range(0, len(paths), together):
             some = paths[first : first + together]
 
-            def solve(path: Path, kernels: Stack, count: int = len(some)) -> list[MKLResult]:
+            def solve(
+                path: Path, kernels: Stack, start: Floats | None, count: int = len(some)
+            ) -> list[MKLResult]:
                 return list(
                     solve_path(
                         kernels,
@@ -94,14 +98,34 @@ def solve_paths(
                         max_iter=max_iter,
                         max_time=None if max_time is None else max_time * count,
                         fresh=False,
+                        start=start,
                     )
                 )
 
             if len(some) == 1:
-                found.append(solve(some[0], stack))
+                found.append(solve(some[0], stack, None))
             else:
-                found.extend(_Meeting(stack, n_jobs).run(solve, some))
+                starts = _starts(stack, some, loss, Deadline(max_time))
+                found.extend(_Meeting(stack, n_jobs).run(solve, some, starts))
     return found
+
+
+def _starts(
+    stack: Stack, paths: Sequence[Path], loss: Loss, deadline: Deadline
+) -> list[Floats | None]:
+    """Return weights to begin with: folds begin with those of the first among them."""
+    diagonal = stack.diagonal()
+    known: dict[tuple[float, float, int], Floats] = {}
+    starts: list[Floats | None] = []
+    for y, settings in paths:
+        cost, p, lam = settings[0]
+        if (p, lam, len(y)) not in known:
+            reg = Regulariser(float(p), float(lam))
+            # It is loose, whatever the tolerance is.
+            stop = Stop(1.0, 1, deadline, None)
+            known[p, lam, len(y)] = first_weights(stack, y, cost, loss, reg, diagonal, stop)
+        starts.append(known[p, lam, len(y)])
+    return starts
 
 
 class _Request(NamedTuple):
@@ -135,9 +159,12 @@ class _Meeting:
         self._over = False
 
     def run(
-        self, solve: Callable[[Path, Stack], list[MKLResult]], paths: Sequence[Path]
+        self,
+        solve: Callable[[Path, Stack, Floats | None], list[MKLResult]],
+        paths: Sequence[Path],
+        starts: Sequence[Floats | None],
     ) -> list[list[MKLResult]]:
-        """Call ``solve(path, kernels)`` for every path, and return what each returns."""
+        """Call ``solve(path, kernels, start)`` for every path, and return what each returns."""
         count = len(paths)
         results: list[Any] = [None] * count
         self._turns = [threading.Semaphore(0) for _ in paths]
@@ -145,7 +172,8 @@ class _Meeting:
         def work(path: int) -> None:
             try:
                 self._take_turn(path)
-                results[path] = solve(paths[path], _Shared(self._stack, self, path))
+                kernels = _Shared(self._stack, self, path)
+                results[path] = solve(paths[path], kernels, starts[path])
                 self._told.put((path, None))
             except _Left:
                 pass

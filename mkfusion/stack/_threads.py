@@ -40,6 +40,8 @@ if hasattr(os, "register_at_fork"):
 def split_for_threads(size: int, numbers: int) -> list[slice]:
     """Cut ``range(size)`` into one piece per thread, for work on so many `numbers` altogether."""
     count = max(1, min(n_threads(), size, numbers // _WORTH_A_THREAD))
+    if count == 1:
+        return [slice(0, size)]
     bounds = np.linspace(0, size, count + 1).astype(np.intp)
     return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
 
