@@ -246,8 +246,9 @@ class BaseMKLCV(BaseMKL):
             part = fold.training._replace(weights=fold.training.weights[fold.train])
             y = training.given[fold.test]
             told = {
-                name: np.asarray(value)[fold.test] if np.shape(value)[:1] == (n,) else value
+                name: values[fold.test] if values.shape[:1] == (n,) else value
                 for name, value in for_scorer.items()
+                for values in [np.asarray(value)]
             }
             for i, p in enumerate(ps):
                 for place, j in enumerate(order[i]):
