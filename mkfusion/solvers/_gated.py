@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 from mkfusion._types import FloatArray, Floats, Indices, Stack
 from mkfusion.solvers._limits import NEVER, Deadline
 from mkfusion.solvers._losses import Hinge
-from mkfusion.solvers._machines import relative_gap
+from mkfusion.solvers._rounding import relative_gap
 from mkfusion.solvers._rows import WholeRows
 
 # Shares of the tolerance: the gap of the machines, whose error must drown neither the slope nor

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from scipy.linalg import cho_solve
 
 from mkfusion._types import Floats, Indices
 from mkfusion.solvers._limits import Deadline
@@ -211,9 +210,11 @@ class _TubeTask(BoxTask):
 
 
 class _OneClassTask(BoxTask):
+    cancels = True
+
     def __init__(self, cost: Floats, nu: float) -> None:
-        super().__init__(np.zeros(cost.size), cost)
         self._nu = nu
+        super().__init__(np.zeros(cost.size), cost)
         # Any point of the right sum does to begin with; SMO keeps the sum.
         left = nu * cost.sum() - (np.cumsum(cost) - cost)
         self.beta = np.clip(left, 0.0, cost)
@@ -221,6 +222,10 @@ class _OneClassTask(BoxTask):
     def _set_cost(self, cost: Floats) -> None:
         self.cost = cost
         self.lower, self.upper = np.zeros(cost.size), cost
+
+    @property
+    def total(self) -> float:
+        return self._nu * float(self.cost.sum())
 
     def loss(self, e: Floats) -> tuple[float, float]:
         # The slope nu of the intercept makes its minimiser a quantile: a hinge far below does it.
@@ -254,6 +259,10 @@ class _SquaredTask(Task):
         self._counted = np.flatnonzero(cost > 0.0)
         with np.errstate(divide="ignore"):
             self._half_price = 0.5 / cost
+
+    def _add(self, missing: float) -> None:
+        share = missing / self._counted.size
+        self.beta = np.where(self.cost > 0.0, self.beta + share, 0.0)
 
     def restart(self, cost: Floats, scale: float) -> None:
         self.beta = np.where(cost > 0.0, scale * self.beta, 0.0)
@@ -302,13 +311,13 @@ class _SquaredTask(Task):
         if factor is None:
             return
         self.defect = factor.defect
-        border = cho_solve(factor.cholesky, np.ones(free.size), check_finite=False)
+        border = factor.solve(np.ones(free.size))
         border /= border.sum()
         beta, reached = np.zeros(free.size), np.inf
         # One step solves the system; more are for a ridge that was needed, and for rounding.
         for _ in range(_REFINEMENTS):
             left = self.y[free] - K @ beta
-            step = cho_solve(factor.cholesky, left, check_finite=False)
+            step = factor.solve(left)
             beta = beta + step - border * step.sum()
             beta -= beta.mean()
             before = self.beta, self.e

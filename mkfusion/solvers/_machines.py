@@ -6,34 +6,21 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve
 
 from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._losses import Loss
+from mkfusion.solvers._rounding import relative_gap, rounding_of_dual, rounding_of_primal, sums
 from mkfusion.solvers._rows import CompositeRows
 from mkfusion.solvers._svm import EPS, ridged_cholesky
 from mkfusion.solvers._weights import Regulariser
 
 # Changes of the gradient that are remembered.
 _SECANTS = 10
+# Products are made afresh where that reads no more than so many times the rows that changed.
+_AFRESH = 1.15
 # Rows of a kernel that are looked at together.
 _ROWS_AT_A_TIME = 512
-# Rounding errors of sums, in units of those of one number: at least, and per root of their length.
-_SHORT_SUM, _WALK = 2.0, 0.5
-
-
-def relative_gap(primal: float, dual: float, noise: float, rounding: float = 0.0) -> float:
-    """Return the duality gap as a share of the primal value, or of the noise if that is more.
-
-    Both as large, and as small, as `rounding` errors allow.
-    """
-    gap, size = max(primal + rounding - dual, 0.0), max(abs(primal) - rounding, noise)
-    if not np.isfinite(primal - dual):
-        return float("inf")  # nothing is known of such a point
-    if size > 0.0:
-        return gap / size
-    return 0.0 if gap == 0.0 else float("inf")
 
 
 class Certificate(NamedTuple):
@@ -108,7 +95,7 @@ class Machines:
         self._active = np.arange(m)
         self._idle = np.arange(0)
         self._idle_beta = self.beta
-        self._fresh = True
+        self._fresh = np.ones(m, dtype=bool)
         self._lengths = np.sqrt(np.maximum(self.diagonal, 0.0))
         self._drift = np.zeros((len(y), m))
         if self.beta.any():
@@ -131,7 +118,7 @@ class Machines:
         scale = max(gains, key=gains.__getitem__)
         self._F *= scale
         self._drift *= scale
-        self._fresh = False
+        self._fresh[:] = False
         self.g = scale * scale * self.g
         for task, new in zip(self._tasks, cost, strict=True):
             task.restart(new, scale)
@@ -150,15 +137,29 @@ class Machines:
             self._idle_beta = self.beta
 
     def _multiply(self, kernels: Indices, old_beta: Floats) -> None:
-        self._fresh = self._fresh and not old_beta.any()
-        if kernels.size:
-            change = self.beta - old_beta
-            self._stack.add_dot(change, self._F, kernels)
+        """Bring the products of some kernels from some dual variables to the present ones.
+
+        Where that reads about as many rows, they are made afresh: nothing drifts then, and nothing
+        is left to do for a last certificate.
+        """
+        change = self.beta - old_beta
+        moved = int(np.count_nonzero(change.any(axis=0)))
+        if not (kernels.size and moved):
+            return
+        some = kernels if kernels.size < self.g.size else slice(None)
+        if np.count_nonzero(self.beta.any(axis=0)) <= _AFRESH * moved:
+            self._F[:, some] = 0.0
+            change = self.beta
+            self._fresh[some] = True
+            self._drift[:, some] = 0.0
+        else:
+            self._fresh[some] = False
             if not self._wants_fresh:
-                spans = (np.abs(change) + np.abs(self.beta)) @ self._lengths[kernels].T
-                self._drift[:, kernels] += spans
-            forms = np.einsum("ukn,un->k", self._F[:, kernels], self.beta)
-            self.g[kernels] = np.maximum(forms, 0.0)
+                spans = (np.abs(change) + np.abs(self.beta)) @ self._lengths[some].T
+                self._drift[:, some] += spans
+        self._stack.add_dot(change, self._F, kernels)
+        forms = np.einsum("ukn,un->k", self._F[:, some], self.beta)
+        self.g[some] = np.maximum(forms, 0.0)
 
     def set_weights(self, d: Floats) -> None:
         """Go on from the present dual variables on another composite kernel."""
@@ -169,7 +170,8 @@ class Machines:
         for task, f in zip(self._tasks, self._decisions(d), strict=True):
             task.e = task.y - f
         # Nearly all of them will move.
-        self._rows.require(np.unique(np.concatenate([task.free for task in self._tasks])))
+        free = [task.free for task in self._tasks]
+        self._rows.require(free[0] if len(free) == 1 else np.unique(np.concatenate(free)))
 
     @property
     def stuck(self) -> bool:
@@ -183,6 +185,7 @@ class Machines:
         """
         for task in self._tasks:
             task.solve(self._rows, share, allowance / len(self._tasks), ceiling, deadline)
+            task.settle()
         old, self.beta = self.beta, np.array([task.beta for task in self._tasks])
         self.g = self.g.copy()
         self._multiply(self._active, old)
@@ -210,7 +213,9 @@ class Machines:
         penalty = self.reg.primal(d)
         primal = 0.5 * quadratic + loss + penalty
         weights_gap = max(penalty + conjugate - 0.5 * quadratic, 0.0)
-        noise = sum(task.noise(d @ self.diagonal, self._eps) for task in self._tasks)
+        noise = 0.0
+        if any(task.cancels for task in self._tasks):
+            noise = sum(task.noise(d @ self.diagonal, self._eps) for task in self._tasks)
         return Certificate(
             d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise, decisions
         )
@@ -222,31 +227,34 @@ class Machines:
         were; where fresh ones are not insisted on, they do if a bound of that is small enough.
         """
         if self.beta is not beta:
-            self.beta = beta
             for task, own in zip(self._tasks, beta, strict=True):
                 task.beta = own.copy()
-            self._fresh = False
-        self._idle_beta = self.beta
-        if not self._fresh and not self._wants_fresh:
+                task.settle()
+            self.beta = np.array([task.beta for task in self._tasks])
+            self._fresh[:] = False
+        if self._idle_beta is not self.beta:
+            self._fresh[self._idle] = False
+            self._idle_beta = self.beta
+        stale = np.flatnonzero(~self._fresh)
+        if stale.size and not self._wants_fresh:
             drifted = self.certify(d)
             spans = np.abs(self.beta) @ self._lengths.T + self._drift
             rounding = self._rounding(drifted, spans, (spans * d) @ self._lengths)
             drifted = drifted._replace(rounding=rounding)
             if drifted.gap <= tol:
                 return drifted
-        if not self._fresh:
-            self._drift[:] = 0.0
-            self._F[:] = 0.0
-            self._multiply(np.arange(self.g.size), np.zeros_like(self.beta))
-            self._fresh = True
+        if stale.size:
+            self.g = self.g.copy()
+            self.g[stale] = 0.0
+            self._F[:, stale] = 0.0
+            self._multiply(stale, np.zeros_like(self.beta))
+            self._fresh[:] = True
         fresh = self.certify(d)
-        spans = np.abs(self.beta) @ self._lengths.T
-        # By Cauchy and Schwarz ...
-        rounding = self._rounding(fresh, spans, (spans * d) @ self._lengths)
-        rounded = fresh._replace(rounding=rounding)
+        spans, bounds, _ = sums(self._stack, d, self.beta)
+        rounded = fresh._replace(rounding=self._rounding(fresh, spans, bounds))
         if fresh.gap > tol or rounded.gap <= tol:
             return rounded
-        # ... or, where that does not do, of the kernels themselves.
+        # Where Cauchy and Schwarz do not do, the kernels themselves are looked at.
         sizes = np.zeros_like(self.beta)
         support = np.flatnonzero(self.beta.any(axis=0))
         for rows in np.array_split(support, len(support) // _ROWS_AT_A_TIME + 1):
@@ -277,16 +285,10 @@ class Machines:
         sizes : ndarray of shape (n_tasks, n)
             What decision values are sums of.
         """
-        # Errors of sums grow with the root of their length, as random walks do.
-        eps = EPS * max(_SHORT_SUM, _WALK * float(np.sqrt(at.beta.shape[1])))
-        forms = at.g + eps * np.sum(spans * spans, axis=0)
-        total = self.reg.conjugate(forms) - self.reg.conjugate(at.g)
-        decisions = self._decisions(at.d)
-        for u, (task, f) in enumerate(zip(self._tasks, decisions, strict=True)):
-            noise = eps * (sizes[u] + np.abs(task.y) + np.abs(at.intercept[u]))
-            total += task.loss_noise(task.y - f, float(at.intercept[u]), noise)
-            total += float(np.abs(task.beta) @ noise)
-        return total
+        found = rounding_of_primal(
+            self._tasks, self.beta, at.intercept, self._decisions(at.d), sizes
+        )
+        return found + rounding_of_dual(self.reg, at.g, spans, at.beta.shape[1])
 
     def better_weights(self, at: Certificate, tol: float, *, renew: bool) -> Floats:
         """Return the weights that minimise a quadratic model of the objective.
@@ -358,7 +360,7 @@ class Machines:
             right = np.ones((free.size, m + 1), order="F")
             right[:, :m] = F[np.ix_(self._active, free)].T
             V = right[:, :m].T.copy()
-            Z = cho_solve(factor.cholesky, right, overwrite_b=True, check_finite=False)
+            Z = factor.solve(right)
             ones = Z[:, m]
             border = V @ ones
             H += V @ Z[:, :m] - np.outer(border, border) / ones.sum()

@@ -15,7 +15,7 @@ import numpy as np
 from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._limits import MAX_ITER, MAX_TIME, ROUNDING, Deadline
 from mkfusion.solvers._losses import Loss
-from mkfusion.solvers._machines import relative_gap
+from mkfusion.solvers._rounding import relative_gap, rounding_of_dual, rounding_of_primal, sums
 from mkfusion.solvers._rows import WholeRows
 from mkfusion.solvers._svm import BoxTask
 from mkfusion.solvers._weights import Regulariser
@@ -31,6 +31,9 @@ _RESTRICTED_SHARE, _SVM_SHARE = 0.3, 0.3
 # How much of the way to the weights that the present forms suggest is gone first, and how this
 # changes when the objective fell or rose.
 _FIRST_SHARE, _BOLDER, _TIMID = 0.5, 1.5, 0.4
+# A gap of which rounding may be this share of the tolerance has it as its limit, unless the gap
+# reached is so much larger that more choices would bring it on.
+_FAR_FROM_ROUNDING, _WORTHLESS = 1e-6, 0.5
 
 
 class MKLResult(NamedTuple):
@@ -47,12 +50,18 @@ class MKLResult(NamedTuple):
     primal, dual : float
         Objective values; the optimum lies between them.
     gap : float
-        ``(primal - dual) / primal``.
+        ``(primal - dual) / primal``, and what rounding may add.
     n_iter : int
         Choices of weights that were tried.
     converged : bool
     limit : str
         What ended the search if not: `MAX_ITER`, `MAX_TIME` or `ROUNDING`.
+    forms : ndarray of shape (n_kernels,)
+        ``sum_u beta_u' K_k beta_u``.
+    rounding : float
+        What rounding errors may add to the difference of `primal` and `dual`.
+    noise : float
+        Objective values of this size are rounding errors of 0.
     """
 
     weights: Floats
@@ -65,6 +74,14 @@ class MKLResult(NamedTuple):
     n_iter: int
     converged: bool
     limit: str = MAX_ITER
+    forms: Floats = np.empty(0)
+    rounding: float = 0.0
+    noise: float = 0.0
+
+    @property
+    def size(self) -> float:
+        """What gaps are relative to."""
+        return max(abs(self.primal), self.noise)
 
 
 Report = Callable[[int, float, Floats], None] | None
@@ -94,11 +111,29 @@ class Stop(NamedTuple):
         if self.report is not None:
             self.report(n_iter, gap, weights)
 
-    def limit(self, n_iter: int) -> str:
-        """Return what ended a search that did not reach the tolerance."""
+    def limit(self, n_iter: int, rounding: float, gap: float, size: float) -> str:
+        """Return what ended a search that did not reach the tolerance.
+
+        Parameters
+        ----------
+        n_iter : int
+            Choices of weights that were tried.
+        rounding : float
+            What it may add to the gap.
+        gap, size : float
+            The relative gap reached, and what it is relative to.
+        """
         if self.deadline.passed:
             return MAX_TIME
+        reached = rounding > _FAR_FROM_ROUNDING * gap * size
+        if reached and rounding > _WORTHLESS * self.tol * size:
+            return ROUNDING
         return MAX_ITER if n_iter >= self.max_iter else ROUNDING
+
+
+def _ended(best: MKLResult, n_iter: int, stop: Stop) -> MKLResult:
+    limit = stop.limit(n_iter, best.rounding, best.gap, best.size)
+    return best._replace(n_iter=n_iter, limit=limit)
 
 
 Solver = Callable[[Stack, Floats, Floats, Loss, Regulariser, Stop], MKLResult]
@@ -156,19 +191,28 @@ def solve_by_columns(
         forms = stack.quadratic(result.beta)
         gain = sum(task.gain(beta) for task, beta in zip(tasks, result.beta, strict=True))
         dual = gain - reg.conjugate(forms)
-        gap = relative_gap(result.primal, dual, 0.0)
         weights = np.zeros(m)
         weights[active] = result.weights
+        spans = sums(stack, weights, result.beta).spans
+        rounding = result.rounding + rounding_of_dual(reg, forms, spans, y.shape[1])
+        gap = relative_gap(result.primal, dual, result.noise, rounding)
         if best is None or gap < best.gap:
             best = result._replace(
-                weights=weights, dual=dual, gap=gap, n_iter=n_iter, converged=gap <= tol
+                weights=weights,
+                dual=dual,
+                gap=gap,
+                n_iter=n_iter,
+                converged=gap <= tol,
+                forms=forms,
+                rounding=rounding,
             )
         stop.tell(n_iter, best.gap, weights)
-        if gap <= tol or stop.deadline.passed:
+        hopeless = rounding > tol * result.size
+        if gap <= tol or hopeless or stop.deadline.passed:
             break
         active = _next_active(active, result.weights, forms, added // 2, rng)
     assert best is not None
-    return best._replace(n_iter=n_iter, limit=stop.limit(n_iter))
+    return _ended(best, n_iter, stop)
 
 
 def _next_active(
@@ -221,6 +265,7 @@ def solve_by_passes(
         for task in tasks:
             task.e = task.y - K @ task.beta
             task.solve(rows, _SVM_SHARE * tol, 0.0, np.inf, stop.deadline)
+            task.settle()
         beta = np.array([task.beta for task in tasks])
         forms = np.maximum(stack.quadratic(beta), 0.0)
         decisions = beta @ K
@@ -230,12 +275,29 @@ def solve_by_passes(
         gain = sum(task.gain(task.beta) for task in tasks)
         dual = gain - reg.conjugate(forms)
         noise = sum(task.noise(rows.diag, float(np.finfo(stack.dtype).eps)) for task in tasks)
-        gap = relative_gap(primal, dual, noise)
+        intercept = np.array([b for b, _ in found])
+        spans, sizes, _ = sums(stack, d, beta)
+        rounding = rounding_of_primal(tasks, beta, intercept, decisions, sizes)
+        rounding += rounding_of_dual(reg, forms, spans, y.shape[1])
+        gap = relative_gap(primal, dual, noise, rounding)
         if best is None or gap < best.gap:
-            intercept = np.array([b for b, _ in found])
-            best = MKLResult(d, beta, intercept, decisions, primal, dual, gap, n_iter, gap <= tol)
+            best = MKLResult(
+                d,
+                beta,
+                intercept,
+                decisions,
+                primal,
+                dual,
+                gap,
+                n_iter,
+                gap <= tol,
+                forms=forms,
+                rounding=rounding,
+                noise=noise,
+            )
         stop.tell(n_iter, best.gap, d)
-        if gap <= tol or reg.fixed or stop.deadline.passed:
+        hopeless = rounding > tol * max(abs(primal), noise)
+        if gap <= tol or reg.fixed or hopeless or stop.deadline.passed:
             break
         # The machines' optimum at d, which their dual values bound from below.
         optimum = gain - own + reg.primal(d)
@@ -246,7 +308,7 @@ def solve_by_passes(
             share *= _TIMID
         d = reg.follow(anchor_d, anchor_forms, share)
     assert best is not None
-    return best._replace(n_iter=n_iter, limit=stop.limit(n_iter))
+    return _ended(best, n_iter, stop)
 
 
 # It pays from so many samples on, unless more than this share of the first are support vectors.
@@ -308,7 +370,10 @@ def solve_by_samples(
         intercept, wanted, total = _violations(tasks, decisions)
         forms = [(task.y - task.e) @ b for task, b in zip(tasks, beta, strict=True)]
         primal = 0.5 * float(sum(forms)) + total + reg.primal(part.weights)
-        gap = relative_gap(primal, part.dual, 0.0)
+        spans, sizes, _ = sums(stack, part.weights, beta)
+        rounding = rounding_of_primal(tasks, beta, intercept, decisions, sizes)
+        rounding += rounding_of_dual(reg, part.forms, spans, y.shape[1])
+        gap = relative_gap(primal, part.dual, part.noise, rounding)
         if best is None or gap < best.gap:
             best = part._replace(
                 beta=beta,
@@ -317,9 +382,10 @@ def solve_by_samples(
                 primal=primal,
                 gap=gap,
                 converged=gap <= tol,
+                rounding=rounding,
             )
         stop.tell(n_iter, best.gap, part.weights)
-        if stop.deadline.passed:
+        if rounding > tol * max(abs(primal), part.noise) or stop.deadline.passed:
             break
         wanted[chosen] = 0.0
         # Drawn from those that violate: the worst of all are outliers, which spoil what is learned.
@@ -327,7 +393,7 @@ def solve_by_samples(
         accuracy = min(_GAP_SHARE * float(wanted.sum()) / primal, accuracy) if primal else 0.0
         accuracy = max(_TOL_SHARE * tol, accuracy)
         chosen = np.union1d(chosen, outside)
-    return best._replace(n_iter=n_iter, limit=stop.limit(n_iter))
+    return _ended(best, n_iter, stop)
 
 
 def _sparse_tasks(y: Floats, cost: Floats, loss: Loss) -> list[BoxTask] | None:

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mkfusion._types import Floats, Indices, Stack
-from mkfusion.solvers._barrier import MOST_ROWS, rank_one_factors, solve_by_barriers
 from mkfusion.solvers._blas import one_blas_thread
-from mkfusion.solvers._limits import MAX_ITER, ROUNDING, Deadline
+from mkfusion.solvers._interior import MOST_ROWS, rank_one_factors, solve_by_interior_points
+from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._losses import Hinge, Loss
 from mkfusion.solvers._machines import Certificate, Machines
 from mkfusion.solvers._many import (
@@ -57,10 +57,8 @@ _SAMPLE_TOL, _SAMPLE_ITER = 1e-2, 20
 _RUN = 16
 _MAX_SHARPENINGS = 20
 # Machines that rounding keeps from their accuracy are left once their gap does not fall to this
-# share; so many of them end a fit. A gap of which rounding may be this share of the tolerance has
-# it as its limit, unless the gap reached is so much larger that more choices would bring it on.
-_FAR_FROM_ROUNDING = 1e-6
-_STUCK, _MOST_FAILURES, _WORTHLESS = 0.5, 3, 0.5
+# share; so many of them end a fit.
+_STUCK, _MOST_FAILURES = 0.5, 3
 # So many choices of weights in a row that do not bring the gap to this share end a fit on kernels
 # whose own rounding errors are larger than the tolerance.
 _MOST_VAIN, _PROGRESS = 10, 0.9
@@ -336,18 +334,20 @@ def _solve_rank_one(
         if found[0].converged or used >= stop.max_iter or used < trial.max_iter:
             return found[0]
     tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
-    used_kernels = factors.any(axis=0)  # those of zeros get no weight
+    used_kernels = np.asarray(factors.any(axis=0))  # those of zeros get no weight
     left = stop._replace(max_iter=stop.max_iter - used)
-    with np.errstate(all="ignore"):  # what overflows is no step that is taken
-        point = solve_by_barriers(factors[:, used_kernels], tasks, reg, left)
-    d = np.zeros(m)
-    d[used_kernels] = point.d
-    used += point.n_iter
+    point = solve_by_interior_points(factors[:, used_kernels], tasks, reg, left)
+    d = reg.start(used_kernels)
     machines = Machines(stack, y, cost, loss, reg)
-    certified = machines.vouch(d, point.beta, stop.tol)
-    found.append(_result(certified, used, stop.tol, stop.limit(used)))
+    if point is not None:
+        d[used_kernels] = point.d
+        used += point.n_iter
+        certified = machines.vouch(d, point.beta, stop.tol)
+        found.append(_result(machines, certified, used, stop))
+        if found[-1].converged:
+            return found[-1]
     left = stop._replace(max_iter=stop.max_iter - used)
-    if not (found[-1].converged or stop.deadline.passed or left.max_iter < 1):
+    if left.max_iter >= 1 and not (found and stop.deadline.passed):
         if m <= MANY_KERNELS:
             more = _improve(machines, d, reg, left, _SVM_SHARE * stop.tol)
         else:
@@ -459,15 +459,11 @@ def _conclude(
         if best is not None and best is not now:
             best = machines.vouch(best.d, best.beta, stop.tol)
         best = last if best is None or best is now or last.gap < best.gap else best
-    limit = stop.limit(n_iter)
+    return _result(machines, best, n_iter, stop)
+
+
+def _result(machines: Machines, best: Certificate, n_iter: int, stop: Stop) -> MKLResult:
     rounding = max(best.rounding, machines.kernels_rounding(best))
-    reached = rounding > _FAR_FROM_ROUNDING * best.gap * best.size
-    if limit == MAX_ITER and reached and rounding > _WORTHLESS * stop.tol * best.size:
-        limit = ROUNDING
-    return _result(best, n_iter, stop.tol, limit)
-
-
-def _result(best: Certificate, n_iter: int, tol: float, limit: str) -> MKLResult:
     return MKLResult(
         best.d,
         best.beta,
@@ -477,6 +473,9 @@ def _result(best: Certificate, n_iter: int, tol: float, limit: str) -> MKLResult
         best.dual,
         best.gap,
         n_iter,
-        best.gap <= tol,
-        limit,
+        best.gap <= stop.tol,
+        stop.limit(n_iter, rounding, best.gap, best.size),
+        best.g,
+        best.rounding,
+        best.noise,
     )

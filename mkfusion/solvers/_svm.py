@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from mkfusion._types import Floats
 from mkfusion.solvers._limits import Deadline
@@ -28,6 +28,8 @@ _MIN_BURST, _BURST_FLOPS = 500, 5e8
 _NEWTON_ROUNDS, _NEWTON_PATIENCE = 10, 5
 # Prices that differ by less than this share are the same after rounding.
 _SAME_COST = 1e-12
+# Dual variables whose sum is off by more than this share of their sizes are repaired.
+_SUM_RTOL = 1e-13
 # Share of the mean diagonal entry added to kernels that are inverted: duplicated samples and
 # kernels of low rank make them singular.
 RIDGE = 1e-10
@@ -68,6 +70,11 @@ class Task(ABC):
         self.defect = 0.0
 
     @property
+    def total(self) -> float:
+        """What the dual variables sum to."""
+        return 0.0
+
+    @property
     @abstractmethod
     def free(self) -> NDArray[np.intp]:
         """Indices of the dual variables that follow the weights smoothly."""
@@ -102,6 +109,21 @@ class Task(ABC):
     @abstractmethod
     def restart(self, cost: Floats, scale: float) -> None:
         """Scale the dual variables and take other prices, for which they are then feasible."""
+
+    def settle(self) -> None:
+        """Repair the sum of the dual variables, which rounding changes as they come and go.
+
+        They may have been larger by many orders of magnitude on the way; `e` is left behind.
+        """
+        missing = self.total - float(self.beta.sum())
+        if abs(missing) > _SUM_RTOL * float(np.abs(self.beta).sum()):
+            self._add(missing)
+
+    @abstractmethod
+    def _add(self, missing: float) -> None:
+        """Add to the sum of the dual variables, and leave them in their box."""
+
+    cancels = False  # whether the optimum may be zero because vectors cancel out
 
     def noise(self, diag: Floats, eps: float) -> float:
         """Return the size of objective values that are rounding errors of 0.
@@ -188,6 +210,15 @@ class BoxTask(Task):
         inside = (self.beta > self.lower) & (self.beta < self.upper)
         # With a tube, zero is an end as well: both slopes there may hold a variable.
         return np.flatnonzero(inside & (self.beta != 0.0) if self.epsilon else inside)
+
+    def _add(self, missing: float) -> None:
+        ends = self.upper if missing > 0.0 else self.lower
+        room = np.zeros(self.y.size)
+        room[self.free] = np.abs(ends - self.beta)[self.free]
+        if float(room.sum()) < abs(missing):
+            room = np.abs(ends - self.beta)
+        if float(room.sum()) >= abs(missing):
+            self.beta = self.beta + room * (missing / float(room.sum()))
 
     def gain(self, beta: Floats) -> float:
         gain = float(self.y @ beta)
@@ -314,14 +345,19 @@ class Factor(NamedTuple):
 
     Attributes
     ----------
-    cholesky : tuple
-        For `cho_solve`.
+    cholesky : ndarray of shape (n, n)
+        Its lower triangle.
     defect : float
         The ridge, where it had to be larger than was asked for.
     """
 
-    cholesky: tuple[Floats, bool]
+    cholesky: Floats
     defect: float
+
+    def solve(self, right: Floats) -> Floats:
+        """Return the solution for right sides (n,) or (n, s), which may be overwritten."""
+        solution: Floats = dpotrs(self.cholesky, right, lower=1, overwrite_b=1)[0]
+        return solution
 
 
 def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> Factor | None:
@@ -340,14 +376,11 @@ def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> Factor | None:
     while ridge <= _LARGEST_RIDGE:
         ridged = K.T.copy(order="K")  # symmetric, and laid out as LAPACK overwrites it
         ridged[np.diag_indices(n)] = diagonal + (ridge * size + np.finfo(float).tiny)
-        try:
-            factor: tuple[Floats, bool] = cho_factor(
-                ridged, lower=True, overwrite_a=True, check_finite=False
-            )
-        except LinAlgError:
-            ridge *= _RIDGE_GROWTH
-        else:
+        # LAPACK itself: the checks around it cost as much as a small factorisation.
+        factor, info = dpotrf(ridged, lower=1, clean=0, overwrite_a=1)
+        if info == 0:
             return Factor(factor, ridge * size if ridge > asked else 0.0)
+        ridge *= _RIDGE_GROWTH
     return None
 
 
@@ -359,8 +392,8 @@ def _equality_newton_step(K: Floats, e: Floats) -> tuple[Floats | None, float]:
     factor = ridged_cholesky(K)
     if factor is None:
         return None, np.inf
-    Z = cho_solve(
-        factor.cholesky, np.column_stack([e - e.mean(), np.ones(e.size)]), check_finite=False
-    )
+    right = np.ones((e.size, 2), order="F")
+    right[:, 0] = e - e.mean()
+    Z = factor.solve(right)
     move = Z[:, 0] - Z[:, 1] * (Z[:, 0].sum() / Z[:, 1].sum())
     return move - move.mean(), factor.defect

@@ -125,7 +125,8 @@ def aligned_by(shared: Floats, targets: Floats) -> float:
     norms = np.sqrt(float((shared**2).sum()) * float((wanted**2).sum()))
     if norms == 0.0:
         return 0.0
-    r = min(float((shared * wanted).sum()) / norms, 1.0 - 1e-12)
+    most = 1.0 - 1e-12
+    r = min(max(float((shared * wanted).sum()) / norms, -most), most)
     return float(r * np.sqrt((b * (b - 3) / 2 - 1) / (1.0 - r**2)))
 
 

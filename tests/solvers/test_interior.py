@@ -10,7 +10,8 @@ import pytest
 
 from mkfusion import KernelStack
 from mkfusion.solvers import Hinge, OneClass, Squared, Tube, solve_mkl
-from mkfusion.solvers._barrier import rank_one_factors, solve_by_barriers
+from mkfusion.solvers._cones import Cones, mirror
+from mkfusion.solvers._interior import rank_one_factors, solve_by_interior_points
 from mkfusion.solvers._limits import NEVER
 from mkfusion.solvers._many import Stop
 from mkfusion.solvers._weights import Regulariser
@@ -74,11 +75,52 @@ def test_several_tasks_share_weights() -> None:
     assert found.weights.sum() == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("lam", [0.0, 0.5])
 @pytest.mark.parametrize("name", CASES)
-def test_barriers_end_within_the_box(name: str) -> None:
+def test_small_gaps_at_high_prices(name: str, lam: float) -> None:
+    """Prices multiply what is missing in the decisions; here 60 columns explain 40 numbers."""
+    loss, y = CASES[name]
+    tasks = [loss.task(y, np.full(N, 1e3))]
+    found = solve_by_interior_points(X, tasks, Regulariser(1.0, lam), Stop(1e-3, 60, NEVER, None))
+    assert found is not None
+    assert found.gap <= 1e-3
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_weights_are_sparse(name: str) -> None:
+    """There is an optimum of no more kernels than samples: a basic solution."""
+    loss, y = CASES[name]
+    many = np.hstack([X, np.random.default_rng(2).normal(size=(N, 240))])
+    for C in (0.1, 10.0, 1000.0):
+        found = solve_mkl(stack(many), y[np.newaxis], np.full((1, N), C), loss=loss, tol=1e-3)
+        assert found.converged
+        assert np.count_nonzero(found.weights) <= N
+
+
+def test_scaling_brings_both_points_to_one() -> None:
+    """Nesterov and Todd: ``W z = W^-1 s`` inside the cone, and ``W^-2`` is what it is applied."""
+    rng = np.random.default_rng(0)
+    s, z = rng.normal(size=(2, 7, 4))
+    for x in (s, z):
+        x[:, 0] = np.linalg.norm(x[:, 1:], axis=1) * rng.uniform(1.01, 3.0, size=7)
+    cones = Cones(s, z)
+    np.testing.assert_allclose(cones.over(s), cones.middle)
+    np.testing.assert_allclose(cones.times(cones.over(s)), s)
+    np.testing.assert_allclose(np.einsum("kij,kj->ki", cones.inverse, s), z)
+    middle = cones.middle
+    assert np.all(middle[:, 0] > np.linalg.norm(middle[:, 1:], axis=1))
+    # The Jordan algebra's inverse of s is J s / (s' J s): the target of centred points is no move.
+    centred = mirror(s) / np.sum(s * mirror(s), axis=1, keepdims=True)
+    still = Cones(s, centred).target(1.0, np.zeros_like(s), np.zeros_like(s))
+    np.testing.assert_allclose(still, 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_steps_end_within_the_box(name: str) -> None:
     loss, y = CASES[name]
     tasks = [loss.task(y, np.full(N, 0.3))]
-    found = solve_by_barriers(X, tasks, Regulariser(1.0, 0.0), Stop(1e-4, 200, NEVER, None))
+    found = solve_by_interior_points(X, tasks, Regulariser(1.0, 0.0), Stop(1e-4, 200, NEVER, None))
+    assert found is not None
     assert found.gap <= 1e-4
     if name != "squared":
         assert np.abs(found.beta).max() <= 0.3
