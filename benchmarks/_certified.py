@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -127,15 +127,15 @@ def examine(problem: Problem, tol: float = 1e-3, **parameters: Any) -> Outcome:
         model = MKLRegressor(
             C=problem.C, lam=problem.lam, epsilon=problem.epsilon, loss=name, **common
         )
-    start = perf_counter()
+    start = process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DegenerateKernelWarning)  # many are noise on purpose
         try:
             model.fit(problem.kernels, problem.y, problem.weight)
         except Exception as error:  # whatever it is, it is counted
-            return Outcome(perf_counter() - start, error=f"{type(error).__name__}: {error}")
-    seconds = perf_counter() - start
+            return Outcome(process_time() - start, error=f"{type(error).__name__}: {error}")
+    seconds = process_time() - start
     true, feasible = true_gap(problem, model)
     warned = any("relative duality gap" in str(one.message) for one in caught)
     if model.duality_gap_ > tol and not warned:

@@ -4,7 +4,7 @@ Kernels of scales 1e-8 to 1e8 in float32 and float64 (linear, of one column, pol
 2 to 80 samples, C from 1e-4 to 1e6, all losses, constraint and penalty form, p of 1, 1.2, 2 and
 infinity. dishonest: fits whose reported gap is below the true one; warned: fits that end above
 their tolerance, and say so; raised: fits that end in an exception, or silently above their
-tolerance; slowest: seconds of the slowest fit.
+tolerance; slowest: processor seconds of the slowest fit.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def _measure(
             once=frozenset(name for name, peer in sides.items() if peer.slow),
         )
     times = {name: one.seconds for name, one in timed.items()}
-    for name, (seconds, model) in timed.items() if table is not None else ():
+    for name, (seconds, model, _) in timed.items() if table is not None else ():
         gap = None
         if model.weights is not None:
             p = float(name.rpartition("=")[2])

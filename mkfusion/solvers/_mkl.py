@@ -65,9 +65,9 @@ _MOST_VAIN, _PROGRESS = 10, 0.9
 # Where the gap that the weights leave does not fall below this share of the one before, the
 # machines are solved so much more accurately, down to this share of what would do otherwise.
 _STALL, _SHARPER, _SHARPEST = 0.5, 0.1, 1e-6
-# Kernels of rank one: so few, or so few beside the samples, are first tried as others are, with so
-# many choices of weights; so many numbers are kept of their factors.
-_FEW_KERNELS, _SAMPLES_PER_KERNEL, _TRIAL, _MOST_FACTORS = 20, 2, 30, 2**25
+# Kernels of rank one: so few are first tried as others are, with so many choices of weights; so
+# many numbers are kept of their factors.
+_FEW_KERNELS, _TRIAL, _MOST_FACTORS = 5, 30, 2**25
 # More kernels than these are not multiplied one by one, nor is a matrix of their number kept.
 MANY_KERNELS = 1000
 # A step that went too far is either a lesson for the model, which shows how the objective bends
@@ -322,12 +322,12 @@ def _solve_rank_one(
 ) -> MKLResult:
     """Learn sparse weights (p = 1) of kernels of rank one, of which there may be many.
 
-    Steps on the weights do well with few of them, and go on from what barriers found.
+    Steps on the weights do well with few of them, and go on from what interior points found.
     """
-    n, _, m = stack.shape
+    m = stack.shape[2]
     found: list[MKLResult] = []
     used = 0
-    if m <= _FEW_KERNELS or _SAMPLES_PER_KERNEL * m < n:
+    if m <= _FEW_KERNELS:
         trial = stop._replace(max_iter=min(stop.max_iter, _TRIAL))
         found.append(_solve(stack, y, cost, loss, reg, trial))
         used = found[0].n_iter

@@ -113,9 +113,11 @@ def test_predict_compares_the_same_machine(run):
 
 
 def test_features_are_certified(run):
-    (row,) = run("features", ((60, 80),), (1.0,))[0]
-    assert float(row["gap"]) <= 1e-3
-    assert 0 < int(row["chosen"]) <= 80
+    rows = run("features", ("hinge", "tube", "squared"), ((60, 80),), (1.0,))[0]
+    assert len(rows) == 3
+    for row in rows:
+        assert float(row["gap"]) <= 1e-3
+        assert 0 < int(row["chosen"]) <= 80
 
 
 def test_certificates_count_what_is_wrong(run):
