@@ -21,6 +21,8 @@ from mkfusion.solvers import MAX_TIME, ROUNDING, Loss, MKLResult, one_blas_threa
 from mkfusion.stack import prediction_stack, remember_input, warn_degenerate
 
 _TINY = float(np.finfo(float).tiny)
+# Composite kernels that are indefinite by such a share of their diagonal are not so by rounding.
+_DEFECT = 1e-6
 
 
 class BaseMKL(BaseEstimator, ABC):
@@ -74,6 +76,8 @@ class BaseMKL(BaseEstimator, ABC):
         learned = np.concatenate(training.groups).T if self.p < np.inf else None
         warn_degenerate(training.stack, learned, stacklevel=3)
         results = self._solve(training)
+        if any(result.defect > _DEFECT or not result.converged for result in results):
+            training.stack.check_gram_closely("X")
         with rollback(self):
             return self._keep(X, training, results)
 

@@ -51,6 +51,9 @@ class MKLResult(NamedTuple):
     converged : bool
     limit : str
         What ended the search if not: `MAX_ITER`, `MAX_TIME` or `ROUNDING`.
+    defect : float
+        By how much composite kernels that were factorised on the way are less than positive
+        semi-definite, as a share of the mean of their diagonal.
     """
 
     weights: Floats
@@ -62,6 +65,7 @@ class MKLResult(NamedTuple):
     n_iter: int
     converged: bool
     limit: str = MAX_ITER
+    defect: float = 0.0
 
 
 Report = Callable[[int, float, Floats], None] | None

@@ -454,7 +454,7 @@ def _conclude(
     reached = rounding > _FAR_FROM_ROUNDING * best.gap * best.size
     if limit == MAX_ITER and reached and rounding > _WORTHLESS * stop.tol * best.size:
         limit = ROUNDING
-    return _result(best, n_iter, stop.tol, limit)
+    return _result(best, n_iter, stop.tol, limit)._replace(defect=machines.defect)
 
 
 def _result(best: Certificate, n_iter: int, tol: float, limit: str) -> MKLResult:

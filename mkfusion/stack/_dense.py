@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
@@ -42,7 +43,7 @@ class Layout(NamedTuple):
 
 
 @njit(**_JIT)
-def _row(K: Layout, k: int, i: int) -> FloatArray:
+def row_of(K: Layout, k: int, i: int) -> FloatArray:
     first = K.start[k] + i * K.stride[k]
     return K.flat[first : first + K.n_cols]
 
@@ -58,14 +59,14 @@ def _combine(K: Layout, weights: Floats, kernels: Indices, rows: Indices, out: F
         for r in range(rows.size):
             i = rows[r]
             acc = out[r]
-            ka, kb, kc, kd = _row(K, a, i), _row(K, b, i), _row(K, c, i), _row(K, d, i)
+            ka, kb, kc, kd = row_of(K, a, i), row_of(K, b, i), row_of(K, c, i), row_of(K, d, i)
             for j in range(n):
                 acc[j] += wa * ka[j] + wb * kb[j] + wc * kc[j] + wd * kd[j]
     for s in range(m - m % 4, m):
         w = weights[kernels[s]]
         for r in range(rows.size):
             acc = out[r]
-            row = _row(K, kernels[s], rows[r])
+            row = row_of(K, kernels[s], rows[r])
             for j in range(n):
                 acc[j] += w * row[j]
 
@@ -116,7 +117,7 @@ def combine_block(
             acc = out[r]
             for k in kernels:
                 w = weights[k]
-                row = _row(K, k, rows[r])
+                row = row_of(K, k, rows[r])
                 for c in range(cols.size):
                     acc[c] += w * row[cols[c]]
         return
@@ -145,7 +146,7 @@ def take_block(K: Layout, kernels: Indices, rows: Indices, cols: Indices, out: F
     """
     for s in range(kernels.size):
         for r in range(rows.size):
-            row = _row(K, kernels[s], rows[r])
+            row = row_of(K, kernels[s], rows[r])
             target = out[s, r]
             for c in range(cols.size):
                 target[c] = row[cols[c]]
@@ -161,15 +162,15 @@ def _add_rows(K: Layout, k: int, rows: Indices, beta: Floats, out: Floats, place
     quarter = r // 4
     for s in range(quarter):
         s1, s2, s3 = quarter + s, 2 * quarter + s, 3 * quarter + s
-        k0, k1 = _row(K, k, rows[s]), _row(K, k, rows[s1])
-        k2, k3 = _row(K, k, rows[s2]), _row(K, k, rows[s3])
+        k0, k1 = row_of(K, k, rows[s]), row_of(K, k, rows[s1])
+        k2, k3 = row_of(K, k, rows[s2]), row_of(K, k, rows[s3])
         for u in range(beta.shape[0]):
             b0, b1, b2, b3 = beta[u, s], beta[u, s1], beta[u, s2], beta[u, s3]
             acc = out[u, place]
             for j in range(n):
                 acc[j] += b0 * k0[j] + b1 * k1[j] + b2 * k2[j] + b3 * k3[j]
     for s in range(4 * quarter, r):
-        k0 = _row(K, k, rows[s])
+        k0 = row_of(K, k, rows[s])
         for u in range(beta.shape[0]):
             b0 = beta[u, s]
             acc = out[u, place]
@@ -207,7 +208,7 @@ def add_dot_block(
     if _FEW * cols.size < K.n_cols:
         for k in kernels:
             for r in range(rows.size):
-                row = _row(K, k, rows[r])
+                row = row_of(K, k, rows[r])
                 for u in range(beta.shape[0]):
                     acc, b = out[u, k], beta[u, r]
                     for c in range(cols.size):
@@ -237,7 +238,7 @@ def dot_columns(K: Layout, beta: Floats, rows: Indices, cols: Indices, out: Floa
     """
     for k in range(K.start.size):
         for r in range(rows.size):
-            row = _row(K, k, rows[r])
+            row = row_of(K, k, rows[r])
             for u in range(beta.shape[0]):
                 total = 0.0
                 for c in range(cols.size):
@@ -263,7 +264,7 @@ def quadratic_forms(
     for k in kernels:
         total = 0.0
         for r in range(rows.size):
-            row = _row(K, k, rows[r])
+            row = row_of(K, k, rows[r])
             for u in range(beta.shape[0]):
                 product = 0.0
                 for c in range(cols.size):
@@ -402,6 +403,8 @@ def dense_matrices(
     grams: Sequence[ArrayLike] | NDArray[Any],
     names: Sequence[str] | None = None,
     argument: str = "grams",
+    *,
+    read: bool = True,
 ) -> Sequence[FloatArray] | FloatArray:
     """Return the kernels that a user holds as matrices of one type with contiguous rows.
 
@@ -414,6 +417,9 @@ def dense_matrices(
         For messages.
     argument : str, default="grams"
         For messages: what the user calls `grams`.
+    read : bool, default=True
+        Whether to refuse numbers that are not finite; never done where scikit-learn is told to
+        assume that they are.
 
     Returns
     -------
@@ -439,8 +445,9 @@ def dense_matrices(
         array = np.moveaxis(_three_axes(_numbers(grams, argument), argument), -1, 0)
         fits = _has_contiguous_rows(array[0], dtype)
         matrices = array if fits else np.ascontiguousarray(array, dtype=dtype)
-    for k, gram in enumerate(matrices):
-        check_finite(gram, label_of(k, names, argument))
+    if read and not get_config()["assume_finite"]:
+        for k, gram in enumerate(matrices):
+            check_finite(gram, label_of(k, names, argument))
     return matrices
 
 
