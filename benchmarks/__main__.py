@@ -14,6 +14,7 @@ SECTIONS = (
     "roofline",
     "smo",
     "mkl",
+    "search",
     "peers",
     "many_kernels",
     "many_samples",

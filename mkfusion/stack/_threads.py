@@ -10,7 +10,6 @@ from typing import Any
 
 import joblib
 import numba
-import numpy as np
 
 # A pass over fewer numbers than this ends before another thread has woken up.
 _WORTH_A_THREAD = 250_000
@@ -40,8 +39,7 @@ if hasattr(os, "register_at_fork"):
 def split_for_threads(size: int, numbers: int) -> list[slice]:
     """Cut ``range(size)`` into one piece per thread, for work on so many `numbers` altogether."""
     count = max(1, min(n_threads(), size, numbers // _WORTH_A_THREAD))
-    bounds = np.linspace(0, size, count + 1).astype(np.intp)
-    return [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice(i * size // count, (i + 1) * size // count) for i in range(count)]
 
 
 def in_threads(function: Callable[[slice], Any], pieces: list[slice]) -> None:
