@@ -27,7 +27,7 @@ FINE, DEFECTIVE, INDEFINITE = range(3)
 @njit(**_JIT, fastmath={"contract", "reassoc"})
 def _defective(K: Layout, k: int, v: Floats, rtol: float, work: Floats) -> bool:
     """Whether matrix k seems not finite, not symmetric, or larger than its diagonal allows."""
-    n = K.n_cols
+    n = K[3]
     right, left, squares = work[0], work[1], work[2]
     left[:] = 0.0
     scale, trace = 0.0, 0.0
@@ -101,7 +101,7 @@ def look(
     found : ndarray of shape (s,), integer
         FINE, DEFECTIVE or INDEFINITE. Modified in place.
     """
-    work = np.empty((3, K.n_cols))
+    work = np.empty((3, K[3]))
     block = np.empty((samples.size, samples.size))
     for s in range(kernels.size):
         found[s] = FINE

@@ -91,7 +91,7 @@ class Matrices:
         flat, start, stride, n_cols = whole.layout
         if kernels is not None:
             start, stride = start[kernels], stride[kernels]
-        self._layout = Layout(flat, start, stride, n_cols)
+        self._layout = (flat, start, stride, n_cols)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Nobody else has the copy: it is of this part alone.
@@ -110,7 +110,7 @@ class Matrices:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._layout.flat.dtype
+        return self._layout[0].dtype
 
     @property
     def is_part(self) -> bool:
@@ -301,8 +301,9 @@ def _chosen(mask: Mask, index: Indices | None) -> Mask:
 
 
 def _diagonal(K: Layout, rows: Indices, cols: Indices) -> Floats:
-    places = K.start[:, np.newaxis] + K.stride[:, np.newaxis] * rows + cols
-    return K.flat[places].astype(np.float64, copy=False)
+    flat, start, stride, _ = K
+    places = start[:, np.newaxis] + stride[:, np.newaxis] * rows + cols
+    return flat[places].astype(np.float64, copy=False)
 
 
 def _active(beta: Floats) -> tuple[Floats, Indices]:
@@ -321,4 +322,4 @@ def _layout_of(arrays: Sequence[FloatArray] | FloatArray) -> Layout:
     start = (addresses - addresses[lowest]) // size
     stop = int((start + stride * (n_rows - 1)).max()) + n_cols if first.size else 0
     flat = np.lib.stride_tricks.as_strided(arrays[lowest], (stop,), (size,), writeable=False)
-    return Layout(flat, start, stride, n_cols)
+    return flat, start, stride, n_cols

@@ -819,7 +819,7 @@ class DenseStack(KernelStack):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.matrices.whole.layout.flat.dtype
+        return self.matrices.dtype
 
     @property
     def known_gram(self) -> Mask:
