@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -21,6 +22,8 @@ from mkfusion.solvers import MAX_TIME, ROUNDING, Loss, MKLResult, one_blas_threa
 from mkfusion.stack import prediction_stack, remember_input, warn_degenerate
 
 _TINY = float(np.finfo(float).tiny)
+# Composite kernels that are indefinite by such a share of their diagonal are not so by rounding.
+_DEFECT = 1e-6
 
 
 class BaseMKL(BaseEstimator, ABC):
@@ -82,7 +85,7 @@ class BaseMKL(BaseEstimator, ABC):
     def _solve(self, training: Training) -> list[MKLResult]:
         """Solve each group of tasks that shares weights."""
         with one_blas_thread():
-            return list(
+            results = list(
                 Parallel(n_jobs=getattr(self, "n_jobs", None), prefer="threads")(
                     delayed(solve_mkl)(
                         training.stack,
@@ -99,6 +102,8 @@ class BaseMKL(BaseEstimator, ABC):
                     for targets in training.groups
                 )
             )
+        look_again(training, results)
+        return results
 
     def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> None:
         """Set the fitted attributes."""
@@ -165,6 +170,12 @@ class BaseMKL(BaseEstimator, ABC):
                 used = np.flatnonzero(beta)
                 decision[:, u] += stack.combine(d, cols=self.support_[used]) @ beta[used]
         return decision
+
+
+def look_again(training: Training, results: Iterable[MKLResult]) -> None:
+    """Refuse kernels of which a quick look saw too little, as results tell: see `check_gram`."""
+    if any(result.defect > _DEFECT or not result.converged for result in results):
+        training.stack.check_gram_closely("X")
 
 
 def _print_progress(n_iter: int, gap: float, weights: NDArray[np.float64]) -> None:

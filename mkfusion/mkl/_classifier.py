@@ -192,7 +192,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         return Hinge()
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
-        stack = training_stack(self, X, y=y, sample_weight=sample_weight)
+        stack = training_stack(self, X, to_be_checked=True, y=y, sample_weight=sample_weight)
         labels = read_labels(stack, y)
         weights = class_weights(self.class_weight, sample_weight, stack, labels)
         signs = labels.signs

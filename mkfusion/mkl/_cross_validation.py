@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -30,7 +31,7 @@ from mkfusion._compat import (
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.data import find_splitter, read_splits, rollback
-from mkfusion.mkl._base import BaseMKL
+from mkfusion.mkl._base import BaseMKL, look_again
 from mkfusion.mkl._costs import cost_grid
 from mkfusion.mkl._validation import Training
 from mkfusion.solvers import MKLResult, Path, Setting, solve_paths
@@ -295,6 +296,7 @@ class BaseMKLCV(BaseMKL):
             max_time=self.max_time,
             n_jobs=effective_n_jobs(self.n_jobs),
         )
+        look_again(training, chain.from_iterable(solved))
         found: dict[tuple[int, int], list[list[MKLResult]]] = {owner: [] for owner in owners}
         for owner, results in zip(owners, solved, strict=True):
             found[owner].append(results)

@@ -68,6 +68,8 @@ class Machines:
     beta : ndarray of shape (n_tasks, n)
     g : ndarray of shape (n_kernels,)
         ``sum_u beta_u' K_k beta_u``, as of the last `refresh` for idle kernels.
+    defect : float
+        See `MKLResult`.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Machines:
         self.diagonal = stack.diagonal()
         self._eps = float(np.finfo(stack.dtype).eps)
         self._rows = CompositeRows(stack, self.diagonal)
+        self.defect = 0.0
         self._tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
         self.beta = np.array([task.beta for task in self._tasks])
         self._F = np.zeros((len(y), m, n))
@@ -186,11 +189,17 @@ class Machines:
         for task in self._tasks:
             task.solve(self._rows, share, allowance / len(self._tasks), ceiling, deadline)
             task.settle()
+            self._note(task.defect)
         old, self.beta = self.beta, np.array([task.beta for task in self._tasks])
         self.g = self.g.copy()
         self._multiply(self._active, old)
         for task, f in zip(self._tasks, self._decisions(self._d), strict=True):
             task.e = task.y - f
+
+    def _note(self, defect: float) -> None:
+        """Keep the largest defect of a composite kernel, as a share of its diagonal."""
+        if defect > 0.0:
+            self.defect = max(self.defect, defect / float(self._rows.diag.mean()))
 
     def _decisions(self, d: Floats) -> Floats:
         """Return the decision values without intercept (n_tasks, n) at any weights."""
@@ -355,6 +364,7 @@ class Machines:
             if free.size < 2:
                 continue
             factor = ridged_cholesky(task.curvature(self._rows.block(free), free))
+            self._note(np.inf if factor is None else factor.defect)
             if factor is None:  # a flat model only costs iterations
                 continue
             right = np.ones((free.size, m + 1), order="F")

@@ -62,6 +62,9 @@ class MKLResult(NamedTuple):
         What rounding errors may add to the difference of `primal` and `dual`.
     noise : float
         Objective values of this size are rounding errors of 0.
+    defect : float
+        By how much composite kernels that were factorised on the way are less than positive
+        semi-definite, as a share of the mean of their diagonal.
     """
 
     weights: Floats
@@ -77,6 +80,7 @@ class MKLResult(NamedTuple):
     forms: Floats = np.empty(0)
     rounding: float = 0.0
     noise: float = 0.0
+    defect: float = 0.0
 
     @property
     def size(self) -> float:

@@ -478,4 +478,5 @@ def _result(machines: Machines, best: Certificate, n_iter: int, stop: Stop) -> M
         best.g,
         best.rounding,
         best.noise,
+        machines.defect,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
@@ -22,35 +23,25 @@ _FEW = 2
 FINE, NOT_FINITE, ASYMMETRIC, NEGATIVE_DIAGONAL, NEGATIVE_MINOR = range(5)
 
 
-class Layout(NamedTuple):
-    """Where m matrices of the same size lie, which need not lie side by side.
-
-    Attributes
-    ----------
-    flat : ndarray of one axis, float32 or float64
-        All memory from the first number of any matrix to the last one of any, what lies between
-        them too, which is not theirs: not to be looked at elsewhere.
-    start, stride : ndarray of shape (m,), integer
-        Entry (i, j) of matrix k is ``flat[start[k] + i * stride[k] + j]``.
-    n_cols : int
-    """
-
-    flat: FloatArray
-    start: NDArray[np.int64]
-    stride: NDArray[np.int64]
-    n_cols: int
+# Where m matrices of the same size lie, side by side or not: ``(flat, start, stride, n_cols)`` such
+# that entry (i, j) of matrix k is ``flat[start[k] + i * stride[k] + j]``. `flat` is all memory from
+# the first number of any matrix to the last one of any, what lies between them too, which is not
+# theirs: not to be looked at elsewhere. A plain tuple, as some versions of Numba take named ones of
+# float32 for those of float64 that they saw before.
+Layout: TypeAlias = tuple[FloatArray, NDArray[np.int64], NDArray[np.int64], int]
 
 
 @njit(**_JIT)
 def row_of(K: Layout, k: int, i: int) -> FloatArray:
     """Return row i of matrix k."""
-    first = K.start[k] + i * K.stride[k]
-    return K.flat[first : first + K.n_cols]
+    flat, start, stride, n_cols = K
+    first = start[k] + i * stride[k]
+    return flat[first : first + n_cols]
 
 
 @njit(**_JIT, fastmath={"contract"})
 def _combine(K: Layout, weights: Floats, kernels: Indices, rows: Indices, out: Floats) -> None:
-    m, n = kernels.size, K.n_cols
+    m, n = kernels.size, K[3]
     out[:] = 0.0
     # Four kernels at a time: the sums are loaded and stored a quarter as often.
     for s in range(0, m - 3, 4):
@@ -88,7 +79,7 @@ def combine_rows(K: Layout, weights: Floats, kernels: Indices, rows: Indices, ou
         Modified in place.
     """
     # Several rows of a kernel in turn, as long as their sums stay in the cache.
-    batch = max(1, _CACHED // max(K.n_cols, 1))
+    batch = max(1, _CACHED // max(K[3], 1))
     for start in range(0, rows.size, batch):
         some = rows[start : start + batch]
         _combine(K, weights, kernels, some, out[start : start + batch])
@@ -110,7 +101,7 @@ def combine_block(
     out : ndarray of shape (r, c), float64
         Modified in place.
     """
-    n = K.n_cols
+    n = K[3]
     if _FEW * cols.size < n:
         out[:] = 0.0
         for r in range(rows.size):
@@ -155,7 +146,7 @@ def take_block(K: Layout, kernels: Indices, rows: Indices, cols: Indices, out: F
 @njit(**_JIT, fastmath={"contract"})
 def _add_rows(K: Layout, k: int, rows: Indices, beta: Floats, out: Floats, place: int) -> None:
     """Add ``sum_r beta[u, r] * K[k, rows[r]]`` to ``out[u, place]``."""
-    n = K.n_cols
+    n = K[3]
     r = rows.size
     # Four rows at a time, far apart: four long streams through memory are fetched ahead better than
     # one cut into short pieces.
@@ -205,7 +196,7 @@ def add_dot_block(
 
     As `add_dot_rows`, for a part of the columns.
     """
-    if _FEW * cols.size < K.n_cols:
+    if _FEW * cols.size < K[3]:
         for k in kernels:
             for r in range(rows.size):
                 row = row_of(K, k, rows[r])
@@ -214,7 +205,7 @@ def add_dot_block(
                     for c in range(cols.size):
                         acc[c] += b * row[cols[c]]
         return
-    whole = np.empty((beta.shape[0], 1, K.n_cols))
+    whole = np.empty((beta.shape[0], 1, K[3]))
     for k in kernels:
         whole[:] = 0.0
         _add_rows(K, k, rows, beta, whole, 0)
@@ -236,7 +227,7 @@ def dot_columns(K: Layout, beta: Floats, rows: Indices, cols: Indices, out: Floa
     out : ndarray of shape (u, n_kernels, r), float64
         Modified in place.
     """
-    for k in range(K.start.size):
+    for k in range(K[1].size):
         for r in range(rows.size):
             row = row_of(K, k, rows[r])
             for u in range(beta.shape[0]):
@@ -403,6 +394,8 @@ def dense_matrices(
     grams: Sequence[ArrayLike] | NDArray[Any],
     names: Sequence[str] | None = None,
     argument: str = "grams",
+    *,
+    read: bool = True,
 ) -> Sequence[FloatArray] | FloatArray:
     """Return the kernels that a user holds as matrices of one type with contiguous rows.
 
@@ -415,6 +408,9 @@ def dense_matrices(
         For messages.
     argument : str, default="grams"
         For messages: what the user calls `grams`.
+    read : bool, default=True
+        Whether to refuse numbers that are not finite; never done where scikit-learn is told to
+        assume that they are.
 
     Returns
     -------
@@ -440,8 +436,9 @@ def dense_matrices(
         array = np.moveaxis(_three_axes(_numbers(grams, argument), argument), -1, 0)
         fits = _has_contiguous_rows(array[0], dtype)
         matrices = array if fits else np.ascontiguousarray(array, dtype=dtype)
-    for k, gram in enumerate(matrices):
-        check_finite(gram, label_of(k, names, argument))
+    if read and not get_config()["assume_finite"]:
+        for k, gram in enumerate(matrices):
+            check_finite(gram, label_of(k, names, argument))
     return matrices
 
 

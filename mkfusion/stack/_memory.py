@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mkfusion.stack._dense import (
     quadratic_forms,
     take_block,
 )
+from mkfusion.stack._look import look, look_at_shares
 from mkfusion.stack._several import combine_for_several, dot_for_several, hand_out
 from mkfusion.stack._threads import in_threads, split_for_threads
 from mkfusion.stack._views import compose
@@ -35,6 +37,9 @@ class Whole:
         float32 or float64, with contiguous rows.
     sound : ndarray of shape (m,), dtype=bool, default=None
         Those known to be Gram matrices; none by default.
+    hasty : bool, default=False
+        Whether a quick look at them is enough: they were given to a single call, which reports
+        itself what it sees of them.
 
     Attributes
     ----------
@@ -44,16 +49,28 @@ class Whole:
     """
 
     def __init__(
-        self, arrays: Sequence[FloatArray] | FloatArray, sound: Mask | None = None
+        self,
+        arrays: Sequence[FloatArray] | FloatArray,
+        sound: Mask | None = None,
+        hasty: bool = False,
     ) -> None:
         self.arrays = arrays
+        self.hasty = hasty
         self.layout = _layout_of(arrays)
         self.shape = (len(arrays), *arrays[0].shape)
         self.sound = np.zeros(len(arrays), dtype=bool) if sound is None else sound
         self.doubtful = np.zeros(len(arrays), dtype=bool)
 
+    @cached_property
+    def diagonal(self) -> Floats:
+        """The diagonals (m, n), if they are square: asked for again and again, and far apart."""
+        everything = np.arange(self.shape[1])
+        found = _diagonal(self.layout, everything, everything)
+        found.flags.writeable = False
+        return found
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Whole, (self.arrays, self.sound)
+        return Whole, (self.arrays, self.sound, self.hasty)
 
 
 class Matrices:
@@ -78,12 +95,12 @@ class Matrices:
         flat, start, stride, n_cols = whole.layout
         if kernels is not None:
             start, stride = start[kernels], stride[kernels]
-        self._layout = Layout(flat, start, stride, n_cols)
+        self._layout = (flat, start, stride, n_cols)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Nobody else has the copy: it is of this part alone.
         arrays = self.array if self.is_part else self.arrays
-        return _restored, (arrays, self.sound)
+        return Matrices, (Whole(arrays, self.sound, self.whole.hasty),)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -94,6 +111,10 @@ class Matrices:
             for size, index in zip(self.whole.shape, chosen, strict=True)
         )
         return m, r, c
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._layout[0].dtype
 
     @property
     def is_part(self) -> bool:
@@ -155,7 +176,7 @@ class Matrices:
         if self.lies_in_one_array:
             arrays = self.arrays
             return arrays if isinstance(arrays, np.ndarray) else arrays[0][np.newaxis]
-        out = np.empty(self.shape, dtype=self.whole.layout.flat.dtype)
+        out = np.empty(self.shape, dtype=self.dtype)
         self.copy_into(out)
         return out
 
@@ -181,7 +202,7 @@ class Matrices:
         if rows is cols is None and not self.is_part:
             return self.whole.arrays[k if self.kernels is None else self.kernels[k]]
         rows, cols = self._rows(rows), self._cols(cols)
-        out = np.empty((1, len(rows), len(cols)), dtype=self.whole.layout.flat.dtype)
+        out = np.empty((1, len(rows), len(cols)), dtype=self.dtype)
         take_block(self._layout, np.array([k]), rows, cols, out)
         return out[0]
 
@@ -223,7 +244,7 @@ class Matrices:
 
         Weights are (f, m).
         """
-        n_cols = self.whole.layout.n_cols
+        n_cols = self.whole.shape[2]
         # Each row is read once, for all who want it.
         read, place = _union(rows, self.shape[1])
         target = np.full((len(rows), len(read)), -1, dtype=np.intp)
@@ -250,7 +271,7 @@ class Matrices:
         self, beta: Sequence[Floats], out: Sequence[Floats], kernels: Sequence[Indices]
     ) -> None:
         """Add ``K_k beta_u`` to ``out[f][u, k]`` for each reader f's own vectors and kernels."""
-        n_cols = self.whole.layout.n_cols
+        n_cols = self.whole.shape[2]
         active, support = _active(np.concatenate(list(beta)))
         read, place = _union(kernels, self.shape[0])
         stops = np.cumsum([len(vectors) for vectors in beta])
@@ -295,10 +316,35 @@ class Matrices:
 
     def diagonal(self) -> Floats:
         """Return the diagonals (m, n)."""
-        rows, cols = self._rows(None), self._cols(None)
-        flat, start, stride, _ = self._layout
-        places = start[:, np.newaxis] + stride[:, np.newaxis] * rows + cols
-        return flat[places].astype(np.float64, copy=False)
+        if not self.is_principal:
+            return _diagonal(self._layout, self._rows(None), self._cols(None))
+        found = self.whole.diagonal
+        if self.kernels is not None:
+            found = found[self.kernels]
+        return found if self.rows is None else found[:, self.rows]
+
+    def look(self, samples: Indices, v: Floats, rtol: float) -> Indices:
+        """Return what whole Gram matrices seem to be (m,): see :mod:`mkfusion.stack._look`."""
+        m, n, _ = self.shape
+        kernels, found = np.arange(m), np.empty(m, dtype=np.intp)
+
+        def look_at(piece: slice) -> None:
+            look(self._layout, kernels[piece], samples, v, rtol, found[piece])
+
+        in_threads(look_at, split_for_threads(m, m * n * n))
+        return found
+
+    def shares(self, samples: Indices) -> Floats:
+        """Return the two shares (m, 2) of :func:`~mkfusion.stack._look.shares`."""
+        m, n, _ = self.shape
+        kernels, out = np.arange(m), np.empty((m, 2))
+        rows, cols = self._rows(samples), self._cols(samples)
+
+        def look_at(piece: slice) -> None:
+            look_at_shares(self._layout, kernels[piece], rows, cols, n, out[piece])
+
+        in_threads(look_at, split_for_threads(m, m * len(samples) ** 2))
+        return out
 
     def _rows(self, chosen: Indices | None) -> Indices:
         """Return where rows of this part are in the whole."""
@@ -325,8 +371,10 @@ def _chosen(mask: Mask, index: Indices | None) -> Mask:
     return mask if index is None else mask[index]
 
 
-def _restored(arrays: Sequence[FloatArray] | FloatArray, sound: Mask | None) -> Matrices:
-    return Matrices(Whole(arrays, sound))
+def _diagonal(K: Layout, rows: Indices, cols: Indices) -> Floats:
+    flat, start, stride, _ = K
+    places = start[:, np.newaxis] + stride[:, np.newaxis] * rows + cols
+    return flat[places].astype(np.float64, copy=False)
 
 
 def _active(beta: Floats) -> tuple[Floats, Indices]:
@@ -345,4 +393,4 @@ def _layout_of(arrays: Sequence[FloatArray] | FloatArray) -> Layout:
     start = (addresses - addresses[lowest]) // size
     stop = int((start + stride * (n_rows - 1)).max()) + n_cols if first.size else 0
     flat = np.lib.stride_tricks.as_strided(arrays[lowest], (stop,), (size,), writeable=False)
-    return Layout(flat, start, stride, n_cols)
+    return flat, start, stride, n_cols

@@ -34,7 +34,7 @@ def combine_for_several(
     out : ndarray of shape (f, r, n_cols), float64
         Modified in place where wanted.
     """
-    m, n = kernels.size, K.n_cols
+    m, n = kernels.size, K[3]
     readers = weights.shape[0]
     # Several rows of a kernel in turn, as long as their sums stay in the cache.
     batch = max(1, _CACHED // max(n * readers, 1))
@@ -105,7 +105,7 @@ def dot_for_several(
     out : ndarray of shape (v, s, n), float64
         Modified in place where wanted.
     """
-    n = K.n_cols
+    n = K[3]
     r = rows.size
     vectors = beta.shape[0]
     # Four rows at a time, far apart: four long streams through memory are fetched ahead better than

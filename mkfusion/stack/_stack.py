@@ -28,8 +28,9 @@ from mkfusion.stack._checks import (
 )
 from mkfusion.stack._dense import dense_matrices
 from mkfusion.stack._file import any_mapped, mapped_views, read_stack, write_stack
-from mkfusion.stack._gram import check_gram_kernels, sound_kernels
+from mkfusion.stack._gram import check_gram_kernels, look_at_matrices, sound_kernels
 from mkfusion.stack._labels import check_alike
+from mkfusion.stack._look import shares
 from mkfusion.stack._low_rank import factor_views
 from mkfusion.stack._memory import Matrices, Whole
 from mkfusion.stack._views import View, compose, row_batches
@@ -546,9 +547,24 @@ class KernelStack:
         unchecked = np.flatnonzero(~self.known_gram)
         if len(unchecked):
             names = self._names or self.names
-            labels = [f"{name}[{k}] ({names[k]!r})" for k in unchecked]
-            check_gram_kernels(self, unchecked, labels)
+            self._check_kernels(unchecked, [f"{name}[{k}] ({names[k]!r})" for k in unchecked])
         self._known_gram = np.ones(n_kernels, dtype=bool)
+
+    def check_gram_closely(self, name: str = "kernels") -> None:
+        """Do as :meth:`check_gram` where that was content with a quick look.
+
+        Of arrays that an estimator is given it is: they are read once. Of a stack it never is.
+
+        Parameters
+        ----------
+        name : str, default="kernels"
+            The argument to name in messages.
+
+        Raises
+        ------
+        ValueError
+            With the kernel, what was found and what was expected.
+        """
 
     # ------------------------------------------------------------------ what trusts its arguments
 
@@ -698,6 +714,16 @@ class KernelStack:
             for k, values in enumerate(self._blocks(index)):
                 array[k, batch] = values
 
+    def _check_kernels(self, kernels: Indices, labels: Sequence[str]) -> None:
+        """Refuse those of some kernels (s,) that are no Gram matrices."""
+        check_gram_kernels(self, kernels, labels)
+
+    def _shares(self, samples: Indices) -> Floats:
+        """Return what :func:`shares` returns (m, 2) of every kernel between some samples (b,)."""
+        n, _, m = self.shape
+        blocks = (self.block(k, samples, samples) for k in range(m))
+        return np.array([shares(np.asarray(one, dtype=np.float64), n) for one in blocks])
+
     def _describe(self, names: list[str], known_gram: Mask | None) -> Self:
         """Take over what is known of the kernels."""
         self._names, self._known_gram = names, known_gram
@@ -771,6 +797,8 @@ class DenseStack(KernelStack):
         As for :class:`KernelStack`.
     argument : str, default="grams"
         What the user calls `grams`, for messages.
+    hasty : bool, default=False
+        Whether `grams` are not to be read before `check_gram`, and quickly there.
     """
 
     matrices: Matrices
@@ -781,10 +809,11 @@ class DenseStack(KernelStack):
         names: Sequence[str] | None = None,
         *,
         argument: str = "grams",
+        hasty: bool = False,
     ) -> None:
         checked = None if names is None else check_names(names)
-        arrays = dense_matrices(grams, checked, argument)
-        self.matrices = Matrices(Whole(arrays))
+        arrays = dense_matrices(grams, checked, argument, read=not hasty)
+        self.matrices = Matrices(Whole(arrays, hasty=hasty))
         self._names = complete_names(checked, len(arrays), argument)
 
     @classmethod
@@ -820,7 +849,7 @@ class DenseStack(KernelStack):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.matrices.whole.layout.flat.dtype
+        return self.matrices.dtype
 
     @property
     def known_gram(self) -> Mask:
@@ -852,6 +881,22 @@ class DenseStack(KernelStack):
         if not self.matrices.is_part:
             everything = np.arange(self.shape[2])
             self.matrices.remember(everything, np.ones(len(everything), dtype=bool))
+
+    def check_gram_closely(self, name: str = "kernels") -> None:
+        whole = self.matrices.whole
+        if whole.hasty:
+            closely = Whole(whole.arrays)
+            again = Matrices(closely, self.matrices.kernels, self.matrices.rows, self.matrices.cols)
+            DenseStack.around(again)._describe(self.names, None).check_gram(name)
+
+    def _check_kernels(self, kernels: Indices, labels: Sequence[str]) -> None:
+        if self.matrices.whole.hasty and not self.matrices.is_part:
+            look_at_matrices(self.matrices.select(kernels), labels)
+        else:
+            super()._check_kernels(kernels, labels)
+
+    def _shares(self, samples: Indices) -> Floats:
+        return self.matrices.shares(samples)
 
     def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
         return self.matrices.block(k, rows, cols)
@@ -1017,7 +1062,11 @@ class MappedStack(ComputedStack):
 
 
 def as_stack(
-    grams: Any, names: Sequence[str] | None = None, argument: str = "grams"
+    grams: Any,
+    names: Sequence[str] | None = None,
+    argument: str = "grams",
+    *,
+    hasty: bool = False,
 ) -> KernelStack:
     """Return the stack that a user gave, or build one of what else was given.
 
@@ -1027,6 +1076,8 @@ def as_stack(
         A stack as it is, or what :class:`KernelStack` takes.
     argument : str, default="grams"
         What the user calls `grams`, for messages.
+    hasty : bool, default=False
+        Whether arrays in memory are not to be read before `check_gram`, and quickly there.
 
     Returns
     -------
@@ -1034,7 +1085,10 @@ def as_stack(
     """
     if isinstance(grams, KernelStack):
         return grams
-    return _kind_for(grams, argument)(grams, names, argument=argument)
+    kind = _kind_for(grams, argument)
+    if kind is DenseStack:
+        return DenseStack(grams, names, argument=argument, hasty=hasty)
+    return kind(grams, names, argument=argument)
 
 
 def _kind_for(grams: Any, argument: str) -> type[DenseStack] | type[MappedStack]:
