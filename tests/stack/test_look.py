@@ -10,9 +10,9 @@ from scipy.spatial.distance import cdist
 from sklearn import config_context
 from sklearn.metrics.pairwise import rbf_kernel
 
-from mkfusion import MKLClassifier
-from mkfusion.mkl import _base
-from mkfusion.solvers import Hinge, solve_mkl
+from mkfusion import MKLClassifier, MKLClassifierCV, mkl_path
+from mkfusion.mkl import _base, _cross_validation, _path
+from mkfusion.solvers import Hinge, solve_mkl, solve_path
 from mkfusion.solvers._machines import Machines
 from mkfusion.solvers._weights import Regulariser
 from mkfusion.stack import KernelStack, as_stack
@@ -176,6 +176,28 @@ def test_what_a_fit_shows_of_its_kernels_is_refused(sign, monkeypatch) -> None:
     with pytest.raises(ValueError, match=r"X\[0\] \('kernel0'\) is not positive semi-definite"):
         model.fit(grams, y)
     assert not hasattr(model, "weights_")
+
+
+def test_what_folds_and_paths_show_of_kernels_is_refused(monkeypatch) -> None:
+    def path(stack, y, settings, **kwargs):
+        found = solve_path(KernelStack([np.eye(200)] * stack.shape[2]), y, settings, **kwargs)
+        # The second of two results tells, not the first.
+        return [result._replace(defect=1e-3 * k) for k, result in enumerate(found)]
+
+    def paths(stack, some, **kwargs):
+        kwargs.pop("n_jobs")
+        return [path(stack, y, settings, **kwargs) for y, settings in some]
+
+    grams, y = unseen(), np.arange(200) % 2
+    monkeypatch.setattr(_path, "solve_path", path)
+    monkeypatch.setattr(_cross_validation, "solve_paths", paths)
+    with pytest.raises(ValueError, match=r"X\[0\] \('kernel0'\) is not positive semi-definite"):
+        mkl_path(grams, y, C=[0.5, 1.0])
+    for refit in (True, False):
+        model = MKLClassifierCV([0.5, 1.0], cv=2, refit=refit)
+        with pytest.raises(ValueError, match=r"X\[0\] .* is not positive semi-definite"):
+            model.fit(grams, y)
+        assert not hasattr(model, "C_")
 
 
 def test_the_solver_tells_of_factorisations_that_fail() -> None:
