@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
+from sklearn.utils import gen_batches
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
@@ -388,6 +389,12 @@ def gram_defects(K: FloatArray, rtol: float) -> tuple[int, int, int, int, float]
                             if a * a > kii * (np.float64(Kk[j, j]) + slack):
                                 return NEGATIVE_MINOR, k, i, j, a
     return FINE, -1, -1, -1, 0.0
+
+
+def add_scaled(values: FloatArray, weight: float, out: Floats) -> None:
+    """Do ``out += weight * values`` on few enough rows at a time that products stay in cache."""
+    for batch in gen_batches(len(out), max(1, _CACHED // max(1, out.shape[1]))):
+        out[batch] += np.multiply(values[batch], weight, dtype=np.float64)
 
 
 def dense_matrices(

@@ -26,18 +26,16 @@ from mkfusion.stack._checks import (
     kernel_indices,
     split_key,
 )
-from mkfusion.stack._dense import dense_matrices
+from mkfusion.stack._dense import add_scaled, dense_matrices
 from mkfusion.stack._file import any_mapped, mapped_views, read_stack, write_stack
 from mkfusion.stack._gram import check_gram_kernels, look_at_matrices, sound_kernels
 from mkfusion.stack._labels import check_alike
 from mkfusion.stack._look import shares
 from mkfusion.stack._low_rank import factor_views
 from mkfusion.stack._memory import Matrices, Whole
-from mkfusion.stack._views import View, compose, row_batches
+from mkfusion.stack._views import View, compose, indexed, row_batches, unless_all
 
 _MAX_NAMES_IN_REPR = 6
-# Numbers that fit in a core's own cache twice.
-_CACHED = 2**15
 # A diagonal is read off blocks of so many samples: few calls, and little that is thrown away.
 _DIAGONAL = 32
 
@@ -612,7 +610,7 @@ class KernelStack:
             part = self._take(rows, cols)._select(active)
             for batch, index in part._batches():
                 for weight, values in zip(weights[active], part._blocks(index), strict=True):
-                    _add_weighted(values, weight, out[batch])
+                    add_scaled(values, weight, out[batch])
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
         """Add ``K_k beta_u`` to ``out[u, k]``, for some of the kernels, known to be symmetric.
@@ -685,7 +683,7 @@ class KernelStack:
         support = np.flatnonzero(beta.any(axis=0))
         if len(support):
             active = np.ascontiguousarray(beta[:, support])
-            part = self._take(None, _all(support, n_cols))
+            part = self._take(None, unless_all(support, n_cols))
             for batch, index in part._batches():
                 for k, values in enumerate(part._blocks(index)):
                     out[:, k, batch] = active @ values.T
@@ -883,11 +881,9 @@ class DenseStack(KernelStack):
             self.matrices.remember(everything, np.ones(len(everything), dtype=bool))
 
     def check_gram_closely(self, name: str = "kernels") -> None:
-        whole = self.matrices.whole
-        if whole.hasty:
-            closely = Whole(whole.arrays)
-            again = Matrices(closely, self.matrices.kernels, self.matrices.rows, self.matrices.cols)
-            DenseStack.around(again)._describe(self.names, None).check_gram(name)
+        if self.matrices.whole.hasty:
+            unseen = DenseStack.around(self.matrices.anew())
+            unseen._describe(self.names, None).check_gram(name)
 
     def _check_kernels(self, kernels: Indices, labels: Sequence[str]) -> None:
         if self.matrices.whole.hasty and not self.matrices.is_part:
@@ -989,11 +985,11 @@ class ComputedStack(KernelStack):
         return self.views[k].block(rows, cols)
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
-        which = _as_indices(kernels, self.shape[2])
+        which = np.arange(self.shape[2]) if kernels is None else kernels
         support = np.flatnonzero(beta.any(axis=0))
         if len(support):
             active = np.ascontiguousarray(beta[:, support])
-            rows = _all(support, beta.shape[1])
+            rows = unless_all(support, beta.shape[1])
             products = self._select(which)._of_kernels("dot_rows", active, rows, None)
             for k, product in zip(which, products, strict=True):
                 out[:, k] += product
@@ -1016,7 +1012,7 @@ class ComputedStack(KernelStack):
         if len(support):
             active = np.ascontiguousarray(beta[:, support])
             for k, product in enumerate(
-                self._of_kernels("dot", active, None, _all(support, n_cols))
+                self._of_kernels("dot", active, None, unless_all(support, n_cols))
             ):
                 out[:, k] = product
         return out
@@ -1094,25 +1090,3 @@ def as_stack(
 def _kind_for(grams: Any, argument: str) -> type[DenseStack] | type[MappedStack]:
     check_alike(grams, argument)
     return MappedStack if any_mapped(grams) else DenseStack
-
-
-def _as_indices(index: Indices | None, size: int) -> Indices:
-    return np.arange(size) if index is None else index
-
-
-def _all(index: Indices, size: int) -> Indices | None:
-    """Return None for everything, which is not to be copied."""
-    return None if len(index) == size else index
-
-
-def indexed(batches: list[slice], size: int) -> Iterator[tuple[slice, Indices | None]]:
-    """Yield slices, and the indices that they mean; None for everything."""
-    for batch in batches:
-        whole = (batch.start, batch.stop) == (0, size)
-        yield batch, None if whole else np.arange(batch.start, batch.stop)
-
-
-def _add_weighted(values: FloatArray, weight: float, out: Floats) -> None:
-    """Do ``out += weight * values`` on few enough rows at a time that products stay in cache."""
-    for batch in gen_batches(len(out), max(1, _CACHED // max(1, out.shape[1]))):
-        out[batch] += np.multiply(values[batch], weight, dtype=np.float64)
