@@ -84,8 +84,10 @@ from .mkl import (
     KernelCombiner as KernelCombiner,
     LocalizedMKLClassifier as LocalizedMKLClassifier,
     MKLClassifier as MKLClassifier,
+    MKLClassifierCV as MKLClassifierCV,
     MKLNoveltyDetector as MKLNoveltyDetector,
     MKLRegressor as MKLRegressor,
+    MKLRegressorCV as MKLRegressorCV,
     mkl_path as mkl_path,
 )
 from .stack import (

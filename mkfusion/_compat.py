@@ -6,11 +6,18 @@ there: it may move or change with any version. All files take these from here.
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from sklearn import base, linear_model, pipeline, utils
 from sklearn.model_selection import _search
-from sklearn.utils import _optional_dependencies, _param_validation, metaestimators, validation
+from sklearn.utils import (
+    _metadata_requests,
+    _optional_dependencies,
+    _param_validation,
+    metaestimators,
+    validation,
+)
 
 # Parameters: what is allowed, said in a table, and one wording of refusals
 HasMethods = _param_validation.HasMethods
@@ -33,6 +40,16 @@ check_feature_names_in = validation._check_feature_names_in
 name_estimators = pipeline._name_estimators
 BaseComposition = metaestimators._BaseComposition
 BaseSearchCV = _search.BaseSearchCV
+
+# Metadata that is passed on
+raise_for_params = _metadata_requests._raise_for_params
+routing_enabled = _metadata_requests._routing_enabled
+
+
+def accepts_sample_weight(scorer: Any) -> bool:
+    """Whether a scorer of a string or of `make_scorer`, or any callable, takes sample weights."""
+    return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+
 
 check_matplotlib_support = _optional_dependencies.check_matplotlib_support
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -63,3 +64,13 @@ class Stack(Protocol):
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
         """Add ``K_k beta_u`` to ``out[u, k]`` for some of the kernels, which are symmetric."""
+
+    def combine_several(
+        self, weights: Floats, rows: Sequence[Indices], out: Sequence[Floats]
+    ) -> None:
+        """Do several `combine_into` at once."""
+
+    def add_dot_several(
+        self, beta: Sequence[Floats], out: Sequence[Floats], kernels: Sequence[Indices]
+    ) -> None:
+        """Do several `add_dot` at once."""

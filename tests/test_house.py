@@ -52,6 +52,8 @@ INNER_LOOPS = {
     "mkfusion.kernels.signals._alignment",
     "mkfusion.kernels.strings._strings",
     "mkfusion.stack._dense",
+    "mkfusion.stack._look",
+    "mkfusion.stack._several",
     "mkfusion.stack._threads",
 }
 HEAVY = ("numba", "matplotlib", "pandas", "rich", "cvxpy")

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
+from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -18,7 +18,9 @@ from mkfusion import (
     ColumnKernelizer,
     MissingCellsWarning,
     MKLClassifier,
+    MKLClassifierCV,
     MKLRegressor,
+    MKLRegressorCV,
     UnknownCategoriesWarning,
 )
 from mkfusion._types import Floats, Indices
@@ -84,7 +86,7 @@ def fit(options: argparse.Namespace) -> None:
         if options.C is None or options.probabilities:
             folds = _folds(samples, options)
         if options.C is None:
-            pipeline, choice = _choose(pipeline, samples, folds, options)
+            choice = _choose(pipeline, samples, folds, options)
         curves = None
         with as_usage_errors(ValueError):
             if options.probabilities:
@@ -92,7 +94,7 @@ def fit(options: argparse.Namespace) -> None:
                 calibrated.fit(samples.X, samples.y)
                 pipeline = calibrated.calibrated_classifiers_[0].estimator
                 curves = Curves.of(calibrated)
-            elif choice is None:
+            else:
                 pipeline.fit(samples.X, samples.y)
     of_words = {name: not isinstance(kernel, Pipeline) for name, kernel in kernels.items()}
     takes_gaps = {
@@ -184,37 +186,33 @@ def _folds(samples: Samples, options: argparse.Namespace) -> list[tuple[Indices,
 
 def _choose(
     pipeline: Pipeline, samples: Samples, folds: Any, options: argparse.Namespace
-) -> tuple[Pipeline, _Choice]:
-    """Fit with the C that cross-validation chooses."""
-    name = "mkl__C" if samples.classes else "mkl__regressor__C"
+) -> _Choice:
+    """Set C to what cross-validation chooses, on kernels that are computed once."""
     metric = options.metric or default_metrics(samples.y, samples.classes)[0]
-    search = GridSearchCV(
-        pipeline,
-        {name: COSTS},
-        cv=folds,
-        scoring=metric,
-        error_score="raise",
-        refit=not options.probabilities,
-    )
+    given = {"ps": options.p, "cv": folds, "scoring": metric, "refit": False}
+    # C and epsilon of a standardised target, in units of the target itself, as scores are.
+    unit = 1.0
+    search: Any
+    if samples.classes:
+        search = MKLClassifierCV(COSTS, class_weight=pipeline["mkl"].class_weight, **given)
+    else:
+        unit = float(np.std(samples.y)) or 1.0
+        epsilon = MKLRegressor().epsilon * unit
+        search = MKLRegressorCV(np.multiply(COSTS, unit), epsilon=epsilon, **given)
     with as_usage_errors(ValueError):  # the data of a fold, that an estimator refuses
-        search.fit(samples.X, samples.y)
+        kernels = clone(pipeline["kernels"]).fit_transform(samples.X)
+        search.fit(kernels, samples.y)
+    C = COSTS[int(np.argmin(np.abs(np.multiply(COSTS, unit) - search.C_)))]
+    pipeline.set_params(**{"mkl__C" if samples.classes else "mkl__regressor__C": C})
     # Knowing nothing, on the same folds by the same metric
     dummy = DummyClassifier() if samples.classes else DummyRegressor()
     nothing = cross_val_score(
         dummy, np.zeros((len(samples.y), 1)), samples.y, cv=folds, scoring=metric
     )
-    found = search.cv_results_
-    choice = _Choice(
-        COSTS,
-        len(folds),
-        metric,
-        found["mean_test_score"],
-        found["std_test_score"],
-        float(nothing.mean()),
+    scores = search.scores_[0]
+    return _Choice(
+        COSTS, len(folds), metric, scores.mean(axis=1), scores.std(axis=1), float(nothing.mean())
     )
-    if options.probabilities:  # calibration fits it to all samples
-        return pipeline.set_params(**search.best_params_), choice
-    return search.best_estimator_, choice
 
 
 def _print(pipeline: Pipeline, samples: Any, choice: Any, options: argparse.Namespace) -> None:

@@ -1,17 +1,21 @@
 """Estimators that learn kernel weights."""
 
 from mkfusion.mkl._classifier import MKLClassifier
+from mkfusion.mkl._classifier_cv import MKLClassifierCV
 from mkfusion.mkl._combiner import KernelCombiner
 from mkfusion.mkl._localized import LocalizedMKLClassifier
 from mkfusion.mkl._novelty import MKLNoveltyDetector
 from mkfusion.mkl._path import mkl_path
 from mkfusion.mkl._regressor import MKLRegressor
+from mkfusion.mkl._regressor_cv import MKLRegressorCV
 
 __all__ = [
     "KernelCombiner",
     "LocalizedMKLClassifier",
     "MKLClassifier",
+    "MKLClassifierCV",
     "MKLNoveltyDetector",
     "MKLRegressor",
+    "MKLRegressorCV",
     "mkl_path",
 ]

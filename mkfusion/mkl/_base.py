@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -21,6 +22,8 @@ from mkfusion.solvers import MAX_TIME, ROUNDING, Loss, MKLResult, one_blas_threa
 from mkfusion.stack import prediction_stack, remember_input, warn_degenerate
 
 _TINY = float(np.finfo(float).tiny)
+# Composite kernels that are indefinite by such a share of their diagonal are not so by rounding.
+_DEFECT = 1e-6
 
 
 class BaseMKL(BaseEstimator, ABC):
@@ -75,12 +78,14 @@ class BaseMKL(BaseEstimator, ABC):
         warn_degenerate(training.stack, learned, stacklevel=3)
         results = self._solve(training)
         with rollback(self):
-            return self._keep(X, training, results)
+            self._keep(X, training, results)
+            self._warn(results, stacklevel=4)
+        return self
 
     def _solve(self, training: Training) -> list[MKLResult]:
         """Solve each group of tasks that shares weights."""
         with one_blas_thread():
-            return list(
+            results = list(
                 Parallel(n_jobs=getattr(self, "n_jobs", None), prefer="threads")(
                     delayed(solve_mkl)(
                         training.stack,
@@ -97,8 +102,10 @@ class BaseMKL(BaseEstimator, ABC):
                     for targets in training.groups
                 )
             )
+        look_again(training, results)
+        return results
 
-    def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> Self:
+    def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> None:
         """Set the fitted attributes."""
         beta = np.concatenate([result.beta for result in results])
         primal = sum(result.primal for result in results)
@@ -113,16 +120,18 @@ class BaseMKL(BaseEstimator, ABC):
         self.objective_ = primal
         self.duality_gap_ = results[0].gap if len(results) == 1 else gap / max(primal, _TINY)
         self.n_iter_ = max(result.n_iter for result in results)
-        remember_input(self, X, training.stack.shape[0])
+        remember_input(self, X, len(training.weights))
+
+    def _warn(self, results: list[MKLResult], *, stacklevel: int) -> None:
+        """Warn if a fitted model is above its tolerance."""
         limits = {result.limit for result in results if not result.converged}
         if limits:
             warnings.warn(
                 f"{type(self).__name__} reached the relative duality gap {self.duality_gap_:.2g} "
                 f"{self._reason(limits)}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
-        return self
 
     def _reason(self, limits: set[str]) -> str:
         """Say what ended a fit above its tolerance, and what helps."""
@@ -161,6 +170,12 @@ class BaseMKL(BaseEstimator, ABC):
                 used = np.flatnonzero(beta)
                 decision[:, u] += stack.combine(d, cols=self.support_[used]) @ beta[used]
         return decision
+
+
+def look_again(training: Training, results: Iterable[MKLResult]) -> None:
+    """Refuse kernels of which a quick look saw too little, as results tell: see `check_gram`."""
+    if any(result.defect > _DEFECT or not result.converged for result in results):
+        training.stack.check_gram_closely("X")
 
 
 def _print_progress(n_iter: int, gap: float, weights: NDArray[np.float64]) -> None:

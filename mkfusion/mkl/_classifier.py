@@ -192,17 +192,17 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         return Hinge()
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
-        stack = training_stack(self, X, y=y, sample_weight=sample_weight)
+        stack = training_stack(self, X, to_be_checked=True, y=y, sample_weight=sample_weight)
         labels = read_labels(stack, y)
         weights = class_weights(self.class_weight, sample_weight, stack, labels)
         signs = labels.signs
         groups = [row[np.newaxis] for row in signs] if self.per_class_weights else [signs]
-        return Training(checked(stack), groups, weights, labels.classes)
+        return Training(checked(stack), groups, weights, labels.classes, labels.given)
 
-    def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> Self:
+    def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> None:
         assert training.classes is not None
         self.classes_: NDArray[Any] = training.classes
-        return super()._keep(X, training, results)
+        super()._keep(X, training, results)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return how far samples lie on the side of each class.

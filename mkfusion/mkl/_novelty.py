@@ -211,6 +211,6 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         return OneClass(float(self.nu))
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
-        stack = training_stack(self, X, sample_weight=sample_weight)
+        stack = training_stack(self, X, to_be_checked=True, sample_weight=sample_weight)
         weights = read_weights(sample_weight, stack)
         return Training(checked(stack), [np.zeros((1, stack.shape[0]))], weights)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
 from mkfusion._messages import shown
-from mkfusion.mkl._base import BaseMKL
+from mkfusion.mkl._base import BaseMKL, look_again
 from mkfusion.mkl._classifier import MKLClassifier
 from mkfusion.solvers import Setting, solve_path
 from mkfusion.stack import warn_degenerate
@@ -101,7 +102,9 @@ def mkl_path(
                 max_time=template.max_time,
             )
         )
-    return [
+    solved = list(zip(*paths, strict=True))
+    look_again(training, chain.from_iterable(solved))
+    for model, results in zip(models, solved, strict=True):
         model._keep(X, training, list(results))
-        for model, results in zip(models, zip(*paths, strict=True), strict=True)
-    ]
+        model._warn(list(results), stacklevel=3)
+    return models

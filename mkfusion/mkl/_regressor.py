@@ -195,7 +195,7 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         return Squared() if self.loss == "squared_error" else Tube(float(self.epsilon))
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
-        stack = training_stack(self, X, y=y, sample_weight=sample_weight)
+        stack = training_stack(self, X, to_be_checked=True, y=y, sample_weight=sample_weight)
         y = read_numbers(stack, y)
         weights = read_weights(sample_weight, stack)
-        return Training(checked(stack), [y[np.newaxis]], weights)
+        return Training(checked(stack), [y[np.newaxis]], weights, given=y)

@@ -37,17 +37,20 @@ class Training(NamedTuple):
     weights : ndarray of shape (n,)
         Factors of the price of each sample's loss.
     classes : ndarray of shape (n_classes,) or None
+    given : ndarray of shape (n,) or None
+        Class labels or numbers as they came.
     """
 
     stack: KernelStack
     groups: list[NDArray[np.float64]]
     weights: NDArray[np.float64]
     classes: NDArray[Any] | None = None
+    given: NDArray[Any] | None = None
 
 
 def checked(stack: KernelStack) -> KernelStack:
     """Return Gram matrices that were checked, in memory unless they are very large."""
-    if stack.shape[2] <= MANY_KERNELS and _belongs_in_memory(stack):
+    if stack.shape[2] <= MANY_KERNELS and not stack.in_memory and _belongs_in_memory(stack):
         # The solver reads rows of these many times; of more kernels it sees a few whole passes.
         stack = stack.materialize()
     _check_size(stack)

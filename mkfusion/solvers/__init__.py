@@ -10,6 +10,7 @@ from mkfusion.solvers._limits import MAX_TIME, ROUNDING, Deadline
 from mkfusion.solvers._losses import Hinge, Loss, OneClass, Squared, Tube
 from mkfusion.solvers._many import MKLResult
 from mkfusion.solvers._mkl import MANY_KERNELS, Setting, solve_mkl, solve_path
+from mkfusion.solvers._together import Path, solve_paths
 
 __all__ = [
     "Deadline",
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_TIME",
     "MKLResult",
     "OneClass",
+    "Path",
     "ROUNDING",
     "Setting",
     "Squared",
@@ -30,4 +32,5 @@ __all__ = [
     "one_blas_thread",
     "solve_mkl",
     "solve_path",
+    "solve_paths",
 ]

@@ -27,7 +27,8 @@ class Certificate(NamedTuple):
     """A feasible point with its primal and dual value, and what is left of the gap to whom.
 
     Where `complete` is False idle kernels were left out, and `dual` may be too large. `rounding`
-    is what rounding errors may add to the gap, known of fresh products only.
+    is what rounding errors may add to the gap, known of fresh products only. `decisions` are the
+    values (n_tasks, n) at the weights, without intercepts.
     """
 
     d: Floats
@@ -39,6 +40,7 @@ class Certificate(NamedTuple):
     weights_gap: float
     complete: bool
     noise: float
+    decisions: Floats
     rounding: float = 0.0
 
     @property
@@ -66,15 +68,28 @@ class Machines:
     beta : ndarray of shape (n_tasks, n)
     g : ndarray of shape (n_kernels,)
         ``sum_u beta_u' K_k beta_u``, as of the last `refresh` for idle kernels.
+    defect : float
+        See `MKLResult`.
     """
 
-    def __init__(self, stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        y: Floats,
+        cost: Floats,
+        loss: Loss,
+        reg: Regulariser,
+        *,
+        fresh: bool = True,
+    ) -> None:
         n, _, m = stack.shape
+        self._wants_fresh = fresh
         self._stack = stack
         self.reg = reg
         self.diagonal = stack.diagonal()
         self._eps = float(np.finfo(stack.dtype).eps)
         self._rows = CompositeRows(stack, self.diagonal)
+        self.defect = 0.0
         self._tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
         self.beta = np.array([task.beta for task in self._tasks])
         self._F = np.zeros((len(y), m, n))
@@ -84,6 +99,8 @@ class Machines:
         self._idle = np.arange(0)
         self._idle_beta = self.beta
         self._fresh = np.ones(m, dtype=bool)
+        self._lengths = np.sqrt(np.maximum(self.diagonal, 0.0))
+        self._drift = np.zeros((len(y), m))
         if self.beta.any():
             self._multiply(self._active, np.zeros_like(self.beta))
 
@@ -103,6 +120,7 @@ class Machines:
         gains = {t: t * linear - reg.conjugate(t * t * self.g) for t in (ratio, min(ratio, 1.0))}
         scale = max(gains, key=gains.__getitem__)
         self._F *= scale
+        self._drift *= scale
         self._fresh[:] = False
         self.g = scale * scale * self.g
         for task, new in zip(self._tasks, cost, strict=True):
@@ -136,8 +154,12 @@ class Machines:
             self._F[:, some] = 0.0
             change = self.beta
             self._fresh[some] = True
+            self._drift[:, some] = 0.0
         else:
             self._fresh[some] = False
+            if not self._wants_fresh:
+                spans = (np.abs(change) + np.abs(self.beta)) @ self._lengths[some].T
+                self._drift[:, some] += spans
         self._stack.add_dot(change, self._F, kernels)
         forms = np.einsum("ukn,un->k", self._F[:, some], self.beta)
         self.g[some] = np.maximum(forms, 0.0)
@@ -167,11 +189,17 @@ class Machines:
         for task in self._tasks:
             task.solve(self._rows, share, allowance / len(self._tasks), ceiling, deadline)
             task.settle()
+            self._note(task.defect)
         old, self.beta = self.beta, np.array([task.beta for task in self._tasks])
         self.g = self.g.copy()
         self._multiply(self._active, old)
         for task, f in zip(self._tasks, self._decisions(self._d), strict=True):
             task.e = task.y - f
+
+    def _note(self, defect: float) -> None:
+        """Keep the largest defect of a composite kernel, as a share of its diagonal."""
+        if defect > 0.0:
+            self.defect = max(self.defect, defect / float(self._rows.diag.mean()))
 
     def _decisions(self, d: Floats) -> Floats:
         """Return the decision values without intercept (n_tasks, n) at any weights."""
@@ -186,7 +214,8 @@ class Machines:
         conjugate = self.reg.conjugate(g)
         dual, loss = -conjugate, 0.0
         intercept = np.empty(len(self._tasks))
-        for u, (task, f) in enumerate(zip(self._tasks, self._decisions(d), strict=True)):
+        decisions = self._decisions(d)
+        for u, (task, f) in enumerate(zip(self._tasks, decisions, strict=True)):
             dual += task.gain(task.beta)
             intercept[u], task_loss = task.loss(task.y - f)
             loss += task_loss
@@ -197,14 +226,14 @@ class Machines:
         if any(task.cancels for task in self._tasks):
             noise = sum(task.noise(d @ self.diagonal, self._eps) for task in self._tasks)
         return Certificate(
-            d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise
+            d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise, decisions
         )
 
     def vouch(self, d: Floats, beta: Floats, tol: float) -> Certificate:
         """Evaluate weights and dual variables with fresh products, and what rounding may add.
 
         Products that were kept by increments drift, the more the larger the dual variables once
-        were.
+        were; where fresh ones are not insisted on, they do if a bound of that is small enough.
         """
         if self.beta is not beta:
             for task, own in zip(self._tasks, beta, strict=True):
@@ -216,6 +245,13 @@ class Machines:
             self._fresh[self._idle] = False
             self._idle_beta = self.beta
         stale = np.flatnonzero(~self._fresh)
+        if stale.size and not self._wants_fresh:
+            drifted = self.certify(d)
+            spans = np.abs(self.beta) @ self._lengths.T + self._drift
+            rounding = self._rounding(drifted, spans, (spans * d) @ self._lengths)
+            drifted = drifted._replace(rounding=rounding)
+            if drifted.gap <= tol:
+                return drifted
         if stale.size:
             self.g = self.g.copy()
             self.g[stale] = 0.0
@@ -328,6 +364,7 @@ class Machines:
             if free.size < 2:
                 continue
             factor = ridged_cholesky(task.curvature(self._rows.block(free), free))
+            self._note(np.inf if factor is None else factor.defect)
             if factor is None:  # a flat model only costs iterations
                 continue
             right = np.ones((free.size, m + 1), order="F")

@@ -45,6 +45,8 @@ class MKLResult(NamedTuple):
     beta : ndarray of shape (n_tasks, n)
         Signed dual variables.
     intercept : ndarray of shape (n_tasks,)
+    decisions : ndarray of shape (n_tasks, n)
+        Values for all samples, those of no price too, without intercepts.
     primal, dual : float
         Objective values; the optimum lies between them.
     gap : float
@@ -60,11 +62,15 @@ class MKLResult(NamedTuple):
         What rounding errors may add to the difference of `primal` and `dual`.
     noise : float
         Objective values of this size are rounding errors of 0.
+    defect : float
+        By how much composite kernels that were factorised on the way are less than positive
+        semi-definite, as a share of the mean of their diagonal.
     """
 
     weights: Floats
     beta: Floats
     intercept: Floats
+    decisions: Floats
     primal: float
     dual: float
     gap: float
@@ -74,6 +80,7 @@ class MKLResult(NamedTuple):
     forms: Floats = np.empty(0)
     rounding: float = 0.0
     noise: float = 0.0
+    defect: float = 0.0
 
     @property
     def size(self) -> float:
@@ -146,7 +153,8 @@ def nothing_to_learn(
     m = stack.shape[2]
     weights = np.zeros(m) if reg.lam else reg.start(np.ones(m, dtype=bool))
     intercept = np.array([task.loss(task.y)[0] for task in tasks])
-    return MKLResult(weights, np.zeros_like(y), intercept, 0.0, 0.0, 0.0, 1, True)
+    zeros = np.zeros_like(y)
+    return MKLResult(weights, zeros, intercept, zeros, 0.0, 0.0, 0.0, 1, True)
 
 
 def solve_by_columns(
@@ -281,6 +289,7 @@ def solve_by_passes(
                 d,
                 beta,
                 intercept,
+                decisions,
                 primal,
                 dual,
                 gap,
@@ -361,11 +370,11 @@ def solve_by_samples(
             return None
         beta = np.zeros_like(y)
         beta[:, chosen] = part.beta
-        intercept, wanted, total = _violations(tasks, _decisions(stack, part.weights, beta))
+        decisions = _decisions(stack, part.weights, beta)
+        intercept, wanted, total = _violations(tasks, decisions)
         forms = [(task.y - task.e) @ b for task, b in zip(tasks, beta, strict=True)]
         primal = 0.5 * float(sum(forms)) + total + reg.primal(part.weights)
         spans, sizes, _ = sums(stack, part.weights, beta)
-        decisions = np.array([task.y - task.e for task in tasks])
         rounding = rounding_of_primal(tasks, beta, intercept, decisions, sizes)
         rounding += rounding_of_dual(reg, part.forms, spans, y.shape[1])
         gap = relative_gap(primal, part.dual, part.noise, rounding)
@@ -373,6 +382,7 @@ def solve_by_samples(
             best = part._replace(
                 beta=beta,
                 intercept=intercept,
+                decisions=decisions,
                 primal=primal,
                 gap=gap,
                 converged=gap <= tol,

@@ -170,6 +170,8 @@ def solve_path(
     tol: float = 1e-3,
     max_iter: int = 200,
     max_time: float | None = None,
+    fresh: bool = True,
+    start: Floats | None = None,
 ) -> Iterator[MKLResult]:
     """Solve problems on the same kernels and targets, each from the solution of the one before.
 
@@ -188,6 +190,11 @@ def solve_path(
         Most choices of weights to try for each.
     max_time : float, default=None
         Seconds for each; None is no limit.
+    fresh : bool, default=True
+        Whether every result is certified by products computed for it, or, where these are not worth
+        their time, by those kept from one to the next with a bound of what rounding did to them.
+    start : ndarray of shape (n_kernels,), default=None
+        Weights to begin with; those of `first_weights` if None.
 
     Yields
     ------
@@ -215,8 +222,11 @@ def solve_path(
                     max_time=max_time,
                 )
             elif machines is None:
-                machines = Machines(stack, y, cost, loss, reg)
-                d = _first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+                machines = Machines(stack, y, cost, loss, reg, fresh=fresh)
+                if start is None:
+                    d = first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+                else:
+                    d = start
                 result = _improve(machines, d, reg, stop, max(_SVM_SHARE * tol, _FIRST_INNER))
             else:
                 machines.restart(cost, reg)
@@ -227,7 +237,7 @@ def solve_path(
         yield result
 
 
-def _first_weights(
+def first_weights(
     stack: Stack,
     y: Floats,
     cost: Floats,
@@ -285,7 +295,7 @@ def _solve(
     stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser, stop: Stop
 ) -> MKLResult:
     machines = Machines(stack, y, cost, loss, reg)
-    d = _first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+    d = first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
     return _improve(machines, d, reg, stop, max(_SVM_SHARE * stop.tol, _FIRST_INNER))
 
 
@@ -458,6 +468,7 @@ def _result(machines: Machines, best: Certificate, n_iter: int, stop: Stop) -> M
         best.d,
         best.beta,
         best.intercept,
+        best.decisions,
         best.primal,
         best.dual,
         best.gap,
@@ -467,4 +478,5 @@ def _result(machines: Machines, best: Certificate, n_iter: int, stop: Stop) -> M
         best.g,
         best.rounding,
         best.noise,
+        machines.defect,
     )

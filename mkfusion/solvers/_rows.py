@@ -11,6 +11,8 @@ from mkfusion._types import Floats, Indices, Stack
 _SMALL_STACK = 1_000_000
 _FIRST_BATCH = 16
 _LARGEST_BATCH = 128
+# Reading so many numbers takes as long as a call does.
+_CALL = 100_000
 
 
 class WholeRows:
@@ -76,7 +78,8 @@ class CompositeRows:
         self.diag = weights @ self._diagonal
         self.slot[:] = -1
         self._used = 0
-        self._batch = _FIRST_BATCH
+        n, used = self.slot.size, max(1, int(np.count_nonzero(weights)))
+        self._batch = min(max(_FIRST_BATCH, _CALL // (n * used)), _LARGEST_BATCH)
 
     def fetch(self, row: int, priority: Floats) -> None:
         """Combine `row` and, because a call has a price, missing rows of high `priority` (n,)."""

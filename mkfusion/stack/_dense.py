@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.utils import gen_batches
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
@@ -16,19 +18,59 @@ _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 _BLOCK = 64
 # Numbers that fit in a core's own cache beside what streams through it.
 _CACHED = 2**15
+# Below such a share of the columns, one part in so many, these are picked one by one.
+_FEW = 2
 
 FINE, NOT_FINITE, ASYMMETRIC, NEGATIVE_DIAGONAL, NEGATIVE_MINOR = range(5)
 
 
+# Where m matrices of the same size lie, side by side or not: ``(flat, start, stride, n_cols)`` such
+# that entry (i, j) of matrix k is ``flat[start[k] + i * stride[k] + j]``. `flat` is all memory from
+# the first number of any matrix to the last one of any, what lies between them too, which is not
+# theirs: not to be looked at elsewhere. A plain tuple, as some versions of Numba take named ones of
+# float32 for those of float64 that they saw before.
+Layout: TypeAlias = tuple[FloatArray, NDArray[np.int64], NDArray[np.int64], int]
+
+
+@njit(**_JIT)
+def row_of(K: Layout, k: int, i: int) -> FloatArray:
+    """Return row i of matrix k."""
+    flat, start, stride, n_cols = K
+    first = start[k] + i * stride[k]
+    return flat[first : first + n_cols]
+
+
 @njit(**_JIT, fastmath={"contract"})
-def combine_rows(
-    K: FloatArray, weights: Floats, kernels: Indices, rows: Indices, out: Floats
-) -> None:
+def _combine(K: Layout, weights: Floats, kernels: Indices, rows: Indices, out: Floats) -> None:
+    m, n = kernels.size, K[3]
+    out[:] = 0.0
+    # Four kernels at a time: the sums are loaded and stored a quarter as often.
+    for s in range(0, m - 3, 4):
+        a, b, c, d = kernels[s], kernels[s + 1], kernels[s + 2], kernels[s + 3]
+        wa, wb, wc, wd = weights[a], weights[b], weights[c], weights[d]
+        for r in range(rows.size):
+            i = rows[r]
+            acc = out[r]
+            ka, kb, kc, kd = row_of(K, a, i), row_of(K, b, i), row_of(K, c, i), row_of(K, d, i)
+            for j in range(n):
+                acc[j] += wa * ka[j] + wb * kb[j] + wc * kc[j] + wd * kd[j]
+    for s in range(m - m % 4, m):
+        w = weights[kernels[s]]
+        for r in range(rows.size):
+            acc = out[r]
+            row = row_of(K, kernels[s], rows[r])
+            for j in range(n):
+                acc[j] += w * row[j]
+
+
+@njit(**_JIT)
+def combine_rows(K: Layout, weights: Floats, kernels: Indices, rows: Indices, out: Floats) -> None:
     """Write ``out[r] = sum_{k in kernels} weights[k] * K[k, rows[r]]``.
 
     Parameters
     ----------
-    K : ndarray of shape (n_kernels, n_rows, n_cols)
+    K : Layout
+        Of matrices (n_rows, n_cols).
     weights : ndarray of shape (n_kernels,), float64
     kernels : ndarray of shape (s,), integer
         The kernels to read.
@@ -37,193 +79,189 @@ def combine_rows(
     out : ndarray of shape (r, n_cols), float64
         Modified in place.
     """
-    m = kernels.size
-    n = K.shape[2]
     # Several rows of a kernel in turn, as long as their sums stay in the cache.
-    batch = max(1, _CACHED // max(n, 1))
+    batch = max(1, _CACHED // max(K[3], 1))
     for start in range(0, rows.size, batch):
-        stop = min(start + batch, rows.size)
-        out[start:stop] = 0.0
-        # Four kernels at a time: the sums are loaded and stored a quarter as often.
-        for s in range(0, m - 3, 4):
-            a, b, c, d = kernels[s], kernels[s + 1], kernels[s + 2], kernels[s + 3]
-            wa, wb, wc, wd = weights[a], weights[b], weights[c], weights[d]
-            for r in range(start, stop):
-                i = rows[r]
-                acc = out[r]
-                ka, kb, kc, kd = K[a, i], K[b, i], K[c, i], K[d, i]
-                for j in range(n):
-                    acc[j] += wa * ka[j] + wb * kb[j] + wc * kc[j] + wd * kd[j]
-        for s in range(m - m % 4, m):
-            w = weights[kernels[s]]
-            for r in range(start, stop):
-                acc = out[r]
-                row = K[kernels[s], rows[r]]
-                for j in range(n):
-                    acc[j] += w * row[j]
+        some = rows[start : start + batch]
+        _combine(K, weights, kernels, some, out[start : start + batch])
 
 
 @njit(**_JIT, fastmath={"contract"})
 def combine_block(
-    K: FloatArray,
-    weights: Floats,
-    kernels: Indices,
-    rows: Indices,
-    cols: Indices,
-    out: Floats,
+    K: Layout, weights: Floats, kernels: Indices, rows: Indices, cols: Indices, out: Floats
 ) -> None:
     """Write ``out[r, c] = sum_{k in kernels} weights[k] * K[k, rows[r], cols[c]]``.
 
     Parameters
     ----------
-    K : ndarray of shape (n_kernels, n_rows, n_cols)
+    K : Layout
+        Of matrices (n_rows, n_cols).
     weights : ndarray of shape (n_kernels,), float64
     kernels, rows, cols : ndarray of shape (s,), (r,) and (c,), integer
         What to read.
     out : ndarray of shape (r, c), float64
         Modified in place.
     """
-    m = kernels.size
-    n = K.shape[2]
-    if 2 * cols.size < n:
+    n = K[3]
+    if _FEW * cols.size < n:
         out[:] = 0.0
         for r in range(rows.size):
             acc = out[r]
             for k in kernels:
                 w = weights[k]
-                row = K[k, rows[r]]
+                row = row_of(K, k, rows[r])
                 for c in range(cols.size):
                     acc[c] += w * row[cols[c]]
         return
     # Most columns: memory is read whole anyway, and sums along rows are vectorised.
-    whole = np.empty(n)
-    for r in range(rows.size):
-        i = rows[r]
-        whole[:] = 0.0
-        for s in range(0, m - 3, 4):
-            a, b, c, d = kernels[s], kernels[s + 1], kernels[s + 2], kernels[s + 3]
-            wa, wb, wc, wd = weights[a], weights[b], weights[c], weights[d]
-            ka, kb, kc, kd = K[a, i], K[b, i], K[c, i], K[d, i]
-            for j in range(n):
-                whole[j] += wa * ka[j] + wb * kb[j] + wc * kc[j] + wd * kd[j]
-        for s in range(m - m % 4, m):
-            w = weights[kernels[s]]
-            row = K[kernels[s], i]
-            for j in range(n):
-                whole[j] += w * row[j]
-        for t in range(cols.size):
-            out[r, t] = whole[cols[t]]
+    batch = max(1, _CACHED // n)
+    whole = np.empty((min(batch, rows.size), n))
+    for start in range(0, rows.size, batch):
+        some = rows[start : start + batch]
+        _combine(K, weights, kernels, some, whole[: some.size])
+        for r in range(some.size):
+            target, row = out[start + r], whole[r]
+            for c in range(cols.size):
+                target[c] = row[cols[c]]
 
 
 @njit(**_JIT)
-def take_block(K: FloatArray, rows: Indices, cols: Indices, out: FloatArray) -> None:
-    """Write ``out[k, r, c] = K[k, rows[r], cols[c]]``.
+def take_block(K: Layout, kernels: Indices, rows: Indices, cols: Indices, out: FloatArray) -> None:
+    """Write ``out[s, r, c] = K[kernels[s], rows[r], cols[c]]``.
 
     Parameters
     ----------
-    K : ndarray of shape (n_kernels, n_rows, n_cols)
-    rows, cols : ndarray of shape (r,) and (c,), integer
-    out : ndarray of shape (n_kernels, r, c), of the same type as K
+    K : Layout
+    kernels, rows, cols : ndarray of shape (s,), (r,) and (c,), integer
+    out : ndarray of shape (s, r, c), of the same type as K
         Modified in place.
     """
-    for k in range(K.shape[0]):
+    for s in range(kernels.size):
         for r in range(rows.size):
-            row = K[k, rows[r]]
-            target = out[k, r]
+            row = row_of(K, kernels[s], rows[r])
+            target = out[s, r]
             for c in range(cols.size):
                 target[c] = row[cols[c]]
 
 
 @njit(**_JIT, fastmath={"contract"})
-def add_dot_rows(K: FloatArray, beta: Floats, kernels: Indices, rows: Indices, out: Floats) -> None:
-    """Add ``sum_{i in rows} beta[u, i] * K[k, i]`` to ``out[u, k]``, for symmetric kernels.
-
-    Parameters
-    ----------
-    K : ndarray of shape (n_kernels, n, n)
-        Symmetric Gram matrices, read along rows.
-    beta : ndarray of shape (u, n), float64
-    kernels : ndarray of shape (s,), integer
-        The kernels k to read.
-    rows : ndarray of shape (r,), integer
-        Where some ``beta[:, i]`` differs from 0.
-    out : ndarray of shape (u, n_kernels, n), float64
-        Modified in place.
-    """
-    n = K.shape[2]
+def _add_rows(K: Layout, k: int, rows: Indices, beta: Floats, out: Floats, place: int) -> None:
+    """Add ``sum_r beta[u, r] * K[k, rows[r]]`` to ``out[u, place]``."""
+    n = K[3]
     r = rows.size
     # Four rows at a time, far apart: four long streams through memory are fetched ahead better than
     # one cut into short pieces.
     quarter = r // 4
-    for k in kernels:
-        for s in range(quarter):
-            i0, i1 = rows[s], rows[quarter + s]
-            i2, i3 = rows[2 * quarter + s], rows[3 * quarter + s]
-            k0, k1, k2, k3 = K[k, i0], K[k, i1], K[k, i2], K[k, i3]
-            for u in range(beta.shape[0]):
-                b0, b1, b2, b3 = beta[u, i0], beta[u, i1], beta[u, i2], beta[u, i3]
-                acc = out[u, k]
-                for j in range(n):
-                    acc[j] += b0 * k0[j] + b1 * k1[j] + b2 * k2[j] + b3 * k3[j]
-        for s in range(4 * quarter, r):
-            i0 = rows[s]
-            k0 = K[k, i0]
-            for u in range(beta.shape[0]):
-                b0 = beta[u, i0]
-                acc = out[u, k]
-                for j in range(n):
-                    acc[j] += b0 * k0[j]
+    for s in range(quarter):
+        s1, s2, s3 = quarter + s, 2 * quarter + s, 3 * quarter + s
+        k0, k1 = row_of(K, k, rows[s]), row_of(K, k, rows[s1])
+        k2, k3 = row_of(K, k, rows[s2]), row_of(K, k, rows[s3])
+        for u in range(beta.shape[0]):
+            b0, b1, b2, b3 = beta[u, s], beta[u, s1], beta[u, s2], beta[u, s3]
+            acc = out[u, place]
+            for j in range(n):
+                acc[j] += b0 * k0[j] + b1 * k1[j] + b2 * k2[j] + b3 * k3[j]
+    for s in range(4 * quarter, r):
+        k0 = row_of(K, k, rows[s])
+        for u in range(beta.shape[0]):
+            b0 = beta[u, s]
+            acc = out[u, place]
+            for j in range(n):
+                acc[j] += b0 * k0[j]
 
 
-@njit(**_JIT, fastmath={"contract", "reassoc"})
-def dot_columns(K: FloatArray, beta: Floats, cols: Indices, out: Floats) -> None:
-    """Write ``out[u, k, i] = sum_{j in cols} beta[u, j] * K[k, i, j]``, for rectangular kernels.
+@njit(**_JIT)
+def add_dot_rows(K: Layout, beta: Floats, kernels: Indices, rows: Indices, out: Floats) -> None:
+    """Add ``sum_r beta[u, r] * K[k, rows[r]]`` to ``out[u, k]``: products of symmetric kernels.
 
     Parameters
     ----------
-    K : ndarray of shape (n_kernels, n_rows, n_cols)
-    beta : ndarray of shape (u, n_cols), float64
-    cols : ndarray of shape (c,), integer
-        Where some ``beta[:, j]`` differs from 0.
-    out : ndarray of shape (u, n_kernels, n_rows), float64
+    K : Layout
+        Of Gram matrices (n, n), read along rows.
+    beta : ndarray of shape (u, r), float64
+    kernels : ndarray of shape (s,), integer
+        The kernels k to read.
+    rows : ndarray of shape (r,), integer
+    out : ndarray of shape (u, n_kernels, n), float64
         Modified in place.
     """
-    m, n_rows, _ = K.shape
-    for k in range(m):
-        for i in range(n_rows):
-            row = K[k, i]
+    for k in kernels:
+        _add_rows(K, k, rows, beta, out, k)
+
+
+@njit(**_JIT, fastmath={"contract"})
+def add_dot_block(
+    K: Layout, beta: Floats, kernels: Indices, rows: Indices, cols: Indices, out: Floats
+) -> None:
+    """Add ``sum_r beta[u, r] * K[k, rows[r], cols[c]]`` to ``out[u, k, c]``.
+
+    As `add_dot_rows`, for a part of the columns.
+    """
+    if _FEW * cols.size < K[3]:
+        for k in kernels:
+            for r in range(rows.size):
+                row = row_of(K, k, rows[r])
+                for u in range(beta.shape[0]):
+                    acc, b = out[u, k], beta[u, r]
+                    for c in range(cols.size):
+                        acc[c] += b * row[cols[c]]
+        return
+    whole = np.empty((beta.shape[0], 1, K[3]))
+    for k in kernels:
+        whole[:] = 0.0
+        _add_rows(K, k, rows, beta, whole, 0)
+        for u in range(beta.shape[0]):
+            acc, total = out[u, k], whole[u, 0]
+            for c in range(cols.size):
+                acc[c] += total[cols[c]]
+
+
+@njit(**_JIT, fastmath={"contract", "reassoc"})
+def dot_columns(K: Layout, beta: Floats, rows: Indices, cols: Indices, out: Floats) -> None:
+    """Write ``out[u, k, r] = sum_c beta[u, c] * K[k, rows[r], cols[c]]``, for rectangular kernels.
+
+    Parameters
+    ----------
+    K : Layout
+    beta : ndarray of shape (u, c), float64
+    rows, cols : ndarray of shape (r,) and (c,), integer
+    out : ndarray of shape (u, n_kernels, r), float64
+        Modified in place.
+    """
+    for k in range(K[1].size):
+        for r in range(rows.size):
+            row = row_of(K, k, rows[r])
             for u in range(beta.shape[0]):
                 total = 0.0
-                for s in range(cols.size):
-                    total += beta[u, cols[s]] * row[cols[s]]
-                out[u, k, i] = total
+                for c in range(cols.size):
+                    total += beta[u, c] * row[cols[c]]
+                out[u, k, r] = total
 
 
 @njit(**_JIT, fastmath={"contract", "reassoc"})
 def quadratic_forms(
-    K: FloatArray, beta: Floats, kernels: Indices, support: Indices, out: Floats
+    K: Layout, beta: Floats, kernels: Indices, rows: Indices, cols: Indices, out: Floats
 ) -> None:
-    """Write ``out[k] = sum_u beta_u' K_k beta_u`` for some kernels.
+    """Write ``out[k] = sum_u beta_u' K_k[rows, cols] beta_u`` for some kernels.
 
     Parameters
     ----------
-    K : ndarray of shape (n_kernels, n, n)
-    beta : ndarray of shape (u, n), float64
+    K : Layout
+    beta : ndarray of shape (u, r), float64
     kernels : ndarray of shape (s,), integer
-    support : ndarray of shape (r,), integer
-        Where some ``beta[:, i]`` differs from 0.
+    rows, cols : ndarray of shape (r,), integer
     out : ndarray of shape (n_kernels,), float64
         Modified in place.
     """
     for k in kernels:
         total = 0.0
-        for i in support:
-            row = K[k, i]
+        for r in range(rows.size):
+            row = row_of(K, k, rows[r])
             for u in range(beta.shape[0]):
                 product = 0.0
-                for j in support:
-                    product += beta[u, j] * row[j]
-                total += beta[u, i] * product
+                for c in range(cols.size):
+                    product += beta[u, c] * row[cols[c]]
+                total += beta[u, r] * product
         out[k] = total
 
 
@@ -353,26 +391,37 @@ def gram_defects(K: FloatArray, rtol: float) -> tuple[int, int, int, int, float]
     return FINE, -1, -1, -1, 0.0
 
 
-def kernel_major(
+def add_scaled(values: FloatArray, weight: float, out: Floats) -> None:
+    """Do ``out += weight * values`` on few enough rows at a time that products stay in cache."""
+    for batch in gen_batches(len(out), max(1, _CACHED // max(1, out.shape[1]))):
+        out[batch] += np.multiply(values[batch], weight, dtype=np.float64)
+
+
+def dense_matrices(
     grams: Sequence[ArrayLike] | NDArray[Any],
     names: Sequence[str] | None = None,
     argument: str = "grams",
-) -> FloatArray:
-    """Bring what a user holds into one contiguous array, copying at most once.
+    *,
+    read: bool = True,
+) -> Sequence[FloatArray] | FloatArray:
+    """Return the kernels that a user holds as matrices of one type with contiguous rows.
 
     Parameters
     ----------
     grams : sequence of m array-likes of shape (n_rows, n_cols), or ndarray of shape \
             (n_rows, n_cols, m) or (n_rows, n_cols)
-        Nothing is copied when it already lies in memory as (m, n_rows, n_cols) does.
+        What has contiguous rows of the right type is not copied.
     names : sequence of m str, default=None
         For messages.
     argument : str, default="grams"
         For messages: what the user calls `grams`.
+    read : bool, default=True
+        Whether to refuse numbers that are not finite; never done where scikit-learn is told to
+        assume that they are.
 
     Returns
     -------
-    ndarray of shape (m, n_rows, n_cols)
+    list of m ndarray of shape (n_rows, n_cols), or ndarray of shape (m, n_rows, n_cols)
         ``float32`` if every kernel is, otherwise ``float64``.
 
     Raises
@@ -380,11 +429,41 @@ def kernel_major(
     ValueError, TypeError
         Empty, not numeric, of different sizes, or not finite.
     """
-    array = _one_array(grams, argument, lambda k: label_of(k, names, argument))
-    _check_not_empty(array.shape, argument)
-    for k, gram in enumerate(array):
-        check_finite(gram, label_of(k, names, argument))
-    return array
+    refuse_no_kernels(grams, argument)
+    if isinstance(grams, list | tuple) and len(grams) == 0:
+        raise ValueError(f"{argument} is empty; expected at least one kernel.")
+    if isinstance(grams, list | tuple) and is_matrix_of_lists(grams):
+        grams = _numbers(grams, argument)
+    matrices: Sequence[NDArray[Any]] | NDArray[Any] = matrices_from(grams, names, argument)
+    dtype = float_type(list(matrices))
+    if isinstance(grams, list | tuple):
+        matrices = [_with_contiguous_rows(one, dtype) for one in matrices]
+    else:
+        # Kernels last: one pass through memory for all of them, not one for each.
+        array = np.moveaxis(_three_axes(_numbers(grams, argument), argument), -1, 0)
+        fits = _has_contiguous_rows(array[0], dtype)
+        matrices = array if fits else np.ascontiguousarray(array, dtype=dtype)
+    if read and not get_config()["assume_finite"]:
+        for k, gram in enumerate(matrices):
+            check_finite(gram, label_of(k, names, argument))
+    return matrices
+
+
+def _with_contiguous_rows(matrix: NDArray[Any], dtype: type[np.floating[Any]]) -> FloatArray:
+    fits = _has_contiguous_rows(matrix, dtype)
+    return matrix if fits else np.ascontiguousarray(matrix, dtype=dtype)
+
+
+def _has_contiguous_rows(matrix: NDArray[Any], dtype: type[np.floating[Any]]) -> bool:
+    """Whether compiled loops can read a matrix where it lies."""
+    along_rows, along_cols = matrix.strides
+    return (
+        matrix.dtype == dtype
+        and matrix.flags.aligned
+        and (along_cols == matrix.itemsize or matrix.shape[1] == 1)
+        and along_rows >= 0
+        and along_rows % matrix.itemsize == 0
+    )
 
 
 def matrices_from(
@@ -395,7 +474,7 @@ def matrices_from(
     Parameters
     ----------
     grams, names, argument
-        As for `kernel_major`, which see for what is raised too.
+        As for `dense_matrices`, which see for what is raised too.
 
     Returns
     -------
@@ -450,17 +529,6 @@ def _is_array_like(data: Any) -> bool:
     return sequence or hasattr(data, "__array__") or getattr(data, "ndim", 0) > 0
 
 
-def _one_array(grams: Any, argument: str, label: Callable[[int], str]) -> FloatArray:
-    refuse_no_kernels(grams, argument)
-    if isinstance(grams, list | tuple):
-        if len(grams) == 0:
-            raise ValueError(f"{argument} is empty; expected at least one kernel.")
-        if not is_matrix_of_lists(grams):
-            return _stack_list([_numbers(g, label(k)) for k, g in enumerate(grams)], label)
-    array = _three_axes(_numbers(grams, argument), argument)
-    return np.ascontiguousarray(np.moveaxis(array, -1, 0), dtype=float_type([array]))
-
-
 def _three_axes(array: NDArray[Any], argument: str) -> NDArray[Any]:
     """Return one kernel, or several, with the kernels last."""
     if array.ndim == 2:
@@ -491,32 +559,6 @@ def _check_matrices(grams: list[NDArray[Any]], label: Callable[[int], str]) -> N
                 f"{label(k)} has shape {gram.shape}, but {label(0)} has shape {grams[0].shape}; "
                 "expected all kernels between the same samples."
             )
-
-
-def _stack_list(grams: list[NDArray[Any]], label: Callable[[int], str]) -> FloatArray:
-    _check_matrices(grams, label)
-    dtype = float_type(grams)
-    if len(grams) == 1:
-        return np.ascontiguousarray(grams[0], dtype=dtype)[np.newaxis]
-    if _are_contiguous(grams, dtype):
-        strides = (grams[0].nbytes, *grams[0].strides)
-        return np.lib.stride_tricks.as_strided(grams[0], (len(grams), *grams[0].shape), strides)
-    array = np.empty((len(grams), *grams[0].shape), dtype=dtype)
-    for target, gram in zip(array, grams, strict=True):
-        target[...] = gram
-    return array
-
-
-def _are_contiguous(grams: list[NDArray[Any]], dtype: type[np.floating[Any]]) -> bool:
-    """Whether these are the parts ``list(array)`` of one kernel-major array, in their order."""
-    first = grams[0]
-    return first.base is not None and all(
-        gram.base is first.base
-        and gram.dtype == dtype
-        and gram.flags.c_contiguous
-        and gram.ctypes.data == first.ctypes.data + k * first.nbytes
-        for k, gram in enumerate(grams)
-    )
 
 
 def _numbers(values: Any, label: str) -> NDArray[Any]:

@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 
 from mkfusion._types import Floats
+from mkfusion.stack._gram import few_samples
 from mkfusion.stack._stack import KernelStack
 
-# Kernels are looked at between so many samples, evenly spaced, and no more than so many kernels.
-_SAMPLES = 128
+# No more than so many kernels are looked at.
 _KERNELS = 1000
 # 1 - k(x, z) / k(x, x) on average: below it, similarities are equal in four digits, 1.0000, and a
 # kernel machine with C = 1 needs more than ten thousand samples to reach its margin.
@@ -23,6 +23,7 @@ _IDENTITY, _SUSPICIOUS = 0.95, 0.5
 _BY_CHANCE = 2.33
 # Among fewer samples that test tells too little; there only what is nearly the identity counts.
 _ENOUGH = 50
+_TINY = float(np.finfo(float).tiny)
 
 
 class DegenerateKernelWarning(UserWarning):
@@ -72,10 +73,9 @@ def warn_degenerate(stack: KernelStack, targets: Floats | None, *, stacklevel: i
     n, _, m = stack.shape
     if n < 4 or m > _KERNELS:
         return
-    some = np.unique(np.linspace(0, n - 1, min(n, _SAMPLES)).astype(np.intp))
-    for k, name in enumerate(stack.names):
-        block = np.asarray(stack.block(k, some, some), dtype=np.float64)
-        varying, own, shared = shares(block, n)
+    some = few_samples(n)
+    for k, (varying, own) in enumerate(stack._shares(some).tolist()):
+        name = stack.names[k] if varying < _VANISHING or own > _SUSPICIOUS else ""
         if varying < _VANISHING:
             warnings.warn(
                 f"Kernel {name!r} is nearly constant: what differs between samples is "
@@ -87,7 +87,8 @@ def warn_degenerate(stack: KernelStack, targets: Floats | None, *, stacklevel: i
                 stacklevel=stacklevel + 1,
             )
         elif targets is not None and m > 1 and own > _SUSPICIOUS:
-            t = aligned_by(shared, targets[some])
+            block = np.asarray(stack.block(k, some, some), dtype=np.float64)
+            t = aligned_by(block, targets[some])
             if own < _IDENTITY and (t > _BY_CHANCE or n < _ENOUGH):
                 continue
             warnings.warn(
@@ -103,7 +104,7 @@ def warn_degenerate(stack: KernelStack, targets: Floats | None, *, stacklevel: i
             )
 
 
-def aligned_by(shared: Floats, targets: Floats) -> float:
+def aligned_by(block: Floats, targets: Floats) -> float:
     """Return Student's t of the alignment with a target of a kernel without its diagonal.
 
     It is the test of Székely and Rizzo, Journal of Multivariate Analysis 117 (2013), of distance
@@ -111,17 +112,16 @@ def aligned_by(shared: Floats, targets: Floats) -> float:
 
     Parameters
     ----------
-    shared : ndarray of shape (b, b)
-        U-centred, with zeros on the diagonal.
+    block : ndarray of shape (b, b)
     targets : ndarray of shape (b, n_targets)
 
     Returns
     -------
     float
     """
-    b = len(shared)
+    b = len(block)
     centred = targets - targets.mean(axis=0)
-    _, wanted = _centre(centred @ centred.T)
+    shared, wanted = _centre(block), _centre(centred @ centred.T)
     norms = np.sqrt(float((shared**2).sum()) * float((wanted**2).sum()))
     if norms == 0.0:
         return 0.0
@@ -130,45 +130,13 @@ def aligned_by(shared: Floats, targets: Floats) -> float:
     return float(r * np.sqrt((b * (b - 3) / 2 - 1) / (1.0 - r**2)))
 
 
-def shares(block: Floats, n: int) -> tuple[float, float, Floats]:
-    """Return how much of a kernel differs between samples, and how much of that is their own.
-
-    Parameters
-    ----------
-    block : ndarray of shape (b, b)
-        Between some of n samples, at least 4.
-    n : int
-
-    Returns
-    -------
-    varying : float
-        The mean of k(x, x) - k(x, z) between different samples, which is what centring leaves of
-        the diagonal, divided by the mean of the diagonal. 1 for a kernel of zeros.
-    own : float
-        The share of the identity in the squared norm of the centred kernel between all n samples,
-        c^2 / (c^2 + (n - 1) r^2) where the diagonal has the mean c, and r^2 is the mean square off
-        the diagonal.
-    shared : ndarray of shape (b, b)
-        What different samples share: U-centred, with zeros on the diagonal.
-    """
+def _centre(block: Floats) -> Floats:
+    """Return the U-centred matrix, of unit size, of a symmetric one (b, b)."""
     b = len(block)
-    diagonal = np.diagonal(block)
-    scale = float(np.abs(diagonal).mean())
-    if scale == 0.0:
-        return 1.0, 0.0, block
-    mean, shared = _centre(block / scale)
-    c = float(diagonal.mean()) / scale - mean
-    r2 = float((shared**2).sum()) / (b * (b - 3))
-    return c, c**2 / (c**2 + (n - 1) * r2) if c > 0.0 else 0.0, shared
-
-
-def _centre(block: Floats) -> tuple[float, Floats]:
-    """Return the mean off the diagonal, and the U-centred matrix, of a symmetric one (b, b)."""
-    b = len(block)
-    centred = block.copy()
+    centred = block / max(float(np.abs(np.diagonal(block)).mean()), _TINY)
     np.fill_diagonal(centred, 0.0)
     sums = centred.sum(axis=1)
     means = sums / (b - 2) - sums.sum() / (2 * (b - 1) * (b - 2))
     centred -= means[:, np.newaxis] + means
     np.fill_diagonal(centred, 0.0)
-    return float(sums.sum()) / (b * (b - 1)), centred
+    return centred

@@ -121,7 +121,7 @@ def mapped_views(
     Parameters
     ----------
     grams, names, argument
-        As for :func:`~mkfusion.stack._dense.kernel_major`.
+        As for :func:`~mkfusion.stack._dense.dense_matrices`.
 
     Returns
     -------

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigh
 
-from mkfusion._types import FloatArray, Indices, Stack
+from mkfusion._types import FloatArray, Indices, Mask, Stack
 from mkfusion.stack import _dense
 from mkfusion.stack._dense import check_finite
+from mkfusion.stack._look import INDEFINITE
+from mkfusion.stack._memory import Matrices
 
 # Symmetry is asked for up to this fraction of the largest diagonal entry, and the smallest
 # eigenvalue may be negative by this fraction of the largest one: what rounding leaves of a
@@ -25,6 +27,11 @@ PSD_FLOPS = 1e9
 LEAST_BLOCK = 256
 
 _POWER_ITERATIONS = 3
+
+# A quick look is at so many samples, always the same ones. Kernels that are indefinite by their
+# nature (sigmoid, Gaussians of squared city-block distances or of time warping, thresholded
+# correlations) are so between these too.
+_FEW_SAMPLES, _SEED = 96, 0
 
 # A larger kernel that is not in memory is not brought there to be looked at, but seen by tiles of
 # so many rows and columns.
@@ -48,14 +55,69 @@ def check_gram_kernels(stack: Stack, kernels: Indices, labels: Sequence[str]) ->
     ValueError
         As `check_gram_matrix` does.
     """
+    for _, error in _errors(stack, kernels, labels):
+        raise error
+
+
+def sound_kernels(stack: Stack, kernels: Indices) -> Mask:
+    """Return which (s,) of the kernels `check_gram_kernels` would let pass."""
+    sound = np.ones(len(kernels), dtype=bool)
+    for position, _ in _errors(stack, kernels, [""] * len(kernels)):
+        sound[position] = False
+    return sound
+
+
+def look_at_matrices(matrices: Matrices, labels: Sequence[str]) -> None:
+    """Refuse matrices in memory, whole ones, as far as reading every number once shows.
+
+    Symmetry and finiteness are those of `check_gram_matrix`, definiteness is seen on a principal
+    block of few samples drawn at random; whatever seems wrong is looked at more closely.
+
+    Parameters
+    ----------
+    matrices : Matrices of shape (m, n, n)
+    labels : sequence of m str
+        What to call them in messages.
+
+    Raises
+    ------
+    ValueError
+        As `check_gram_matrix` does.
+    """
+    m, n, _ = matrices.shape
+    samples = few_samples(n)
+    rng = np.random.default_rng(_SEED)
+    v = rng.uniform(1.0, 2.0, size=n) * rng.choice([-1.0, 1.0], size=n)
+    rtol = GRAM_RTOL[matrices.dtype]
+    found = matrices.look(samples, v, rtol)
+    for k in np.flatnonzero(found).tolist():
+        gram = matrices.block(k, None, None)
+        if found[k] == INDEFINITE:
+            _check_definite(_principal_block(gram, samples), rtol, labels[k], True)
+        check_gram_matrix(gram, labels[k], PSD_FLOPS / m)
+
+
+def few_samples(n: int) -> Indices:
+    """Return the samples (b,) between which kernels between n samples are looked at quickly."""
+    rng = np.random.default_rng(_SEED)
+    return np.sort(rng.permutation(n)[:_FEW_SAMPLES])
+
+
+def _errors(
+    stack: Stack, kernels: Indices, labels: Sequence[str]
+) -> Iterator[tuple[int, ValueError]]:
+    """Yield where kernels that are refused stand, and why they are."""
     n = stack.shape[0]
     whole = stack.in_memory or n * n * stack.dtype.itemsize <= _WHOLE_BYTES
-    for k, label in zip(kernels, labels, strict=True):
-        budget = PSD_FLOPS / len(kernels)
-        if whole:
-            check_gram_matrix(stack.gram(int(k)), label, budget)
-        else:
-            _check_by_tiles(stack.select(np.array([k])), label, budget)
+    budget = PSD_FLOPS / max(len(kernels), 1)
+    for position, (k, label) in enumerate(zip(kernels, labels, strict=True)):
+        try:
+            if whole:
+                check_gram_matrix(stack.gram(int(k)), label, budget)
+            else:
+                _check_by_tiles(stack.select(np.array([k])), label, budget)
+        except ValueError as error:
+            yield position, error
 
 
 def check_gram_matrix(gram: FloatArray, label: str, budget: float = PSD_FLOPS) -> None:

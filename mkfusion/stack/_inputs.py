@@ -33,7 +33,9 @@ def remember_input(estimator: Any, X: Any, n_train: int) -> None:
         setattr(estimator, _IDS, ids)
 
 
-def training_stack(estimator: Any, X: Any, **others: Any) -> KernelStack:
+def training_stack(
+    estimator: Any, X: Any, *, to_be_checked: bool = False, **others: Any
+) -> KernelStack:
     """Return square kernels of the training samples; that they are Gram matrices is not checked.
 
     Leaves `estimator` as it is: what is refused must not change a fitted model.
@@ -43,16 +45,17 @@ def training_stack(estimator: Any, X: Any, **others: Any) -> KernelStack:
     estimator : object
         For messages.
     X : list of Gram matrices, ndarray, KernelStack or one Gram matrix
+    to_be_checked : bool, default=False
+        Whether the caller calls `check_gram` before anything else, and for what a fit tells of
+        arrays `check_gram_closely`: arrays are then not read here, and only once there.
     **others : Series, array-like or None
         Targets, weights, ... by their names: where these, and X, are of pandas, rows must have the
         same labels.
     """
     check_training(X, **others)
-    if is_several(X):
-        stack = as_stack(X, None, "X")
-    else:
-        gram = check_array(X, dtype=_MATRIX, estimator=estimator, input_name="X")
-        stack = as_stack(gram, None, "X")
+    if not is_several(X):
+        X = check_array(X, dtype=_MATRIX, estimator=estimator, input_name="X")
+    stack = as_stack(X, None, "X", hasty=to_be_checked)
     if stack.shape[0] != stack.shape[1]:
         stack.check_gram("X")  # says so before anything is computed
     return stack

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from mkfusion._types import FloatArray, Floats, Indices
-from mkfusion.stack._stack import KernelStack, indexed
-from mkfusion.stack._views import row_batches
+from mkfusion.stack._stack import KernelStack
+from mkfusion.stack._views import indexed, row_batches
 
 
 class ProductStack(KernelStack):

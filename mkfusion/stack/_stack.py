@@ -26,25 +26,16 @@ from mkfusion.stack._checks import (
     kernel_indices,
     split_key,
 )
-from mkfusion.stack._dense import (
-    add_dot_rows,
-    combine_block,
-    combine_rows,
-    dot_columns,
-    kernel_major,
-    quadratic_forms,
-    take_block,
-)
+from mkfusion.stack._dense import add_scaled, dense_matrices
 from mkfusion.stack._file import any_mapped, mapped_views, read_stack, write_stack
-from mkfusion.stack._gram import check_gram_kernels
+from mkfusion.stack._gram import check_gram_kernels, look_at_matrices, sound_kernels
 from mkfusion.stack._labels import Labels, check_alike, labels_of
+from mkfusion.stack._look import shares
 from mkfusion.stack._low_rank import factor_views
-from mkfusion.stack._threads import in_threads, split_for_threads
-from mkfusion.stack._views import View, compose, row_batches
+from mkfusion.stack._memory import Matrices, Whole
+from mkfusion.stack._views import View, compose, indexed, row_batches, unless_all
 
 _MAX_NAMES_IN_REPR = 6
-# Numbers that fit in a core's own cache twice.
-_CACHED = 2**15
 # A diagonal is read off blocks of so many samples: few calls, and little that is thrown away.
 _DIAGONAL = 32
 
@@ -62,9 +53,9 @@ class KernelStack:
     grams : list of m array-likes of shape (n_rows, n_cols), or ndarray of shape \
             (n_rows, n_cols, m) or (n_rows, n_cols)
         The kernels. Kernels come last in a single array, because scikit-learn's cross-validation
-        slices the first two axes. They are kept in one contiguous array, kernel by kernel; an
-        array that lies in memory like this already is not copied. Memory-mapped arrays stay where
-        they are, and are read when asked for.
+        slices the first two axes. Arrays of one type with contiguous rows are kept as they are,
+        and must not be changed from then on; a single array that has the kernels last in memory
+        too is copied. Memory-mapped arrays stay where they are, and are read when asked for.
     names : sequence of m str, default=None
         Unique names; ``kernel0``, ``kernel1``, ... by default.
 
@@ -137,6 +128,7 @@ class KernelStack:
     _names: list[str] | None = None
     _known_gram: Mask | None = None
     labels: Labels | None = None
+    _lies_in_one_array = False
 
     # Iterating would be over rows for NumPy and over kernels for readers: neither is guessed.
     __iter__ = None
@@ -327,10 +319,10 @@ class KernelStack:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         dtype = self.dtype if dtype is None else np.dtype(dtype)
-        if copy is False and not (self.in_memory and dtype == self.dtype):
+        if copy is False and not (self._lies_in_one_array and dtype == self.dtype):
             raise ValueError(f"{self!r} has no array of {dtype} without a copy.")
         array = np.moveaxis(self.materialize().array, 0, -1)
-        return array.astype(dtype, copy=bool(copy) and self.in_memory)
+        return array.astype(dtype, copy=bool(copy) and self._lies_in_one_array)
 
     # ------------------------------------------------------------------ parts of it
 
@@ -428,7 +420,9 @@ class KernelStack:
         return np.ascontiguousarray(self.block(k, None, None), dtype=self.dtype)
 
     def materialize(self) -> DenseStack:
-        """Return the same stack in memory: itself if it is there already.
+        """Return the same stack in memory, with rows that lie there in one piece.
+
+        Itself if it is like this already; a view of some samples is copied.
 
         Returns
         -------
@@ -561,9 +555,24 @@ class KernelStack:
         unchecked = np.flatnonzero(~self.known_gram)
         if len(unchecked):
             names = self._names or self.names
-            labels = [f"{name}[{k}] ({names[k]!r})" for k in unchecked]
-            check_gram_kernels(self, unchecked, labels)
+            self._check_kernels(unchecked, [f"{name}[{k}] ({names[k]!r})" for k in unchecked])
         self._known_gram = np.ones(n_kernels, dtype=bool)
+
+    def check_gram_closely(self, name: str = "kernels") -> None:
+        """Do as :meth:`check_gram` where that was content with a quick look.
+
+        Of arrays that an estimator is given it is: they are read once. Of a stack it never is.
+
+        Parameters
+        ----------
+        name : str, default="kernels"
+            The argument to name in messages.
+
+        Raises
+        ------
+        ValueError
+            With the kernel, what was found and what was expected.
+        """
 
     # ------------------------------------------------------------------ what trusts its arguments
 
@@ -611,7 +620,7 @@ class KernelStack:
             part = self._take(rows, cols)._select(active)
             for batch, index in part._batches():
                 for weight, values in zip(weights[active], part._blocks(index), strict=True):
-                    _add_weighted(values, weight, out[batch])
+                    add_scaled(values, weight, out[batch])
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
         """Add ``K_k beta_u`` to ``out[u, k]``, for some of the kernels, known to be symmetric.
@@ -630,6 +639,36 @@ class KernelStack:
             out += self._dot(beta)
         elif len(kernels):
             out[:, kernels] += self._select(kernels)._dot(beta)
+
+    def combine_several(
+        self, weights: Floats, rows: Sequence[Indices], out: Sequence[Floats]
+    ) -> None:
+        """Do several :meth:`combine_into` at once, over all columns.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (f, m), float64
+        rows : sequence of f ndarray of shape (r_f,), integer
+        out : sequence of f ndarray of shape (r_f, n_cols), float64
+            Overwritten.
+        """
+        for own, which, target in zip(weights, rows, out, strict=True):
+            self.combine_into(own, which, None, target)
+
+    def add_dot_several(
+        self, beta: Sequence[Floats], out: Sequence[Floats], kernels: Sequence[Indices]
+    ) -> None:
+        """Do several :meth:`add_dot` at once.
+
+        Parameters
+        ----------
+        beta : sequence of f ndarray of shape (n_vectors, n), float64
+        out : sequence of f ndarray of shape (n_vectors, m, n), float64
+            Modified in place.
+        kernels : sequence of f ndarray of shape (s_f,), integer
+        """
+        for vectors, target, which in zip(beta, out, kernels, strict=True):
+            self.add_dot(vectors, target, which)
 
     def _take(self, rows: Indices | None, cols: Indices | None) -> KernelStack:
         """Restrict to some rows (r,) and columns (c,); None means all."""
@@ -654,7 +693,7 @@ class KernelStack:
         support = np.flatnonzero(beta.any(axis=0))
         if len(support):
             active = np.ascontiguousarray(beta[:, support])
-            part = self._take(None, _all(support, n_cols))
+            part = self._take(None, unless_all(support, n_cols))
             for batch, index in part._batches():
                 for k, values in enumerate(part._blocks(index)):
                     out[:, k, batch] = active @ values.T
@@ -682,6 +721,16 @@ class KernelStack:
         for batch, index in self._batches():
             for k, values in enumerate(self._blocks(index)):
                 array[k, batch] = values
+
+    def _check_kernels(self, kernels: Indices, labels: Sequence[str]) -> None:
+        """Refuse those of some kernels (s,) that are no Gram matrices."""
+        check_gram_kernels(self, kernels, labels)
+
+    def _shares(self, samples: Indices) -> Floats:
+        """Return what :func:`shares` returns (m, 2) of every kernel between some samples (b,)."""
+        n, _, m = self.shape
+        blocks = (self.block(k, samples, samples) for k in range(m))
+        return np.array([shares(np.asarray(one, dtype=np.float64), n) for one in blocks])
 
     def _describe(self, names: list[str], known_gram: Mask | None, labels: Labels | None) -> Self:
         """Take over what is known of the kernels, and what the samples are called."""
@@ -746,7 +795,9 @@ class PartStack(KernelStack):
 
 
 class DenseStack(KernelStack):
-    """Kernels in memory, in one array.
+    """Kernels in memory, where they stay: in one array, or in several.
+
+    What is taken from it is a view: no number is copied.
 
     Parameters
     ----------
@@ -754,15 +805,11 @@ class DenseStack(KernelStack):
         As for :class:`KernelStack`.
     argument : str, default="grams"
         What the user calls `grams`, for messages.
-
-    Attributes
-    ----------
-    array : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64
-        C-contiguous: every pass over the stack then streams through memory kernel by kernel and
-        row by row.
+    hasty : bool, default=False
+        Whether `grams` are not to be read before `check_gram`, and quickly there.
     """
 
-    array: FloatArray
+    matrices: Matrices
 
     def __init__(
         self,
@@ -770,37 +817,53 @@ class DenseStack(KernelStack):
         names: Sequence[str] | None = None,
         *,
         argument: str = "grams",
+        hasty: bool = False,
     ) -> None:
         checked = None if names is None else check_names(names)
-        self.array = kernel_major(grams, checked, argument)
-        self._names = complete_names(checked, len(self.array), argument)
+        arrays = dense_matrices(grams, checked, argument, read=not hasty)
+        self.matrices = Matrices(Whole(arrays, hasty=hasty))
+        self._names = complete_names(checked, len(arrays), argument)
         self.labels = labels_of(grams)
 
     @classmethod
-    def around(cls, array: FloatArray) -> Self:
-        """Return the stack of an array (n_kernels, n_rows, n_cols), which is trusted to be right.
+    def around(cls, arrays: FloatArray | Matrices) -> Self:
+        """Return the stack of what is trusted to be right, and not copied.
 
         Parameters
         ----------
-        array : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64
-            C-contiguous. Not copied.
+        arrays : ndarray of shape (n_kernels, n_rows, n_cols), float32 or float64, or Matrices
+            An array with contiguous rows.
 
         Returns
         -------
         DenseStack
         """
         stack = cls.__new__(cls)
-        stack.array = array
+        stack.matrices = arrays if isinstance(arrays, Matrices) else Matrices(Whole(arrays))
         return stack
 
     @property
+    def array(self) -> FloatArray:
+        """The kernels (n_kernels, n_rows, n_cols) in one array, which may be a copy."""
+        return self.matrices.array
+
+    @property
+    def _lies_in_one_array(self) -> bool:  # type: ignore[override]
+        return self.matrices.lies_in_one_array
+
+    @property
     def shape(self) -> tuple[int, int, int]:
-        n_kernels, n_rows, n_cols = self.array.shape
+        n_kernels, n_rows, n_cols = self.matrices.shape
         return n_rows, n_cols, n_kernels
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.array.dtype
+        return self.matrices.dtype
+
+    @property
+    def known_gram(self) -> Mask:
+        # What was found of the whole since holds for a fold of it.
+        return super().known_gram | self.matrices.sound
 
     @property
     def place(self) -> str:
@@ -811,81 +874,75 @@ class DenseStack(KernelStack):
         return True
 
     def materialize(self) -> DenseStack:
-        return self
+        return super().materialize() if self.matrices.is_part else self
+
+    def check_gram(self, name: str = "kernels") -> None:
+        """Refuse kernels that cannot be Gram matrices, as :meth:`KernelStack.check_gram`.
+
+        The whole is looked at once for all folds of it; only where it is refused, and they need
+        not be, each on its own.
+        """
+        whole = self.matrices.whole_of_a_fold()
+        if whole is not None:
+            unknown = np.flatnonzero(~self.known_gram & ~whole.doubtful)
+            whole.remember(unknown, sound_kernels(DenseStack.around(whole), unknown))
+        super().check_gram(name)
+        if not self.matrices.is_part:
+            everything = np.arange(self.shape[2])
+            self.matrices.remember(everything, np.ones(len(everything), dtype=bool))
+
+    def check_gram_closely(self, name: str = "kernels") -> None:
+        if self.matrices.whole.hasty:
+            unseen = DenseStack.around(self.matrices.anew())
+            unseen._describe(self.names, None, None).check_gram(name)
+
+    def _check_kernels(self, kernels: Indices, labels: Sequence[str]) -> None:
+        if self.matrices.whole.hasty and not self.matrices.is_part:
+            look_at_matrices(self.matrices.select(kernels), labels)
+        else:
+            super()._check_kernels(kernels, labels)
+
+    def _shares(self, samples: Indices) -> Floats:
+        return self.matrices.shares(samples)
 
     def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
-        if rows is cols is None:
-            return self.array[k]
-        n_rows, n_cols, _ = self.shape
-        rows, cols = _as_indices(rows, n_rows), _as_indices(cols, n_cols)
-        out = np.empty((1, len(rows), len(cols)), dtype=self.dtype)
-        take_block(self.array[k : k + 1], rows, cols, out)
-        return out[0]
+        return self.matrices.block(k, rows, cols)
 
     def combine_into(
         self, weights: Floats, rows: Indices | None, cols: Indices | None, out: Floats
     ) -> None:
-        rows = _as_indices(rows, self.shape[0])
-        kernels = np.flatnonzero(weights)
-
-        def combine(piece: slice) -> None:
-            if cols is None:
-                combine_rows(self.array, weights, kernels, rows[piece], out[piece])
-            else:
-                combine_block(self.array, weights, kernels, rows[piece], cols, out[piece])
-
-        in_threads(combine, split_for_threads(len(rows), out.size * len(kernels)))
+        self.matrices.combine_into(weights, rows, cols, out)
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
-        _, n, n_kernels = self.shape
-        kernels = _as_indices(kernels, n_kernels)
-        rows = np.flatnonzero(beta.any(axis=0))
+        self.matrices.add_dot(beta, out, kernels)
 
-        def add(piece: slice) -> None:
-            add_dot_rows(self.array, beta, kernels[piece], rows, out)
+    def combine_several(
+        self, weights: Floats, rows: Sequence[Indices], out: Sequence[Floats]
+    ) -> None:
+        self.matrices.combine_several(weights, rows, out)
 
-        in_threads(add, split_for_threads(len(kernels), len(kernels) * len(rows) * n))
+    def add_dot_several(
+        self, beta: Sequence[Floats], out: Sequence[Floats], kernels: Sequence[Indices]
+    ) -> None:
+        self.matrices.add_dot_several(beta, out, kernels)
 
     def _take(self, rows: Indices | None, cols: Indices | None) -> DenseStack:
-        if rows is cols is None:
-            return self
-        n_rows, n_cols, n_kernels = self.shape
-        rows, cols = _as_indices(rows, n_rows), _as_indices(cols, n_cols)
-        block = np.empty((n_kernels, len(rows), len(cols)), dtype=self.dtype)
-
-        def copy(piece: slice) -> None:
-            take_block(self.array[piece], rows, cols, block[piece])
-
-        in_threads(copy, split_for_threads(n_kernels, block.size))
-        return DenseStack.around(block)
+        return self if rows is cols is None else self.around(self.matrices.take(rows, cols))
 
     def _select(self, which: Indices) -> DenseStack:
-        first, last = int(which[0]), int(which[-1])
-        if last - first + 1 == len(which) and np.all(np.diff(which) == 1):
-            return DenseStack.around(self.array[first : last + 1])
-        return DenseStack.around(self.array[which])
+        return self.around(self.matrices.select(which))
 
     def _dot(self, beta: Floats) -> Floats:
-        n_rows, _, n_kernels = self.shape
-        beta = np.ascontiguousarray(beta)
-        out = np.zeros((len(beta), n_kernels, n_rows))
-        dot_columns(self.array, beta, np.flatnonzero(beta.any(axis=0)), out)
-        return out
+        return self.matrices.dot(beta)
 
     def _quadratic(self, beta: Floats) -> Floats:
-        n_kernels = len(self.array)
-        out = np.empty(n_kernels)
-        support = np.flatnonzero(beta.any(axis=0))
-        kernels = np.arange(n_kernels)
-
-        def evaluate(piece: slice) -> None:
-            quadratic_forms(self.array, beta, kernels[piece], support, out)
-
-        in_threads(evaluate, split_for_threads(n_kernels, n_kernels * len(support) ** 2))
-        return out
+        return self.matrices.quadratic(beta)
 
     def _diagonal(self) -> Floats:
-        return np.diagonal(self.array, axis1=1, axis2=2).astype(np.float64)
+        return self.matrices.diagonal()
+
+    def _fill(self, array: FloatArray) -> None:
+        self.matrices.copy_into(array)
 
 
 class ComputedStack(KernelStack):
@@ -939,11 +996,11 @@ class ComputedStack(KernelStack):
         return self.views[k].block(rows, cols)
 
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
-        which = _as_indices(kernels, self.shape[2])
+        which = np.arange(self.shape[2]) if kernels is None else kernels
         support = np.flatnonzero(beta.any(axis=0))
         if len(support):
             active = np.ascontiguousarray(beta[:, support])
-            rows = _all(support, beta.shape[1])
+            rows = unless_all(support, beta.shape[1])
             products = self._select(which)._of_kernels("dot_rows", active, rows, None)
             for k, product in zip(which, products, strict=True):
                 out[:, k] += product
@@ -966,7 +1023,7 @@ class ComputedStack(KernelStack):
         if len(support):
             active = np.ascontiguousarray(beta[:, support])
             for k, product in enumerate(
-                self._of_kernels("dot", active, None, _all(support, n_cols))
+                self._of_kernels("dot", active, None, unless_all(support, n_cols))
             ):
                 out[:, k] = product
         return out
@@ -1013,7 +1070,11 @@ class MappedStack(ComputedStack):
 
 
 def as_stack(
-    grams: Any, names: Sequence[str] | None = None, argument: str = "grams"
+    grams: Any,
+    names: Sequence[str] | None = None,
+    argument: str = "grams",
+    *,
+    hasty: bool = False,
 ) -> KernelStack:
     """Return the stack that a user gave, or build one of what else was given.
 
@@ -1023,6 +1084,8 @@ def as_stack(
         A stack as it is, or what :class:`KernelStack` takes.
     argument : str, default="grams"
         What the user calls `grams`, for messages.
+    hasty : bool, default=False
+        Whether arrays in memory are not to be read before `check_gram`, and quickly there.
 
     Returns
     -------
@@ -1030,31 +1093,12 @@ def as_stack(
     """
     if isinstance(grams, KernelStack):
         return grams
-    return _kind_for(grams, argument)(grams, names, argument=argument)
+    kind = _kind_for(grams, argument)
+    if kind is DenseStack:
+        return DenseStack(grams, names, argument=argument, hasty=hasty)
+    return kind(grams, names, argument=argument)
 
 
 def _kind_for(grams: Any, argument: str) -> type[DenseStack] | type[MappedStack]:
     check_alike(grams, argument)
     return MappedStack if any_mapped(grams) else DenseStack
-
-
-def _as_indices(index: Indices | None, size: int) -> Indices:
-    return np.arange(size) if index is None else index
-
-
-def _all(index: Indices, size: int) -> Indices | None:
-    """Return None for everything, which is not to be copied."""
-    return None if len(index) == size else index
-
-
-def indexed(batches: list[slice], size: int) -> Iterator[tuple[slice, Indices | None]]:
-    """Yield slices, and the indices that they mean; None for everything."""
-    for batch in batches:
-        whole = (batch.start, batch.stop) == (0, size)
-        yield batch, None if whole else np.arange(batch.start, batch.stop)
-
-
-def _add_weighted(values: FloatArray, weight: float, out: Floats) -> None:
-    """Do ``out += weight * values`` on few enough rows at a time that products stay in cache."""
-    for batch in gen_batches(len(out), max(1, _CACHED // max(1, out.shape[1]))):
-        out[batch] += np.multiply(values[batch], weight, dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,13 @@ def row_batches(n_rows: int, n_cols: int) -> list[slice]:
     if n_rows == 0:
         return []
     return list(gen_batches(n_rows, max(1, BLOCK_BYTES // (8 * max(1, n_cols)))))
+
+
+def indexed(batches: list[slice], size: int) -> Iterator[tuple[slice, Indices | None]]:
+    """Yield slices, and the indices that they mean; None for everything."""
+    for batch in batches:
+        whole = (batch.start, batch.stop) == (0, size)
+        yield batch, None if whole else np.arange(batch.start, batch.stop)
 
 
 class View(ABC):
@@ -124,3 +132,8 @@ def compose(outer: Indices | None, inner: Indices | None) -> Indices | None:
     if inner is None:
         return outer
     return inner if outer is None else outer[inner]
+
+
+def unless_all(index: Indices, size: int) -> Indices | None:
+    """Return None for everything, which is not to be copied."""
+    return None if len(index) == size else index

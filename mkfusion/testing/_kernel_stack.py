@@ -219,6 +219,12 @@ def _check_products(case: _Case) -> None:
             stack.combine_into(d, i, j, around[1:-1])
             case.same("combine_into", around[1:-1], block)
             assert np.isnan(around[[0, -1]]).all(), "combine_into writes beside its array"
+    readers = [np.arange(n_rows), np.arange(n_rows)[::-2], _NOTHING, np.arange(n_rows)[:1]]
+    own = weights * np.arange(1.0, 5.0)[:, np.newaxis]
+    sums = [np.full((len(rows), n_cols), np.nan) for rows in readers]
+    stack.combine_several(own, readers, sums)
+    for d, rows, found in zip(own, readers, sums, strict=True):
+        case.same("combine_several", found, np.einsum("k,kij->ij", d, expected)[rows])
     beta = _vectors(n_cols)
     kept = beta.copy()
     for vectors in (beta, beta[:, ::-1], np.asfortranarray(beta), 0 * beta):
@@ -243,6 +249,14 @@ def _check_forms(case: _Case) -> None:
             which = np.arange(m) if kernels is None else kernels
             added[:, which] = products[:, which]
             case.same("add_dot", out, 1.0 + added)
+    readers = [beta, beta[:1], np.zeros_like(beta), beta[1:] * (np.arange(n) % 2)]
+    chosen = [np.arange(m), np.array([m - 1]), np.arange(m), np.arange(m)[::-1]]
+    sums = [np.ones((len(own), m, n)) for own in readers]
+    stack.add_dot_several(readers, sums, chosen)
+    for own, kernels, found in zip(readers, chosen, sums, strict=True):
+        added = np.zeros_like(found)
+        added[:, kernels] = np.einsum("kij,uj->uki", expected, own)[:, kernels]
+        case.same("add_dot_several", found, 1.0 + added)
     case.same("quadratic of a vector", stack.quadratic(beta[0]), expected @ beta[0] @ beta[0])
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.model_selection import StratifiedKFold
 
-from mkfusion import ColumnKernelizer
+from mkfusion import ColumnKernelizer, MKLClassifier
 from oracles import values
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +112,40 @@ def test_predict_compares_the_same_machine(run):
         assert float(row["differ"]) < 0.05
         assert float(row["gap"]) <= 1e-3
         assert 0.0 < float(row["passes"]) <= 1.0
+
+
+def test_search_finds_what_folds_by_hand_do(module, run, monkeypatch):
+    search = module("search")
+    monkeypatch.setattr(search, "ROUNDS", 1)
+    monkeypatch.setattr(search, "COSTS", np.array([0.1, 10.0]))
+    kernels, samples = run("search", (("cancer", 480, 3),), (2.0,))[0]
+    problem = module("_problems").load("cancer", 480)
+    bank = module("_problems").kernel_bank(problem.X, 3)
+    scores = np.zeros(2)
+    for train, test in StratifiedKFold(search.FOLDS).split(problem.y, problem.y):
+        for at, C in enumerate(search.COSTS):
+            model = MKLClassifier(C=C, p=2.0).fit(
+                [K[np.ix_(train, train)] for K in bank], problem.y[train]
+            )
+            new = [K[np.ix_(test, train)] for K in bank]
+            scores[at] += model.score(new, problem.y[test]) / search.FOLDS
+    assert float(kernels["score"]) == pytest.approx(scores.max(), abs=1e-3)
+    assert 1.0 <= float(kernels["peak_x"]) < 2.0
+    assert samples["given"] == "samples" and float(samples["ratio"]) > 0.0
+
+
+def test_choice_scores_as_a_search_does(module, tmp_path, monkeypatch):
+    choice, report = module("choice"), module("_report").Report(tmp_path)
+    monkeypatch.setattr(choice, "COSTS", np.array([0.1, 10.0]))
+    monkeypatch.setattr(choice, "THREE", (1.0, 2.0))
+    choice.run(report, (choice.Case("cancer", 3, True),))
+    with (tmp_path / "choice.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["p"] for row in rows] == ["1", "2", "1 2"]
+    for row in rows:
+        # Different optima within the tolerance may decide about one sample of a fold differently.
+        assert float(row["same"]) >= 0.8
+        assert float(row["ratio"]) > 0.0 and float(row["cpu_x"]) > 0.0
 
 
 def test_features_are_certified(run):

@@ -47,6 +47,31 @@ def dense(x: np.ndarray, train: np.ndarray, _: Path) -> KernelStack:
     return KernelStack(list(grams(x, train).astype(x.dtype)))
 
 
+def fold(x: np.ndarray, train: np.ndarray, _: Path) -> KernelStack:
+    """Most samples of a larger stack of arrays that lie apart, in another order."""
+    return _among(x, train, 3)
+
+
+def small_fold(x: np.ndarray, train: np.ndarray, _: Path) -> KernelStack:
+    """A few samples of a much larger stack, of a kernel too many."""
+    return _among(x, train, 40)
+
+
+def _among(x: np.ndarray, train: np.ndarray, others: int) -> KernelStack:
+    noise = np.random.default_rng(1).normal(size=(others, 3))
+    everybody = np.concatenate([x, noise] if x is train else [x, noise, train]).astype(x.dtype)
+    order = np.random.default_rng(0).permutation(len(everybody))
+    place = np.argsort(order)
+    shuffled = everybody[order]
+    bank = [gram.astype(x.dtype) for gram in grams(shuffled, shuffled)]
+    whole = KernelStack([bank[2], bank[0] + bank[1], *bank[:2]]).select([2, 3, 0])
+    cols = np.arange(len(x)) if x is train else np.arange(len(everybody))[-len(train) :]
+    part = whole[np.ix_(place[: len(x)], place[cols])]
+    assert np.shares_memory(part.matrices.whole.arrays[0], bank[2])
+    part._names = None
+    return part
+
+
 def lazy(x: np.ndarray, train: np.ndarray, _: Path) -> KernelStack:
     kernels = [RBFKernel(gamma=0.3), LinearKernel(), LaplacianKernel(gamma=0.2)]
     kernelizer = Kernelizer(kernels, normalize=None)
@@ -166,7 +191,19 @@ class Kind(NamedTuple):
 
 KINDS = {
     make.__name__: Kind(make, grams)
-    for make in (dense, lazy, saved, maps, kernels_last, low_rank, products, own, part)
+    for make in (
+        dense,
+        fold,
+        small_fold,
+        lazy,
+        saved,
+        maps,
+        kernels_last,
+        low_rank,
+        products,
+        own,
+        part,
+    )
 }
 KINDS["lazy_products"] = Kind(lazy_products, product_grams)
 KINDS["bank"] = Kind(bank, bank_grams, np.float32, 1e-6)

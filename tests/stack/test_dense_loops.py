@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 from mkfusion.stack import _dense
+from mkfusion.stack._memory import Whole
 
 rng = np.random.default_rng(0)
+
+
+def laid_out(array: np.ndarray) -> _dense.Layout:
+    return Whole(array).layout
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -21,7 +26,7 @@ def test_combine_rows(dtype: type, m: int) -> None:
     weights = rng.uniform(size=m) * (np.arange(m) != 1)
     rows = np.array([4, 0, 4])
     out = np.full((3, 5), np.nan)
-    _dense.combine_rows(array, weights, np.flatnonzero(weights), rows, out)
+    _dense.combine_rows(laid_out(array), weights, np.flatnonzero(weights), rows, out)
     expected = np.einsum("k,kij->ij", weights, array[:, rows].astype(float))
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
 
@@ -35,7 +40,7 @@ def test_add_dot_rows(dtype: type, used: int) -> None:
     beta = np.zeros((2, 7))
     beta[:, rows] = rng.normal(size=(2, used))
     out = np.ones((2, 3, 7))
-    _dense.add_dot_rows(array, beta, np.arange(3), rows, out)
+    _dense.add_dot_rows(laid_out(array), beta[:, rows], np.arange(3), rows, out)
     expected = 1 + np.einsum("kij,uj->uki", array.astype(float), beta)
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
 
@@ -48,23 +53,41 @@ def test_blocks(n_cols: int, dtype: type) -> None:
     rows, cols = np.array([5, 0]), np.array([1, 4, 2][:n_cols])
     block = array[np.ix_(np.arange(4), rows, cols)]
     out = np.full((2, n_cols), np.nan)
-    _dense.combine_block(array, weights, np.flatnonzero(weights), rows, cols, out)
+    _dense.combine_block(laid_out(array), weights, np.flatnonzero(weights), rows, cols, out)
     expected = np.einsum("k,kij->ij", weights, block.astype(float))
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
     taken = np.empty((4, 2, n_cols), dtype=dtype)
-    _dense.take_block(array, rows, cols, taken)
+    _dense.take_block(laid_out(array), np.arange(4), rows, cols, taken)
     np.testing.assert_array_equal(taken, block)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_dot_columns(dtype: type) -> None:
     array = rng.normal(size=(3, 4, 6)).astype(dtype)
-    cols = np.array([1, 2, 5])
-    beta = np.zeros((2, 6))
-    beta[:, cols] = rng.normal(size=(2, 3))
-    out = np.full((2, 3, 4), np.nan)
-    _dense.dot_columns(array, beta, cols, out)
-    expected = np.einsum("kij,uj->uki", array.astype(float), beta)
+    rows, cols = np.array([3, 0, 3]), np.array([1, 2, 5])
+    beta = rng.normal(size=(2, 3))
+    out = np.full((2, 3, 3), np.nan)
+    _dense.dot_columns(laid_out(array), beta, rows, cols, out)
+    block = array[np.ix_(np.arange(3), rows, cols)].astype(float)
+    np.testing.assert_allclose(out, np.einsum("kij,uj->uki", block, beta), rtol=1e-12, atol=1e-12)
+    forms = np.full(3, np.nan)
+    _dense.quadratic_forms(laid_out(array), beta, np.array([2, 0]), rows, cols, forms)
+    expected = np.einsum("ui,kij,uj->k", beta, block, beta)
+    np.testing.assert_allclose(forms[[0, 2]], expected[[0, 2]], rtol=1e-12)
+    assert np.isnan(forms[1])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n_cols", [2, 6])  # few columns are picked, most are read along rows
+def test_add_dot_block(n_cols: int, dtype: type) -> None:
+    array = rng.normal(size=(3, 7, 7)).astype(dtype)
+    rows, cols = np.array([6, 0, 1, 3, 4]), np.array([5, 6, 0, 2, 1, 3])[:n_cols]
+    beta = rng.normal(size=(2, 5))
+    out = np.ones((2, 3, n_cols))
+    _dense.add_dot_block(laid_out(array), beta, np.array([2, 0]), rows, cols, out)
+    block = array[np.ix_(np.arange(3), rows, cols)].astype(float)
+    expected = 1 + np.einsum("kij,ui->ukj", block, beta)
+    expected[:, 1] = 1.0
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
 
 

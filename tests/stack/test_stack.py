@@ -72,7 +72,8 @@ def test_array(either: KernelStack) -> None:
     np.testing.assert_allclose(either.gram(0), GRAMS[0], rtol=1e-12, atol=1e-12)
 
 
-def test_array_in_memory_is_a_view(stack: KernelStack) -> None:
+def test_array_in_memory_is_a_view() -> None:
+    stack = KernelStack(np.moveaxis(np.array(GRAMS), 0, -1))
     assert np.shares_memory(np.asarray(stack), stack.gram(0))
     assert np.shares_memory(stack.__array__(copy=False), stack.gram(0))
     assert not np.shares_memory(stack.__array__(copy=True), stack.gram(0))
@@ -81,6 +82,8 @@ def test_array_in_memory_is_a_view(stack: KernelStack) -> None:
 def test_array_that_must_be_copied(stack: KernelStack) -> None:
     with pytest.raises(ValueError, match="has no array of float32 without a copy"):
         stack.__array__(np.float32, copy=False)
+    with pytest.raises(ValueError, match="in memory.* has no array of float64 without a copy"):
+        stack.__array__(copy=False)  # of several arrays
     with pytest.raises(ValueError, match="on demand.* has no array of float64 without a copy"):
         Kernelizer(["rbf"]).fit_transform(X).__array__(copy=False)
 

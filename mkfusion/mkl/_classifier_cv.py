@@ -1,0 +1,249 @@
+"""Multiple kernel learning for classification, with C and p chosen by cross-validation."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.utils import compute_class_weight
+
+from mkfusion._messages import shown
+from mkfusion._types import Indices
+from mkfusion.data import Labels
+from mkfusion.mkl._classifier import MKLClassifier
+from mkfusion.mkl._cross_validation import BaseMKLCV, OfFold
+from mkfusion.mkl._validation import Training
+
+
+class _ClassifierOfFold(OfFold, MKLClassifier):
+    """A classifier of a fold."""
+
+
+class MKLClassifierCV(BaseMKLCV, MKLClassifier):
+    """:class:`MKLClassifier` whose C and p are chosen by cross-validation.
+
+    The choice is that of :class:`sklearn.model_selection.GridSearchCV`, but for ties and scores
+    that differ by what `tol` leaves open, at a fraction of the time: kernels are checked once,
+    folds are sets of their rows and columns, each fold goes from one C to the next by warm starts,
+    and what all folds want of the kernels is read together.
+
+    Parameters
+    ----------
+    Cs : int or array-like of shape (n_Cs,), default=9
+        Positive values of C, or how many to choose among: then from where the hinge loss begins to
+        act on the unweighted sum of the kernels, below which nothing but the size of the decision
+        values changes, over four decades, in equal steps of the logarithm. With several `ps` each
+        has a grid of its own, because the scale of the sum depends on p.
+    ps : float or array-like of shape (n_ps,), default=None
+        Norms of the kernel weights, at least 1, to choose among; None is 1.
+    cv : int, cross-validation splitter or iterable of (train, test), default=None
+        As for :class:`sklearn.model_selection.GridSearchCV`; None is five stratified folds.
+    scoring : str or callable, default=None
+        As for :class:`sklearn.model_selection.GridSearchCV`; None is the accuracy. The score may
+        ask for predictions or decision values, not for probabilities.
+    refit : bool, default=True
+        Whether to fit to all samples with the best C and p; otherwise there is the choice only.
+    lam : float, default=None
+        As for :class:`MKLClassifier`.
+    per_class_weights : bool, default=False
+        As for :class:`MKLClassifier`.
+    class_weight : dict or "balanced", default=None
+        As for :class:`MKLClassifier`; "balanced" is so in each fold.
+    tol : float, default=1e-3
+        Relative duality gap to reach, in every fold too.
+    max_iter : int, default=200
+        Most choices of kernel weights to try for each fit.
+    max_time : float, default=None
+        Seconds for each fit, those in which it waits for others not counted, about; None is no
+        limit.
+    n_jobs : int, default=None
+        How many folds may compute at the same time, in threads; passes over the kernels use all
+        processors in any case.
+    verbose : bool or int, default=False
+        Whether to print the score of each C and p, and the gaps of the last fit.
+
+    Attributes
+    ----------
+    C_ : float
+        The best C. Of equal scores the smallest C is taken.
+    p_ : float
+        The best p; of equal scores at this C the first in `ps`.
+    Cs_ : ndarray of shape (n_Cs,), or (n_ps, n_Cs) where each p has its own
+        Values of C, as given or from small to large.
+    ps_ : ndarray of shape (n_ps,)
+        Values of p, as given.
+    scores_ : ndarray of shape (n_ps, n_Cs, n_folds)
+        Scores of the samples held out.
+    best_score_ : float
+        Mean score of the best C and p. As the best of several it flatters.
+    weights_ : ndarray of shape (n_kernels,), or (n_classes, n_kernels) with `per_class_weights` \
+            and more than two classes
+        Kernel weights d, of the fit to all samples, as all that follows.
+    kernel_names_ : list of n_kernels str
+        Names of the kernels in the stack.
+    dual_coef_ : ndarray of shape (1, n_SV) or (n_classes, n_SV)
+        Signed dual coefficients of the support vectors, as those of :class:`MKLClassifier`.
+    support_ : ndarray of shape (n_SV,)
+        Training samples with a non-zero dual coefficient.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Exact minimisers of the hinge loss.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    objective_ : float
+        Primal objective value, summed over the one-versus-rest problems.
+    duality_gap_ : float
+        Certified duality gap, as that of :class:`MKLClassifier`.
+    n_iter_ : int
+        Choices of kernel weights that were tried.
+    n_features_in_ : int
+        Number of training samples: the columns that kernels must have to predict.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names, if the kernel was a DataFrame with string columns.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        If `max_iter` or `max_time` did not suffice, or rounding errors of the kernels stood in the
+        way, in some folds or at last.
+
+    See Also
+    --------
+    MKLClassifier : The same with C and p given.
+    mkl_path : The models of all values of C or p, on all samples.
+
+    Notes
+    -----
+    Names are those of :class:`sklearn.linear_model.LogisticRegressionCV` where it has the like, and
+    scores are an array by p, C and fold, not the table of strings and columns of `GridSearchCV`:
+    ``scores_[:, :, k]`` is fold k, and ``scores_.mean(axis=2)`` what is compared.
+
+    After a kernelizer in a pipeline, kernels are computed once, from all training samples, and not
+    in each fold: what they learn, such as a width from the median distance, does not see labels.
+
+    Examples
+    --------
+    >>> from sklearn.metrics.pairwise import rbf_kernel
+    >>> from mkfusion import MKLClassifierCV
+    >>> from mkfusion.datasets import load_sonar
+    >>> X, y = load_sonar(return_X_y=True)
+    >>> grams = [rbf_kernel(X["bands"], gamma=gamma) for gamma in (0.1, 1.0, 10.0)]
+    >>> model = MKLClassifierCV(Cs=[0.1, 1, 10, 100], ps=[1, 2]).fit(grams, y)
+    >>> model.scores_.shape
+    (2, 4, 5)
+    >>> model.C_ in model.Cs_ and model.duality_gap_ <= model.tol
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{
+            name: allowed
+            for name, allowed in MKLClassifier._parameter_constraints.items()
+            if name not in ("C", "p")
+        },
+        **BaseMKLCV._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        Cs: Any = 9,
+        ps: Any = None,
+        *,
+        cv: Any = None,
+        scoring: Any = None,
+        refit: bool = True,
+        lam: float | None = None,
+        per_class_weights: bool = False,
+        class_weight: dict[Any, float] | str | None = None,
+        tol: float = 1e-3,
+        max_iter: int = 200,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.Cs = Cs
+        self.ps = ps
+        self.cv = cv
+        self.scoring = scoring
+        self.refit = refit
+        self.lam = lam
+        self.per_class_weights = per_class_weights
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, **params: Any
+    ) -> Self:
+        """Choose C and p, and learn kernel weights and the machine on their weighted sum.
+
+        Parameters
+        ----------
+        X : list of n_kernels arrays of shape (n, n), ndarray of shape (n, n, n_kernels) or \
+                (n, n), or KernelStack
+            Gram matrices of the training samples.
+        y : array-like of shape (n,)
+            Class labels: strings, integers or booleans.
+        sample_weight : array-like of shape (n,), default=None
+            Non-negative factor of C for each sample. The score counts it too, if it can; with
+            metadata routing enabled, if the scorer asks for it.
+        groups : array-like of shape (n,), default=None
+            For splitters that keep groups together.
+        **params : dict
+            Metadata for the splitter and the scorer, if metadata routing is enabled.
+
+        Returns
+        -------
+        self : object
+            Fitted classifier.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of its range, the kernels are not finite symmetric positive
+            semi-definite matrices between the samples that y labels, there is one class only,
+            `cv` leaves a class out of the training samples of a fold, or the score cannot be
+            computed.
+        """
+        return self._fit_cv(X, y, sample_weight, groups, params)
+
+    def _machine(self, C: float, p: float, *, of_fold: bool) -> MKLClassifier:
+        kind = _ClassifierOfFold if of_fold else MKLClassifier
+        return kind(
+            C,
+            p,
+            lam=self.lam,
+            per_class_weights=self.per_class_weights,
+            class_weight=self.class_weight,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            max_time=self.max_time,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+
+    def _of_fold(self, training: Training, train: Indices, number: int) -> Training:
+        given, classes = training.given, training.classes
+        assert given is not None
+        assert classes is not None
+        teaching = given[train[training.weights[train] > 0.0]]
+        here = np.unique(teaching)
+        if len(here) < 2:
+            raise ValueError(
+                f"cv={shown(self.cv)} leaves one class, {shown(here[0])}, among the {len(train)} "
+                f"training samples of fold {number}; expected at least two of the classes "
+                f"{shown(classes.tolist())}: fewer folds, stratified ones, or more samples."
+            )
+        # As a search does, a fold without samples of a class learns the others.
+        codes = np.searchsorted(here, given)
+        codes = np.where(np.isin(given, here), codes, -1)
+        if self.class_weight == "balanced":
+            everywhere = compute_class_weight("balanced", classes=classes, y=given)
+            factors = compute_class_weight("balanced", classes=here, y=teaching)
+            factors /= everywhere[np.isin(classes, here)]
+            training = training._replace(weights=training.weights * factors[codes])
+        signs = Labels(given, here, codes).signs
+        groups = [row[np.newaxis] for row in signs] if self.per_class_weights else [signs]
+        return training._replace(groups=groups, classes=here)
