@@ -101,6 +101,12 @@ def kernel_indices(which: Any, names: Sequence[str]) -> Indices:
     return indices
 
 
+def check_one_kernel(which: Any) -> None:
+    """Refuse what does not ask for one kernel by its index or name."""
+    if not isinstance(which, int | np.integer | str):
+        raise TypeError(f"which is {shown(which)}; expected the index or the name of one kernel.")
+
+
 def check_names(names: Sequence[str]) -> list[str]:
     """Return unique names as a list."""
     if isinstance(names, str):

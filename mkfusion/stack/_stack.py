@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
-from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices, Mask
 from mkfusion.stack._checks import (
     as_index,
     check_names,
+    check_one_kernel,
     check_vectors,
     complete_names,
     kernel_indices,
@@ -33,7 +33,7 @@ from mkfusion.stack._labels import Labels, check_alike, labels_of
 from mkfusion.stack._look import shares
 from mkfusion.stack._low_rank import factor_views
 from mkfusion.stack._memory import Matrices, Whole
-from mkfusion.stack._views import View, compose, indexed, row_batches, unless_all
+from mkfusion.stack._views import View, compose, indexed, is_principal, row_batches, unless_all
 
 _MAX_NAMES_IN_REPR = 6
 # A diagonal is read off blocks of so many samples: few calls, and little that is thrown away.
@@ -358,12 +358,7 @@ class KernelStack:
         col_index = None if cols is None else as_index(cols, n_cols, "column")
         if row_index is None and col_index is None:
             return self
-        principal = (
-            n_rows == n_cols
-            and row_index is not None
-            and col_index is not None
-            and np.array_equal(row_index, col_index)
-        )
+        principal = n_rows == n_cols and is_principal(row_index, col_index)
         labels = None if self.labels is None else self.labels.take(row_index, col_index)
         return self._take(row_index, col_index)._describe(
             self._names or self.names, self._known_gram if principal else None, labels
@@ -412,10 +407,7 @@ class KernelStack:
         TypeError, ValueError, IndexError
             If `which` is not one of the kernels.
         """
-        if not isinstance(which, int | np.integer | str):
-            raise TypeError(
-                f"which is {shown(which)}; expected the index or the name of one kernel."
-            )
+        check_one_kernel(which)
         k = int(kernel_indices(which, self._names or self.names)[0])
         return np.ascontiguousarray(self.block(k, None, None), dtype=self.dtype)
 

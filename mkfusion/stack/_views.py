@@ -134,6 +134,11 @@ def compose(outer: Indices | None, inner: Indices | None) -> Indices | None:
     return inner if outer is None else outer[inner]
 
 
+def is_principal(rows: Indices | None, cols: Indices | None) -> bool:
+    """Whether rows and columns of a square stack are the same samples, some of them."""
+    return rows is not None and cols is not None and np.array_equal(rows, cols)
+
+
 def unless_all(index: Indices, size: int) -> Indices | None:
     """Return None for everything, which is not to be copied."""
     return None if len(index) == size else index

@@ -38,9 +38,8 @@ def test_choice_of_cost_is_told_beside_knowing_nothing(folder, study, run):
     assert (code, complaint) == (0, "")
     y = study["label"].to_numpy(object)
     cv = StratifiedKFold(5, shuffle=True, random_state=0)
-    model = make_pipeline(ColumnKernelizer(COLUMNS), MKLClassifier(p=1))
-    search = GridSearchCV(model, {"mklclassifier__C": COSTS}, cv=cv, scoring="f1_macro")
-    search.fit(study, y)
+    search = GridSearchCV(MKLClassifier(p=1), {"C": COSTS}, cv=cv, scoring="f1_macro")
+    search.fit(ColumnKernelizer(COLUMNS).fit_transform(study), y)
     rows = table_of(shown)
     for C, mean, sd in zip(
         COSTS,
@@ -50,7 +49,7 @@ def test_choice_of_cost_is_told_beside_knowing_nothing(folder, study, run):
     ):
         assert rows[f"{C:g}"][:2] == [f"{mean:.3f}", f"{sd:.3f}"]
     (chosen,) = [C for C, row in rows.items() if row[-1] == "chosen"]
-    assert float(chosen) == search.best_params_["mklclassifier__C"]
+    assert float(chosen) == search.best_params_["C"]
     nothing = cross_val_score(DummyClassifier(), study, y, cv=cv, scoring="f1_macro").mean()
     assert f"Knowing nothing, the majority class, scores {nothing:.3f}" in words(shown)
 
