@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 import mkfusion
 from mkfusion import Method, Modalities, compare_fusion
 from mkfusion.compare import _data, _methods, _questions
+from oracles.names import named
 
 QUICK = {"fast": True, "cv": 3, "methods": ["uniform", "l1_mkl", "products"]}
 FAULTS = [ValueError("a fault"), TypeError("a fault"), KeyError("a fault")]
@@ -30,7 +31,7 @@ def notes(caught):
     return " ".join(getattr(caught.value, "__notes__", []))
 
 
-@pytest.mark.parametrize("error", FAULTS, ids=repr)
+@pytest.mark.parametrize("error", FAULTS, ids=named)
 @pytest.mark.parametrize(
     ("module", "name"),
     [
@@ -118,7 +119,7 @@ def test_kernels_that_cannot_be_had_on_a_fold_are_refusals(monkeypatch):
         compare_fusion(*samples(), **QUICK)
 
 
-@pytest.mark.parametrize("error", FAULTS, ids=repr)
+@pytest.mark.parametrize("error", FAULTS, ids=named)
 def test_alignment_that_cannot_be_had_is_not_answered(error, monkeypatch):
     monkeypatch.setattr(_questions, "kernel_alignment", raising(error))
     X, y = samples()

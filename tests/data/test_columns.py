@@ -10,6 +10,7 @@ from sklearn.compose import ColumnTransformer, make_column_selector
 
 from mkfusion import Modalities
 from mkfusion.data._columns import as_table, column_names, resolve_columns, select_columns
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 ARRAY = rng.normal(size=(4, 5))
@@ -47,7 +48,7 @@ NAMES = [
 NAMES += [make_column_selector(pattern="[ad]"), make_column_selector(dtype_include=float)]
 
 
-@pytest.mark.parametrize("columns", POSITIONS, ids=str)
+@pytest.mark.parametrize("columns", POSITIONS, ids=named)
 @pytest.mark.parametrize("X", [ARRAY, TABLE, csr_array(ARRAY)], ids=["array", "table", "sparse"])
 def test_positions(X, columns) -> None:
     found = choose(X, columns)
@@ -56,7 +57,7 @@ def test_positions(X, columns) -> None:
     np.testing.assert_array_equal(found.toarray() if issparse(found) else found, expected)
 
 
-@pytest.mark.parametrize("columns", NAMES, ids=str)
+@pytest.mark.parametrize("columns", NAMES, ids=named)
 def test_names(columns) -> None:
     expected = ColumnTransformer([("part", "passthrough", columns)]).fit_transform(TABLE)
     found = choose(TABLE, columns)
@@ -129,7 +130,7 @@ WIDE = pd.DataFrame(np.ones((2, 30)), columns=[f"c{i}" for i in range(30)])
         (ARRAY, [0, True], TypeError, r"columns of 'part' is \[0, True\]"),
         (ARRAY, [[0, 1]], TypeError, r"columns of 'part' is \[\[0, 1\]\]"),
     ],
-    ids=str,
+    ids=named,
 )  # fmt: skip
 def test_refused(X, columns, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):

@@ -27,6 +27,7 @@ from mkfusion import (
     RBFKernel,
 )
 from mkfusion.data import as_plain, as_table, read_column, read_groups, read_labels, read_weights
+from oracles.names import named
 
 polars = pytest.importorskip("polars")
 pyarrow = pytest.importorskip("pyarrow")
@@ -264,7 +265,7 @@ def test_fitted_on_one_and_asked_in_another(kind: str, make: Callable[[], Any]) 
 
 
 @pytest.mark.parametrize("unit", ["ns", "us", "s", "D"])
-@pytest.mark.parametrize("kernel", [RBFKernel(gamma=1e-5), "linear", "auto", "rbf"], ids=str)
+@pytest.mark.parametrize("kernel", [RBFKernel(gamma=1e-5), "linear", "auto", "rbf"], ids=named)
 def test_the_unit_of_dates_does_not_matter(unit: str, kernel: Any) -> None:
     """As of the same dates as numbers of days."""
     dates = np.array(DATES, dtype="datetime64[D]").reshape(-1, 1)

@@ -18,6 +18,7 @@ from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
 from mkfusion import Modalities
+from oracles.names import named
 
 A = np.arange(12.0).reshape(6, 2)
 SERIES = np.arange(48.0).reshape(6, 2, 4)
@@ -52,7 +53,7 @@ def test_names_that_are_no_identifiers() -> None:
     "key",
     [[3, 1], np.array([0, -1]), np.array([2, 2]), A[:, 0] > 4, slice(1, 4), slice(None, None, -1)]
     + [[], (np.array([1, 2]), ...)],
-    ids=str,
+    ids=named,
 )
 def test_indexing_keeps_modalities_aligned(modalities: Modalities, key) -> None:
     cut = modalities[key]

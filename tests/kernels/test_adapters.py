@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from mkfusion import Kernelizer, LinearKernel, RBFKernel
 from mkfusion.kernels._kernel import as_kernel, first_step, kernel_label, takes_table
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 X = rng.uniform(size=(9, 4))
@@ -140,7 +141,7 @@ GAUSSIAN = [
 ]
 
 
-@pytest.mark.parametrize("kernel", GAUSSIAN, ids=str)
+@pytest.mark.parametrize("kernel", GAUSSIAN, ids=named)
 def test_gaussian_process_kernels(kernel) -> None:
     np.testing.assert_allclose(gram(kernel, X), kernel(X), rtol=1e-12)
     np.testing.assert_allclose(gram(kernel, X, Z), kernel(Z, X), rtol=1e-12)
@@ -149,8 +150,8 @@ def test_gaussian_process_kernels(kernel) -> None:
     assert stack.names == [str(kernel)]
 
 
-@pytest.mark.parametrize("rows", [[4, 1], [4, 4, 1], np.arange(9)], ids=str)
-@pytest.mark.parametrize("cols", [[1, 4], [4, 4, 1], [8], np.arange(9)], ids=str)
+@pytest.mark.parametrize("rows", [[4, 1], [4, 4, 1], np.arange(9)], ids=named)
+@pytest.mark.parametrize("cols", [[1, 4], [4, 4, 1], [8], np.arange(9)], ids=named)
 def test_noise_stays_with_its_sample_in_every_block(rows, cols) -> None:
     kernel = RBF(0.7) + WhiteKernel(0.3)
     stack = Kernelizer([kernel], normalize=None).fit_transform(X)
@@ -174,7 +175,7 @@ def test_scaler_in_front() -> None:
     assert not hasattr(pipeline[0], "mean_"), "the user's object was fitted"
 
 
-@pytest.mark.parametrize("last", ["rbf", rbf_kernel, RBF(0.5), RBFKernel(gamma=None)], ids=str)
+@pytest.mark.parametrize("last", ["rbf", rbf_kernel, RBF(0.5), RBFKernel(gamma=None)], ids=named)
 def test_pipelines_end_in_anything(last) -> None:
     pipeline = make_pipeline(PCA(2), last)
     pca = PCA(2).fit(X)
@@ -242,7 +243,7 @@ def test_pickle() -> None:
         (make_pipeline(StandardScaler()), TypeError, "a Pipeline that ends in StandardScaler"),
         (make_pipeline(StandardScaler(), "gauss"), ValueError, "the unknown name 'gauss'"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_refused(spec, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
@@ -268,7 +269,7 @@ def test_specs_are_not_shared() -> None:
         (make_pipeline(CountVectorizer(), "linear"), False),
         (make_pipeline(FunctionTransformer(), "linear"), False),
     ],
-    ids=str,
+    ids=named,
 )
 def test_who_wants_two_dimensions(spec, table: bool) -> None:
     assert takes_table(spec) is table

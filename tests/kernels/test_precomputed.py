@@ -22,6 +22,7 @@ from sklearn.svm import SVC
 from mkfusion import ColumnKernelizer, Kernelizer, MKLClassifier, Modalities, PrecomputedKernel
 from mkfusion.kernels import _precomputed
 from mkfusion.stack._file import is_mapped
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 FEATURES = rng.normal(size=(12, 3))
@@ -339,7 +340,7 @@ def test_matrices_are_refused(kernel, error, message: str) -> None:
         (GRAM, ValueError, r"X has shape \(12, 12\); expected one column of ids"),
         ([], ValueError, r"Found array with 0 sample\(s\)"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_samples_are_refused(asked, error, message: str) -> None:
     kernel = PrecomputedKernel(GRAM, ids=NAMES)

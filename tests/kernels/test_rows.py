@@ -20,6 +20,7 @@ from mkfusion import (
     PolynomialKernel,
     RBFKernel,
 )
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 X = rng.uniform(size=(9, 4))
@@ -44,7 +45,7 @@ CASES = [
     (ChiSquaredKernel(), pairwise.chi2_kernel, {}),
     (ChiSquaredKernel(gamma=0.2), pairwise.chi2_kernel, {"gamma": 0.2}),
 ]
-each = pytest.mark.parametrize(("kernel", "function", "parameters"), CASES, ids=str)
+each = pytest.mark.parametrize(("kernel", "function", "parameters"), CASES, ids=named)
 sparse_ones = [case for case in CASES if not isinstance(case[0], ChiSquaredKernel)]
 
 
@@ -89,7 +90,7 @@ def test_clone_and_pickle(kernel, function, parameters) -> None:
     assert clone(kernel).get_params() == kernel.get_params()
 
 
-@pytest.mark.parametrize(("kernel", "function", "parameters"), sparse_ones, ids=str)
+@pytest.mark.parametrize(("kernel", "function", "parameters"), sparse_ones, ids=named)
 @pytest.mark.parametrize("form", [csr_array, csr_matrix, csc_array])
 def test_sparse(kernel, function, parameters, form) -> None:
     kernel = clone(kernel).fit(form(X))
@@ -122,7 +123,7 @@ def test_chi_squared_refuses_negative_features() -> None:
         (PolynomialKernel(degree=0), "degree is 0; expected a positive number"),
         (PolynomialKernel(coef0=-1), "coef0 is -1; expected a non-negative number"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_parameters_are_refused(kernel, message: str) -> None:
     with pytest.raises(ValueError, match=message):

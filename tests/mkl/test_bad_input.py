@@ -19,6 +19,7 @@ from mkfusion import (
     MKLNoveltyDetector,
     MKLRegressor,
 )
+from oracles.names import named
 
 Floats = NDArray[np.float64]
 
@@ -76,7 +77,7 @@ def fit_refuses(
 # Kernels at fit
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=named)
 @pytest.mark.parametrize("where", [(0, 0), (3, 7)])
 def test_not_finite(value: float, where: tuple[int, int]) -> None:
     kernels, y = make()
@@ -87,7 +88,7 @@ def test_not_finite(value: float, where: tuple[int, int]) -> None:
     fit_refuses(np.stack(kernels, axis=2), y, ARGUMENT, r"\[1\]|kernel1", found)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf], ids=str)
+@pytest.mark.parametrize("value", [np.nan, np.inf], ids=named)
 def test_not_finite_in_one_gram_matrix(value: float) -> None:
     kernels, y = make()
     gram = kernels[0].copy()
@@ -249,7 +250,9 @@ def test_bad_sample_weight(weight: Any, patterns: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "weight", [{0: -1.0, 1: 1.0}, {0: np.nan, 1: 1.0}, {0: 0.0, 1: 1.0}, "heavy", {5: 1.0}], ids=str
+    "weight",
+    [{0: -1.0, 1: 1.0}, {0: np.nan, 1: 1.0}, {0: 0.0, 1: 1.0}, "heavy", {5: 1.0}],
+    ids=named,
 )
 def test_bad_class_weight(weight: Any) -> None:
     kernels, y = make()
@@ -390,7 +393,7 @@ def test_two_samples() -> None:
             r"X has shape \(2, 20, 20\); expected square .*np\.moveaxis\(kernels, 0, -1\)",
         ),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_holds_no_kernels(estimator: Any, kernels: Any, said: str) -> None:
     with pytest.raises((TypeError, ValueError), match=said):
@@ -427,7 +430,7 @@ def test_holders_of_samples(estimator: Any) -> None:
         KernelStack(Holder())
 
 
-@pytest.mark.parametrize("target", [[1, "high"], [1.5, None, "high"], ["low", "high"]], ids=str)
+@pytest.mark.parametrize("target", [[1, "high"], [1.5, None, "high"], ["low", "high"]], ids=named)
 def test_texts_in_a_target_of_numbers(target: Any) -> None:
     y = np.array((target * N)[:N], dtype=object)
     first = next(i for i, value in enumerate(y) if isinstance(value, str))
@@ -435,7 +438,7 @@ def test_texts_in_a_target_of_numbers(target: Any) -> None:
         MKLRegressor().fit(make()[0], y)
 
 
-@pytest.mark.parametrize("kernels", [None, 3, "rbf", iter(())], ids=str)
+@pytest.mark.parametrize("kernels", [None, 3, "rbf", iter(())], ids=named)
 def test_no_stack(kernels: Any) -> None:
     refuses(lambda: KernelStack(kernels), "^grams is ", "expected Gram matrices", error=TypeError)
 

@@ -47,6 +47,7 @@ from mkfusion import (
 )
 from mkfusion.datasets import load_sonar
 from mkfusion.solvers._hard_margin import HardMargin
+from oracles.names import named
 from oracles.samples import FOLDS, Floats, grams, raw
 
 LEARNED = ["alignment", "alignf", "easymkl"]
@@ -505,7 +506,7 @@ def test_models_that_do_not_fit() -> None:
 # Machines
 
 
-@pytest.mark.parametrize("weighting", ["uniform", *LEARNED, MKLClassifier(p=2)], ids=str)
+@pytest.mark.parametrize("weighting", ["uniform", *LEARNED, MKLClassifier(p=2)], ids=named)
 @class_counts
 def test_pipeline_learns_from_the_training_fold_only(weighting: Any, classes: int) -> None:
     x, y = raw(classes)
@@ -652,7 +653,7 @@ def test_tags() -> None:
 GOOD, LABELS = bank()
 
 
-@pytest.mark.parametrize("weighting", [*LEARNED, MKLClassifier()], ids=str)
+@pytest.mark.parametrize("weighting", [*LEARNED, MKLClassifier()], ids=named)
 @pytest.mark.parametrize(
     ("y", "message"),
     [
@@ -692,7 +693,7 @@ def with_entry(value: float) -> list[Floats]:
     return list(kernels)
 
 
-@pytest.mark.parametrize("weighting", ["uniform", *LEARNED, [1.0] * 6, MKLClassifier()], ids=str)
+@pytest.mark.parametrize("weighting", ["uniform", *LEARNED, [1.0] * 6, MKLClassifier()], ids=named)
 @pytest.mark.parametrize(
     ("X", "message"),
     [
@@ -734,7 +735,7 @@ def test_bad_weightings(weighting: Any, message: str) -> None:
 @pytest.mark.parametrize(
     "parameters",
     [{"lam": 0.0}, {"lam": 1.5}, {"lam": "a"}, {"target_type": "regression"}],
-    ids=str,
+    ids=named,
 )
 def test_bad_parameters(parameters: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(parameters))):

@@ -36,6 +36,7 @@ from mkfusion import (
     MKLRegressor,
     MKLRegressorCV,
 )
+from oracles.names import named
 
 COSTS = [0.01, 0.1, 1.0, 10.0]
 NORMS = [1.0, 1.5, np.inf]
@@ -352,7 +353,7 @@ def test_metadata_goes_to_the_splitter_and_to_the_scorer() -> None:
         ({"n_jobs": 0}, r"'n_jobs' parameter"),
         ({"tol": 0.0}, r"'tol' parameter"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_bad_parameters_are_refused(own: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

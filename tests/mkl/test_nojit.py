@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oracles.names import named
+
 SCRIPT = """
 import json, sys
 import numpy as np
@@ -56,7 +58,7 @@ def run(classes: int, parameters: dict[str, Any], compiled: bool) -> dict[str, A
         (3, {"p": 1.0}),
         (3, {"p": 1.2, "per_class_weights": True}),
     ],
-    ids=str,
+    ids=named,
 )
 def test_interpreted_fit_equals_compiled_fit(classes: int, parameters: dict[str, Any]) -> None:
     compiled, interpreted = (run(classes, parameters, compiled=flag) for flag in (True, False))

@@ -9,6 +9,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.preprocessing import scale
 
 from mkfusion import KernelStack, MKLClassifier, RBFBank, mkl_path
+from oracles.names import named
 
 X, Y = load_wine(return_X_y=True)
 GRAMS = [rbf_kernel(scale(X)[:, [k]], gamma=0.5) for k in range(6)]
@@ -26,7 +27,7 @@ TOL = 1e-6
         ("p", [1.0, 1.1, 1.5, 4.0, np.inf], {"C": 10.0}),
         ("p", [np.inf, 2.0, 1.0, 1.2], {"C": 1.0}),
     ],
-    ids=str,
+    ids=named,
 )
 def test_each_is_as_good_as_a_fit_of_its_own(
     name: str, values: list[float], others: dict[str, float], lam: float | None, per_class: bool
@@ -74,7 +75,7 @@ def test_a_stack_with_names_and_a_bank() -> None:
         ({"p": [0.5]}, "'p' parameter"),
         ({"C": [1.0], "estimator": "svc"}, "estimator is 'svc'"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_bad_arguments(arguments: dict, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):

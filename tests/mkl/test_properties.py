@@ -11,6 +11,7 @@ from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 
 from mkfusion import KernelStack, MKLClassifier
 from oracles import checks, mkl, problems
+from oracles.names import named
 
 Floats = NDArray[np.float64]
 
@@ -241,7 +242,7 @@ def test_float32_is_close_to_float64(form: dict[str, Any]) -> None:
         [True, False],
         ["no", "yes"],
     ],
-    ids=str,
+    ids=named,
 )
 def test_labels_of_any_type(names: Any) -> None:
     names = np.asarray(names)

@@ -16,6 +16,7 @@ from sklearn.preprocessing import KernelCenterer, scale
 from sklearn.svm import SVR
 
 from mkfusion import ColumnKernelizer, KernelStack, MKLRegressor, RBFBank, mkl_path
+from oracles.names import named
 
 X, Y = load_diabetes(return_X_y=True)
 X, Y = scale(X), scale(Y)
@@ -195,7 +196,7 @@ def test_in_a_grid_search_it_beats_the_mean() -> None:
         ({}, np.array(["a"] * 20, dtype=object), "could not convert"),
         ({}, None, "y"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_bad_input(parameters: dict[str, Any], y: Any, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):

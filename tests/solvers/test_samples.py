@@ -9,6 +9,7 @@ from mkfusion import Kernelizer, KernelStack, RBFKernel
 from mkfusion.solvers import Hinge, OneClass, Squared, Tube, _mkl, solve_mkl
 from mkfusion.stack._bank import BankStack
 from mkfusion.stack._stack import ComputedStack
+from oracles.names import named
 
 N = 900
 rng = np.random.default_rng(0)
@@ -86,7 +87,7 @@ def test_the_penalty_form(stack, chosen) -> None:
     assert found.primal == pytest.approx(expected.primal, rel=2e-5)
 
 
-@pytest.mark.parametrize("loss", [Squared(), OneClass(0.2)], ids=repr)
+@pytest.mark.parametrize("loss", [Squared(), OneClass(0.2)], ids=named)
 def test_not_where_every_sample_counts(stack, chosen, loss) -> None:
     cost = np.ones((1, N))
     found = solve_mkl(stack, NUMBERS[np.newaxis], cost, loss=loss, tol=1e-4)

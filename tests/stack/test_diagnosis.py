@@ -20,6 +20,7 @@ from mkfusion import (
     mkl_path,
 )
 from mkfusion.stack import warn_degenerate
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 N = 80
@@ -28,7 +29,7 @@ HEALTHY = rng.normal(size=(N, 3)) + Y[:, np.newaxis]
 VOLTS = 1e-5 * HEALTHY
 
 
-@pytest.mark.parametrize("kernel", ["rbf", "poly", "sigmoid", RBFKernel(gamma=None)], ids=str)
+@pytest.mark.parametrize("kernel", ["rbf", "poly", "sigmoid", RBFKernel(gamma=None)], ids=named)
 def test_small_units_make_kernels_of_ones(kernel) -> None:
     model = make_pipeline(ColumnKernelizer([("eeg", kernel, slice(0, 3))]), MKLClassifier())
     if kernel == "sigmoid":  # not positive semi-definite but on such data

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from mkfusion import ColumnKernelizer, CosineKernel, Kernelizer, KernelStack, LinearKernel
 from mkfusion.kernels.kernelizer._evaluation import KernelView
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 X = np.abs(rng.normal(size=(30, 4)))
@@ -98,7 +99,7 @@ def test_one_name_for_each() -> None:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("fmt", ["dense", "sparse"])
 @pytest.mark.parametrize(
-    "kernel", [LinearKernel(), CosineKernel(), make_pipeline("passthrough", "linear")], ids=str
+    "kernel", [LinearKernel(), CosineKernel(), make_pipeline("passthrough", "linear")], ids=named
 )
 def test_linear_kernels_stay_features(kernel, normalize, dtype, fmt) -> None:
     Z = X.astype(dtype)

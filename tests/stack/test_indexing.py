@@ -9,13 +9,14 @@ import pytest
 
 from mkfusion.stack import KernelStack, _gram
 from mkfusion.stack._checks import as_index, split_key
+from oracles.names import named
 
 
 @pytest.mark.parametrize(
     "key",
     [[3, 1], np.array([-1, 0]), np.arange(5) > 2, [True, False] * 2 + [True], slice(1, 4), slice(0)]
     + [slice(None, None, -2), [], np.array([2], dtype=np.uint8), (1, 2)],
-    ids=repr,
+    ids=named,
 )
 def test_index_means_what_numpy_means(key) -> None:
     numbers = np.arange(5)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _num_samples
 
 from mkfusion import Kernelizer, RBFKernel
 from mkfusion.stack import ComputedStack, KernelStack, as_stack
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(8, 3))
@@ -107,7 +108,7 @@ def test_not_iterable(stack: KernelStack) -> None:
         ...,
         (slice(1, 3), ...),
     ],
-    ids=str,
+    ids=named,
 )
 def test_indexing_is_numpys(either: KernelStack, key) -> None:
     cut = either[key]
@@ -130,7 +131,7 @@ def test_indexing_is_numpys(either: KernelStack, key) -> None:
         (slice(None), [0, 1, 2]),
         (np.array([True, False, True]), [0, 2]),
     ],
-    ids=str,
+    ids=named,
 )
 def test_select(stack: KernelStack, which, indices: list[int]) -> None:
     chosen = stack.select(which)

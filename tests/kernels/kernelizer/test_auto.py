@@ -25,6 +25,7 @@ from mkfusion import (
 )
 from mkfusion.kernels.kernelizer._auto import choose_kernel
 from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 N = 60
@@ -81,7 +82,7 @@ TEXT = ["TfidfVectorizer", "CosineKernel"]
         (["note"], ["FunctionTransformer", *TEXT]),
         ("zip", TEXT),
     ],
-    ids=str,
+    ids=named,
 )
 def test_columns_of_a_table(columns, expected: list[str]) -> None:
     kernelizer = ColumnKernelizer([("part", "auto", columns)]).fit(TABLE)
@@ -247,7 +248,7 @@ def test_in_a_grid_search() -> None:
         (np.ones((2, 2, 2, 2)), TypeError, "the samples have 3 dimensions of float64; expected"),
         (np.full((2, 2, 2), "a"), TypeError, "the samples have 2 dimensions of <U1"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_refused(data, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):

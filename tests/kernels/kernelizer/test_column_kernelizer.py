@@ -17,6 +17,7 @@ from sklearn.svm import SVC
 
 from mkfusion import ColumnKernelizer, LinearKernel, RBFKernel
 from mkfusion.data._modalities import Modalities
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 5))
@@ -238,7 +239,7 @@ def test_cross_validation_learns_in_each_fold() -> None:
         ([("a", "rbf", "x")], ValueError, "columns of 'a' asks for .* X has no column names"),
         ([("a", RBFKernel(gamma=0), [0])], ValueError, r"^a:rbf\(gamma=0\): gamma is 0"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_refused(kernels, error: type[Exception], message: str) -> None:
     kernelizer = ColumnKernelizer(kernels)

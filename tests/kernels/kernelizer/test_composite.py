@@ -35,6 +35,7 @@ from mkfusion import (
     RBFBank,
     RBFKernel,
 )
+from oracles.names import named
 
 WINE, CULTIVAR = load_wine(return_X_y=True)
 WINE = StandardScaler().fit_transform(WINE)
@@ -54,7 +55,7 @@ def kernelizer(normalize="cosine") -> ColumnKernelizer:
     return ColumnKernelizer(ENTRIES, normalize=normalize)
 
 
-@pytest.fixture(params=["cosine", "trace", "center", None], ids=str)
+@pytest.fixture(params=["cosine", "trace", "center", None], ids=named)
 def normalize(request):
     return request.param
 

@@ -25,6 +25,7 @@ from mkfusion import (
     RBFKernel,
     UnknownCategoriesWarning,
 )
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 N = 40
@@ -44,7 +45,7 @@ def test_one_gap_changes_one_cell() -> None:
     np.testing.assert_allclose(stack.gram(0), expected.gram(0), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, "polars"], ids=str)
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, "polars"], ids=named)
 def test_gaps_at_prediction_only(container: Any) -> None:
     if container == "polars":
         container = pytest.importorskip("polars").DataFrame

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mkfusion import Kernelizer, LinearKernel, RBFKernel
 from mkfusion.data._modalities import Modalities
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(10, 4))
@@ -29,7 +30,7 @@ X = rng.normal(size=(10, 4))
             ["near:rbf(gamma=0.5)", "near:rbf(gamma=5.0)"],
         ),
     ],
-    ids=str,
+    ids=named,
 )
 def test_forms(kernels, names: list[str]) -> None:
     kernelizer = Kernelizer(kernels)

@@ -21,6 +21,7 @@ from mkfusion import (
     RBFKernel,
 )
 from mkfusion.stack import KernelStack
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(10, 4))
@@ -142,7 +143,7 @@ def test_features_are_shared_by_kernels(make) -> None:
         ("rbf", {"normalize": "unit"}, ValueError, "normalize is 'unit'; expected \"cosine\""),
         ("rbf", {"normalize": ["cosine"]}, ValueError, "normalize is .'cosine'.; expected"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_refused_and_nothing_kept(make, kernels, parameters, error, message) -> None:
     kernelizer = make(kernels, **parameters)

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from mkfusion import MKLClassifier, RBFBank
 from mkfusion.datasets import load_sonar
 from mkfusion.stack._bank import BankStack
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 TRAIN, TEST = rng.normal(size=(30, 7)) * np.arange(1, 8), rng.normal(size=(9, 7))
@@ -149,7 +150,7 @@ def test_passes_keep_nothing() -> None:
         ({"gammas": 1.0}, "gammas"),
         ({"max_features": 0}, "max_features"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_bad_parameters(parameters: dict, message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=message):

@@ -14,6 +14,7 @@ from scipy.spatial.distance import pdist
 from sklearn.base import clone
 
 from mkfusion import GlobalAlignmentKernel, SoftDTWKernel
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 SIGNALS = [rng.normal(size=(2, length)).cumsum(axis=1) for length in (9, 1, 14, 9, 5, 20, 2, 11, 9)]
@@ -157,7 +158,7 @@ def test_soft_dtw_agrees_with_tslearn() -> None:
 @pytest.mark.parametrize(
     "kernel",
     [GlobalAlignmentKernel(2.0), GlobalAlignmentKernel(triangular=6), SoftDTWKernel(band=7)],
-    ids=str,
+    ids=named,
 )
 def test_values_do_not_depend_on_the_others_to_the_last_bit(kernel) -> None:
     """Signals are aligned several at a time, in an order of their own."""
@@ -263,7 +264,7 @@ def test_soft_dtw_needs_its_projection() -> None:
         (SoftDTWKernel(band=-1), ValueError, "band is -1; expected at least 0, or None"),
         (SoftDTWKernel(band=True), TypeError, "band is True"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_parameters_are_refused(kernel, error, message) -> None:
     with pytest.raises(error, match=message):

@@ -27,6 +27,7 @@ from mkfusion import (
 )
 from mkfusion.datasets import load_basic_motions
 from mkfusion.kernels.signals._signals import Series, _read
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 EQUAL = rng.normal(size=(14, 3, 24)).cumsum(axis=2)
@@ -206,7 +207,7 @@ def test_threads_change_nothing(kernel, monkeypatch) -> None:
         ([EQUAL[0], np.full((3, 5), np.inf)], ValueError, r"X\[1\] is inf in channel 0 at time"),
     ],
 )
-@pytest.mark.parametrize("kernel", [GlobalAlignmentKernel(), CovarianceKernel()], ids=str)
+@pytest.mark.parametrize("kernel", [GlobalAlignmentKernel(), CovarianceKernel()], ids=named)
 def test_bad_signals_are_refused(kernel, X, error, message) -> None:
     kernel = clone(kernel)
     with pytest.raises(error, match=message):
@@ -285,7 +286,7 @@ def test_grid_search_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "kernel", [GlobalAlignmentKernel(), SoftDTWKernel(), CrossCorrelationKernel()], ids=str
+    "kernel", [GlobalAlignmentKernel(), SoftDTWKernel(), CrossCorrelationKernel()], ids=named
 )
 @pytest.mark.parametrize("as_list", [False, True])
 def test_time_in_the_middle_is_refused(kernel, as_list) -> None:

@@ -27,6 +27,7 @@ from mkfusion import (
 )
 from mkfusion.datasets import load_promoters
 from mkfusion.kernels.strings import _strings
+from oracles.names import named
 
 rng = np.random.default_rng(0)
 
@@ -83,7 +84,9 @@ DEGREES = [
     (WeightedDegreeKernel(d), lambda x, z, d=d: gram(weighted_degree, x, z, d), ALIGNED, NEW)
     for d in (1, 2, 3, 12, 20)
 ]
-each = pytest.mark.parametrize(("kernel", "expected", "train", "test"), SPECTRA + DEGREES, ids=str)
+each = pytest.mark.parametrize(
+    ("kernel", "expected", "train", "test"), SPECTRA + DEGREES, ids=named
+)
 each_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 
 
@@ -231,7 +234,7 @@ def test_collections_of_sequences() -> None:
         np.testing.assert_array_equal(SpectrumKernel(2)(samples), expected)
 
 
-@pytest.mark.parametrize("kernel", [SpectrumKernel(2), WeightedDegreeKernel(2)], ids=str)
+@pytest.mark.parametrize("kernel", [SpectrumKernel(2), WeightedDegreeKernel(2)], ids=named)
 @pytest.mark.parametrize(
     ("samples", "error", "message"),
     [
@@ -257,7 +260,7 @@ def test_collections_of_sequences() -> None:
         ),
         (["", ""], ValueError, "finds nothing to compare in X: its longest .* has length 0"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_samples_are_refused(kernel, samples, error, message: str) -> None:
     kernel = clone(kernel)
@@ -266,7 +269,7 @@ def test_samples_are_refused(kernel, samples, error, message: str) -> None:
     assert set(vars(kernel)) <= {*kernel.get_params(), "_fresh"}, "a failed fit left something"
 
 
-@pytest.mark.parametrize("kernel", [SpectrumKernel(2), WeightedDegreeKernel(2)], ids=str)
+@pytest.mark.parametrize("kernel", [SpectrumKernel(2), WeightedDegreeKernel(2)], ids=named)
 def test_new_samples_of_another_kind_are_refused(kernel) -> None:
     kernel = clone(kernel).fit(["acgt"])
     with pytest.raises(TypeError, match="X is made of bytes; expected str as in fit"):
@@ -307,7 +310,7 @@ def test_weighted_degree_refuses_other_lengths() -> None:
         (WeightedDegreeKernel(50_000), ValueError, "degree is 50000"),
         (WeightedDegreeKernel(1.0), TypeError, "degree is 1.0; expected a positive integer"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_parameters_are_refused(kernel, error, message: str) -> None:
     with pytest.raises(error, match=message):

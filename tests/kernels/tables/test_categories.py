@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 from mkfusion import ColumnKernelizer, FrequencyKernel, MKLClassifier, OverlapKernel
 from mkfusion.data import Column
 from mkfusion.kernels.tables._variables import Nominal
+from oracles.names import named
 
 pytestmark = pytest.mark.filterwarnings("ignore::mkfusion.UnknownCategoriesWarning")
 
@@ -135,7 +136,7 @@ def test_columns_without_values_are_as_if_not_there(kernel) -> None:
         pd.Categorical(["x", "y", "x"], ["y", "x"], ordered=True),
         pd.to_datetime(["2020-01-01", "2020-01-02", "2020-01-01"]),
     ],
-    ids=str,
+    ids=named,
 )
 def test_any_dtype(values) -> None:
     X = pd.DataFrame({"x": values})
@@ -186,7 +187,7 @@ def test_in_grid_searches() -> None:
         (OverlapKernel(), [[{"a": 1}]], TypeError, "column 0: .*unhashable"),
         (OverlapKernel(), np.ones((2, 2, 2)), ValueError, "Found array with dim 3"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_refused(kernel, X, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):

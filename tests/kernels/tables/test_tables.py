@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 from sklearn.utils import _safe_indexing
 
 from mkfusion import ClinicalKernel, ColumnKernelizer, MKLClassifier, Modalities, RBFKernel
+from oracles.names import named
 
 pytestmark = pytest.mark.filterwarnings("ignore::mkfusion.UnknownCategoriesWarning")
 
@@ -370,7 +371,7 @@ def test_in_pipelines_and_grid_searches() -> None:
         (ClinicalKernel(), [[None], [None]], ValueError, "every cell of X is missing"),
         (ClinicalKernel(), np.array([[1j]]), ValueError, "Complex data not supported"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_refused_in_training(kernel, X, error: type[Exception], message: str) -> None:
     before = set(vars(kernel))
