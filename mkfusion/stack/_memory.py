@@ -54,6 +54,9 @@ class Whole:
         sound: Mask | None = None,
         hasty: bool = False,
     ) -> None:
+        # What comes from another process may lie at any address.
+        if not all(one.flags.aligned for one in arrays):
+            arrays = [np.require(one, requirements="A") for one in arrays]
         self.arrays = arrays
         self.hasty = hasty
         self.layout = _layout_of(arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -208,3 +209,22 @@ def test_messages_name_the_argument_and_the_kernel() -> None:
 
 def test_finite_numbers_whose_sum_is_not() -> None:
     check_finite(np.full((2, 2), 1e308), "gram")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kernels_from_another_process_may_lie_at_odd_addresses(dtype):
+    # Buffers of messages between processes begin anywhere; arrays made of them are not copied.
+    features = np.random.default_rng(0).normal(size=(3, 20, 4)).astype(dtype)
+    grams = [x @ x.T for x in features]
+    buffers = []
+    message = pickle.dumps(DenseStack(grams), protocol=5, buffer_callback=buffers.append)
+    moved = []
+    for shift, buffer in enumerate(buffers, start=1):
+        frame = bytearray(shift) + bytearray(buffer.raw())
+        moved.append(memoryview(frame)[shift:])
+    assert len(moved) >= 3
+    stack = pickle.loads(message, buffers=moved)
+    weights, beta = np.array([1.0, 2.0, 0.5]), np.linspace(-1, 1, 20)
+    expected = sum(w * gram for w, gram in zip(weights, grams, strict=True))
+    np.testing.assert_allclose(stack.combine(weights), expected, rtol=1e-5)
+    np.testing.assert_allclose(stack.dot(beta), [gram @ beta for gram in grams], rtol=1e-4)
