@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,6 +132,7 @@ def _measured(sides: dict[str, Callable[[], GridSearchCV]]) -> dict[str, float]:
 def _peak(name: str, n: int, m: int, p: float) -> dict[str, float]:
     fit = ["-m", "benchmarks._fit_list", name, str(n), str(m), str(p)]
     command = [sys.executable, "-W", "ignore", *fit]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
