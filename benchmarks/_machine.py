@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import cpu_count
@@ -19,6 +23,17 @@ _BANDWIDTH_BYTES = 2**30
 _BANDWIDTH_SHARE = 0.1
 # Above this load for each processor, others are working too.
 _BUSY = 0.3
+
+
+def in_child(module: str, *arguments: object) -> Any:
+    """Run a module of this folder in a process of its own; return what it prints last, as JSON.
+
+    It finds the folder wherever the parent runs; warnings are not printed between the figures.
+    """
+    command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{module}", *map(str, arguments)]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def describe() -> list[str]:

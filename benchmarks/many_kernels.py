@@ -7,12 +7,10 @@ microseconds of fit per kernel; peak_gib: largest resident memory of the process
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 from typing import NamedTuple
 
+from benchmarks._machine import in_child
 from benchmarks._report import Report
 
 TOL = 1e-2
@@ -36,9 +34,7 @@ def run(report: Report, grid: Grid) -> None:
     table = report.table("many_kernels", COLUMNS)
     for p in grid.norms:
         for m in grid.counts:
-            command = [sys.executable, "-m", "benchmarks._fit_bank", str(m), str(p), str(TOL)]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            found = json.loads(done.stdout)
+            found = in_child("_fit_bank", m, p, TOL)
             table.add(us_kernel=1e6 * found["fit_s"] / m, **found)
     report.say()
     first, last = grid.counts[0], grid.counts[-1]

@@ -11,16 +11,13 @@ computed once and kept.
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from joblib import cpu_count
 
-from benchmarks._machine import bandwidth
+from benchmarks._machine import bandwidth, in_child
 from benchmarks._report import Report
 
 TOL = 1e-2
@@ -45,7 +42,7 @@ def run(report: Report, grid: Grid) -> None:
     table = report.table("many_samples", COLUMNS)
     for p in grid.norms:
         for n in grid.sizes:
-            found = _in_child(n, p)
+            found = in_child("_fit_on_demand", n, p, TOL)
             stack_bytes = 8 * n * n * found["m"]
             table.add(
                 n=n,
@@ -67,9 +64,3 @@ def run(report: Report, grid: Grid) -> None:
         report.target(f"{what}, peak memory", float(row["peak_gib"]), PEAK_TARGET_GIB, " GiB")  # type: ignore[arg-type]
         report.target(f"{what}, gap", float(row["gap"]), TOL)  # type: ignore[arg-type]
     report.say()
-
-
-def _in_child(n: int, p: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks._fit_on_demand", str(n), str(p), str(TOL)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)

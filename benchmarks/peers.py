@@ -16,9 +16,6 @@ memory: what a fit adds, in a process of its own, to the peak of making the kern
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
@@ -28,6 +25,7 @@ from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 from threadpoolctl import threadpool_limits
 
 from benchmarks._certificate import mkl_gap
+from benchmarks._machine import in_child
 from benchmarks._peers import COST, UNIFORM, Kernels, Peer, available
 from benchmarks._problems import Floats, kernel_bank, load
 from benchmarks._quoted import (
@@ -129,9 +127,7 @@ def _measure(
 
 def _memory(side: str, n: int, m: int) -> int:
     """Return how many bytes a fit adds to the peak memory of a process of its own."""
-    command = [sys.executable, "-m", "benchmarks._fit_peer", side, str(n), str(m)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return int(in_child("_fit_peer", side, n, m))
 
 
 def _quote(report: Report) -> None:

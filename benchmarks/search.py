@@ -10,15 +10,11 @@ the most memory that a fit on the list of arrays holds, with these, over their s
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +23,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
+from benchmarks._machine import in_child
 from benchmarks._problems import Floats, kernel_bank, largest_size, load
 from benchmarks._report import Report
 from mkfusion import (
@@ -86,7 +83,7 @@ def run(report: Report, grid: Grid) -> None:
             "svc": partial(search, SVC(kernel="precomputed"), "C", total, problem.y),
         }
         table.add(given="kernels", set=name, n=size, m=m, p=p, **_measured(sides),
-                  **_peak(name, size, m, p))  # fmt: skip
+                  **in_child("_fit_list", name, size, m, p))  # fmt: skip
     name, n, _ = grid.problems[0]
     problem = load(name, largest_size(name, n) or n)
     for p in grid.norms:
@@ -127,12 +124,3 @@ def _measured(sides: dict[str, Callable[[], GridSearchCV]]) -> dict[str, float]:
         "score": found["ours"].best_score_,
         "svc_score": found["svc"].best_score_,
     }
-
-
-def _peak(name: str, n: int, m: int, p: float) -> dict[str, float]:
-    fit = ["-m", "benchmarks._fit_list", name, str(n), str(m), str(p)]
-    command = [sys.executable, "-W", "ignore", *fit]
-    root = Path(__file__).parents[1]
-    done = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
