@@ -229,6 +229,13 @@ class ClassificationPerformance(_Performance):
             )
         return self._codes == where[0], self._probability[:, where[0]]
 
+    def _scores_of_both(self, label: Any) -> tuple[Mask, Floats]:
+        """Return the same where there are samples of the class, and others."""
+        positive, scores = self._scores_of(label)
+        if positive.all() or not positive.any():
+            raise ValueError("All samples are of one class; expected two or more for a curve.")
+        return positive, scores
+
     def roc_curve(self, label: Any = None) -> Floats:
         """Return the ROC curve of a class against the rest.
 
@@ -248,9 +255,7 @@ class ClassificationPerformance(_Performance):
         ValueError
             If there is no such class, there are no probabilities, or all samples are of one class.
         """
-        positive, scores = self._scores_of(label)
-        if positive.all() or not positive.any():
-            raise ValueError("All samples are of one class; expected two or more for a curve.")
+        positive, scores = self._scores_of_both(label)
         sampling, points = self._sampling, [[0.0, 0.0, 0.0, 0.0]]
         for cut in _cuts(scores):
             called = (scores >= cut).astype(np.float64)
@@ -278,9 +283,7 @@ class ClassificationPerformance(_Performance):
         ValueError
             As :meth:`roc_curve`.
         """
-        positive, scores = self._scores_of(label)
-        if positive.all() or not positive.any():
-            raise ValueError("All samples are of one class; expected two or more for a curve.")
+        positive, scores = self._scores_of_both(label)
         sampling, weights = self._sampling, self._sampling.weights
         points = []
         for cut in _cuts(scores):

@@ -11,7 +11,7 @@ from mkfusion._messages import shown
 from mkfusion._types import Indices
 from mkfusion.data import Labels
 from mkfusion.mkl._classifier import MKLClassifier
-from mkfusion.mkl._cross_validation import BaseMKLCV, OfFold
+from mkfusion.mkl._cross_validation import BaseMKLCV, OfFold, constraints_of_choice
 from mkfusion.mkl._validation import Training
 
 
@@ -134,14 +134,7 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{
-            name: allowed
-            for name, allowed in MKLClassifier._parameter_constraints.items()
-            if name not in ("C", "p")
-        },
-        **BaseMKLCV._parameter_constraints,
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = constraints_of_choice(MKLClassifier)
 
     def __init__(
         self,

@@ -83,7 +83,6 @@ class BaseMKLCV(BaseMKL):
     __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{k: v for k, v in BaseMKL._parameter_constraints.items() if k not in ("C", "p")},
         "Cs": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "ps": [
             None,
@@ -328,6 +327,13 @@ class BaseMKLCV(BaseMKL):
                 "and has no model to predict with."
             )
         return super()._decisions(X)
+
+
+def constraints_of_choice(machine: type[BaseMKL]) -> dict[str, list[Any]]:
+    """Return what is allowed for the parameters of a machine whose C and p are chosen."""
+    own = machine._parameter_constraints.items()
+    kept = {name: allowed for name, allowed in own if name not in ("C", "p")}
+    return kept | BaseMKLCV._parameter_constraints
 
 
 def _numbers(name: str, values: Any, expected: str) -> Floats:

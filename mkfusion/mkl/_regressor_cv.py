@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from mkfusion.mkl._cross_validation import BaseMKLCV, OfFold
+from mkfusion.mkl._cross_validation import BaseMKLCV, OfFold, constraints_of_choice
 from mkfusion.mkl._regressor import MKLRegressor
 
 
@@ -112,14 +112,7 @@ class MKLRegressorCV(BaseMKLCV, MKLRegressor):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{
-            name: allowed
-            for name, allowed in MKLRegressor._parameter_constraints.items()
-            if name not in ("C", "p")
-        },
-        **BaseMKLCV._parameter_constraints,
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = constraints_of_choice(MKLRegressor)
 
     def __init__(
         self,
