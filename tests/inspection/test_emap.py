@@ -279,4 +279,3 @@ def test_display_draws(table, n_classes):
     assert len(display.ax_.get_legend().get_texts()) == n_classes
     _, ax = plt.subplots()
     assert EmapDisplay(display.projection).plot(ax=ax).ax_ is ax
-    plt.close("all")

@@ -357,7 +357,6 @@ def test_folds_of_a_number_are_shuffled_and_keep_groups(grouped, classes):
 @pytest.mark.parametrize("method", ["permutation", "ablation", "shapley"])
 def test_display_draws(table, method):
     pytest.importorskip("matplotlib").use("Agg")
-    import matplotlib.pyplot as plt
 
     X, y = table
     model = LogisticRegression().fit(X, y)
@@ -366,12 +365,10 @@ def test_display_draws(table, method):
     assert "accuracy" in display.ax_.get_xlabel()
     assert display.importance.to_frame().columns.tolist() == ["importance", "low", "high"]
     assert method in str(display.importance)
-    plt.close("all")
 
 
 def test_display_of_bias_shows_losses_within_the_margin(table):
     pytest.importorskip("matplotlib").use("Agg")
-    import matplotlib.pyplot as plt
 
     X, y = table
     display = UnimodalBiasDisplay.from_estimator(
@@ -385,4 +382,3 @@ def test_display_of_bias_shows_losses_within_the_margin(table):
     np.testing.assert_array_equal(display.ax_.lines[0].get_xdata(), found.losses)
     band = display.ax_.patches[0].get_extents().transformed(display.ax_.transData.inverted())
     assert (band.x0, band.x1) == pytest.approx((-0.03, 0.03))
-    plt.close("all")

@@ -306,7 +306,6 @@ def test_what_cannot_be_is_named(change, error, message):
 
 def test_display_draws():
     pytest.importorskip("matplotlib").use("Agg")
-    import matplotlib.pyplot as plt
 
     found = partial_information(A, B, A & B, names=("accel", "gyro"))
     display = PartialInformationDisplay(found).plot()
@@ -314,4 +313,3 @@ def test_display_draws():
     frame = found.to_frame()
     assert frame["share"].sum() == pytest.approx(1.0)
     assert frame.index.tolist() == list(found.parts)
-    plt.close("all")

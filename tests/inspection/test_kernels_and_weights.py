@@ -177,14 +177,39 @@ def test_kernels_are_bootstrapped_on_both_sides(two):
     assert "signal:rbf" in repr(found)
 
 
+def test_stability_of_each_class_is_that_of_the_class_against_the_others():
+    """Weights of a class are learned alone: those of two classes, it and the others."""
+    rng = np.random.default_rng(0)
+    y = np.array(["a", "b", "c"])[np.arange(60) % 3]
+    X = rng.normal(size=(60, 2)) + 2.0 * np.column_stack([y == "a", y == "b"])
+    grams = ColumnKernelizer([("one", "rbf", [0]), ("two", "rbf", [1])]).fit_transform(X)
+    model = MKLClassifier(p=2, per_class_weights=True, tol=1e-6)
+    options = {"n_bootstraps": 6, "groups": np.arange(60) // 3, "random_state": 0}
+    found = weight_stability(model, grams, y, **options)
+    assert found.draws.shape == (6, 3, 2) and found.classes.tolist() == ["a", "b", "c"]
+    for u, label in enumerate("abc"):
+        alone = weight_stability(MKLClassifier(p=2, tol=1e-6), grams, y == label, **options)
+        np.testing.assert_allclose(found.weights[u], alone.weights, rtol=1e-3)
+        np.testing.assert_allclose(found.draws[:, u], alone.draws, rtol=1e-2, atol=1e-4)
+        np.testing.assert_allclose(found.intervals[u], alone.intervals, rtol=1e-2, atol=1e-4)
+        np.testing.assert_array_equal(found.selection_frequencies[u], alone.selection_frequencies)
+    frame = found.to_frame()
+    assert frame.index.tolist() == found.kernel_names * 3
+    assert frame["class"].tolist() == list("aabbcc")
+    np.testing.assert_array_equal(frame[["low", "high"]], found.intervals.reshape(6, 2))
+    assert f"a, one:rbf: {found.weights[0, 0]:.3f} (100%)" in repr(found)
+    pytest.importorskip("matplotlib").use("Agg")
+    display = WeightStabilityDisplay(found).plot()
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert names == [f"{label}, {name}:rbf" for label in "abc" for name in ("one", "two")]
+
+
 def test_stability_refuses_what_has_no_weights(two, monkeypatch):
     X, y = two
     with pytest.raises(TypeError, match="has no weights_"):
         weight_stability(make_pipeline(StandardScaler(), SVC()), X["signal"], y)
-    one = MKLClassifier(per_class_weights=True)
+    one = MKLClassifier()
     grams = ColumnKernelizer(KERNELS).fit_transform(X)
-    with pytest.raises(ValueError, match="expected one vector"):
-        weight_stability(one, grams, np.arange(80) % 3)
     for change, message in [
         ({"n_bootstraps": np.int64(0)}, "n_bootstraps is 0; expected"),
         ({"confidence_level": "x"}, "confidence_level is 'x'; expected a number in"),
@@ -204,7 +229,6 @@ def test_stability_refuses_what_has_no_weights(two, monkeypatch):
 
 def test_displays_draw(two, grams):
     pytest.importorskip("matplotlib").use("Agg")
-    import matplotlib.pyplot as plt
 
     X, y = two
     model = make_pipeline(ColumnKernelizer(KERNELS), MKLClassifier())
@@ -215,4 +239,3 @@ def test_displays_draw(two, grams):
     display = KernelAlignmentDisplay.from_stack(grams, np.arange(30) % 2)
     assert len(display.ax_.texts) == 12
     assert display.figure_ is display.ax_.figure
-    plt.close("all")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,13 +15,6 @@ plt = pytest.importorskip("matplotlib.pyplot")
 
 DIABETES, Y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 X = DIABETES[["bmi", "bp", "sex"]]
-
-
-@pytest.fixture(autouse=True)
-def _no_open_figures() -> Iterator[None]:
-    plt.switch_backend("agg")
-    yield
-    plt.close("all")
 
 
 def test_lines_and_bands_are_predictions_of_statsmodels() -> None:
