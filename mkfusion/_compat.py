@@ -6,6 +6,7 @@ there: it may move or change with any version. All files take these from here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from inspect import signature
 from typing import Any
 
@@ -29,6 +30,26 @@ validate_params = _param_validation.validate_params
 # Samples of any kind: how many there are, and some of them
 num_samples = validation._num_samples
 safe_indexing = utils._safe_indexing
+
+
+def each_column(X: Any) -> Iterator[Any]:
+    """Yield the columns of a DataFrame or an array of two dimensions, one by one.
+
+    As `safe_indexing` gives them, which asks anew for each column what X is: half a millisecond,
+    ten seconds for 20,000 columns.
+    """
+    if hasattr(X, "iloc"):
+        for j in range(X.shape[1]):
+            yield X.iloc[:, j]
+    elif hasattr(X, "get_columns"):  # polars
+        yield from X.get_columns()
+    elif hasattr(X, "columns"):
+        for j in range(X.shape[1]):
+            yield safe_indexing(X, j, axis=1)
+    else:
+        for j in range(X.shape[1]):
+            yield X[:, j]
+
 
 # Targets and weights
 check_sample_weight = validation._check_sample_weight

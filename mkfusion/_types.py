@@ -15,6 +15,30 @@ Indices: TypeAlias = NDArray[np.intp]
 Mask: TypeAlias = NDArray[np.bool_]
 
 
+class Features(Protocol):
+    """Explicit features of n samples, of which the inner products are m kernels.
+
+    Attributes
+    ----------
+    starts : ndarray of shape (m + 1,)
+        Columns ``starts[k]:starts[k + 1]`` of all R features are those of kernel k.
+    """
+
+    starts: Indices
+
+    def products(self, coefficients: Floats) -> Floats:
+        """Return ``sum_k Z_k c_uk`` (u, n) for coefficients (u, R)."""
+
+    def sums(self, beta: Floats, kernels: Indices | None = None) -> Floats:
+        """Return ``beta_u' Z`` (u, R) for beta (u, n), zeros for kernels not asked for."""
+
+    def gram(self, rows: Indices, price: Floats) -> tuple[Floats, Floats]:
+        """Return the sums of ``price_i z_i z_i'`` and of ``price_i z_i`` over some samples."""
+
+    def squares(self) -> Floats:
+        """Return the squared lengths (m, n) of the features of every sample."""
+
+
 class Stack(Protocol):
     """m aligned kernels, as far as solvers and others that may not see `KernelStack` ask for them.
 
@@ -32,6 +56,10 @@ class Stack(Protocol):
     @property
     def in_memory(self) -> bool:
         """Whether rows cost no more than to be read."""
+
+    @property
+    def features(self) -> Features | None:
+        """What the kernels are inner products of, where that is known."""
 
     def take(self, rows: Indices | None = None, cols: Indices | None = None) -> Stack:
         """Return the same kernels between some of the samples."""

@@ -9,67 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numba import njit
 
 from mkfusion._types import Floats, Indices
+from mkfusion.solvers._box import intercept_and_loss, tube_loss
 from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._rows import CompositeRows, WholeRows
 from mkfusion.solvers._svm import EPS, BoxTask, Task, ridged_cholesky
-
-_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
-
-# Two sums of costs that differ by less than this share of the total are the same sum, added up in
-# another order.
-_SUM_RTOL = 1e-12
-
-
-@njit(**_JIT)
-def intercept_and_loss(e: Floats, y: Floats, cost: Floats) -> tuple[float, float]:
-    """Minimise ``sum_i cost_i max(0, y_i (e_i - b))`` over b exactly, where ``e = y - f``.
-
-    The sum is convex and piecewise linear with a breakpoint at every ``e_i``, where its slope grows
-    by ``cost_i`` from minus the cost of the positive class: the minimiser is a weighted order
-    statistic.
-
-    Parameters
-    ----------
-    e, y, cost : ndarray of shape (n,), float64
-
-    Returns
-    -------
-    intercept : float
-        The midpoint where a whole interval minimises.
-    loss : float
-    """
-    n = e.size
-    order = np.argsort(e)
-    positive, total = 0.0, 0.0
-    for i in range(n):
-        total += cost[i]
-        if y[i] > 0:
-            positive += cost[i]
-    slack = _SUM_RTOL * total
-    slope = -positive
-    b = e[order[n - 1]]
-    for s in range(n):
-        i = order[s]
-        slope += cost[i]
-        if slope >= -slack and cost[i] > 0.0:
-            b = e[i]
-            if slope <= slack:
-                for s2 in range(s + 1, n):
-                    if cost[order[s2]] > 0.0:
-                        b = 0.5 * (e[i] + e[order[s2]])
-                        break
-            break
-    loss = 0.0
-    for i in range(n):
-        loss += cost[i] * max(0.0, y[i] * (e[i] - b))
-    return b, loss
-
 
 # Share of what a sum of vectors could be that it is after they cancelled out: at least, and in
 # units of the kernels' rounding.
@@ -82,7 +29,15 @@ _LEAST_RIDGE, _REFINEMENTS, _REFINED = 1e-16, 10, 0.5
 
 
 class Loss(ABC):
-    """One kind of loss, of which every task has its own targets and prices."""
+    """One kind of loss, of which every task has its own targets and prices.
+
+    Attributes
+    ----------
+    separable : bool
+        Whether it is a sum over the samples, as those who work with features of kernels take it.
+    """
+
+    separable = True
 
     @abstractmethod
     def task(self, y: Floats, cost: Floats) -> Task:
@@ -187,16 +142,13 @@ class _TubeTask(BoxTask):
     def __init__(self, y: Floats, cost: Floats, epsilon: float) -> None:
         super().__init__(y, cost)
         self.epsilon = epsilon
-        self._sides = np.repeat([1.0, -1.0], y.size)
 
     def _set_cost(self, cost: Floats) -> None:
         self.cost = cost
         self.lower, self.upper = -cost, cost
 
     def loss(self, e: Floats) -> tuple[float, float]:
-        # A hinge on each side of the tube
-        ends = np.concatenate([e - self.epsilon, e + self.epsilon])
-        return intercept_and_loss(ends, self._sides, np.tile(self.cost, 2))
+        return tube_loss(e, self.cost, self.epsilon)
 
     def probe(self) -> Floats:
         return _residuals(self.y, self.cost)
@@ -306,7 +258,7 @@ class _SquaredTask(Task):
     ) -> None:
         free = self._counted
         K = self.curvature(rows.block(free), free)
-        factor = ridged_cholesky(K, _LEAST_RIDGE)
+        factor = ridged_cholesky(K.copy(), _LEAST_RIDGE)
         self.stuck, self.defect = factor is None, np.inf
         if factor is None:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,17 +11,28 @@ from numpy.typing import NDArray
 from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._losses import Loss
+from mkfusion.solvers._products import (
+    columns_and_ones,
+    count_samples,
+    set_forms,
+    weighted_products,
+)
 from mkfusion.solvers._rounding import relative_gap, rounding_of_dual, rounding_of_primal, sums
-from mkfusion.solvers._rows import CompositeRows
-from mkfusion.solvers._svm import EPS, ridged_cholesky
+from mkfusion.solvers._rows import CACHE, CompositeRows
+from mkfusion.solvers._svm import EPS, Task, ridged_cholesky
 from mkfusion.solvers._weights import Regulariser
 
+# Of more than three times so many free support vectors, so many tell how the objective bends, until
+# what the weights leave of the gap is below this share of the objective: a model need not be more
+# right than that far from the optimum.
+_MOST_TELLING, _NEAR = 400, 1e-4
 # Changes of the gradient that are remembered.
 _SECANTS = 10
-# Products are made afresh where that reads no more than so many times the rows that changed.
-_AFRESH = 1.15
-# Rows of a kernel that are looked at together.
-_ROWS_AT_A_TIME = 512
+# Products are made afresh where that reads no more than so many times the rows that changed: more
+# where a last certificate would read all of them again.
+_AFRESH, _AFRESH_FOR_LAST = 1.15, 1.5
+# Values of a kernel that are looked at together.
+_VALUES_AT_A_TIME = 2**22
 
 
 class Certificate(NamedTuple):
@@ -28,7 +40,7 @@ class Certificate(NamedTuple):
 
     Where `complete` is False idle kernels were left out, and `dual` may be too large. `rounding`
     is what rounding errors may add to the gap, known of fresh products only. `decisions` are the
-    values (n_tasks, n) at the weights, without intercepts.
+    values (n_tasks, n) at the weights, without intercepts. `gap` is relative.
     """
 
     d: Floats
@@ -41,11 +53,13 @@ class Certificate(NamedTuple):
     complete: bool
     noise: float
     decisions: Floats
+    gap: float
     rounding: float = 0.0
 
-    @property
-    def gap(self) -> float:
-        return relative_gap(self.primal, self.dual, self.noise, self.rounding)
+    def rounded(self, rounding: float) -> Certificate:
+        """Return the same with what rounding may add."""
+        gap = relative_gap(self.primal, self.dual, self.noise, rounding)
+        return self._replace(rounding=rounding, gap=gap)
 
     @property
     def size(self) -> float:
@@ -81,6 +95,8 @@ class Machines:
         reg: Regulariser,
         *,
         fresh: bool = True,
+        beta: Floats | None = None,
+        cache: int = CACHE,
     ) -> None:
         n, _, m = stack.shape
         self._wants_fresh = fresh
@@ -88,9 +104,12 @@ class Machines:
         self.reg = reg
         self.diagonal = stack.diagonal()
         self._eps = float(np.finfo(stack.dtype).eps)
-        self._rows = CompositeRows(stack, self.diagonal)
+        self._rows = CompositeRows(stack, self.diagonal, cache)
         self.defect = 0.0
         self._tasks = [loss.task(yu, cu) for yu, cu in zip(y, cost, strict=True)]
+        if beta is not None:
+            for task, own in zip(self._tasks, beta, strict=True):
+                task.beta = own.copy()
         self.beta = np.array([task.beta for task in self._tasks])
         self._F = np.zeros((len(y), m, n))
         self.g = np.zeros(m)
@@ -145,12 +164,12 @@ class Machines:
         Where that reads about as many rows, they are made afresh: nothing drifts then, and nothing
         is left to do for a last certificate.
         """
-        change = self.beta - old_beta
-        moved = int(np.count_nonzero(change.any(axis=0)))
+        support, moved = count_samples(self.beta, old_beta)
         if not (kernels.size and moved):
             return
+        change = self.beta - old_beta
         some = kernels if kernels.size < self.g.size else slice(None)
-        if np.count_nonzero(self.beta.any(axis=0)) <= _AFRESH * moved:
+        if support <= (_AFRESH_FOR_LAST if self._wants_fresh else _AFRESH) * moved:
             self._F[:, some] = 0.0
             change = self.beta
             self._fresh[some] = True
@@ -161,8 +180,7 @@ class Machines:
                 spans = (np.abs(change) + np.abs(self.beta)) @ self._lengths[some].T
                 self._drift[:, some] += spans
         self._stack.add_dot(change, self._F, kernels)
-        forms = np.einsum("ukn,un->k", self._F[:, some], self.beta)
-        self.g[some] = np.maximum(forms, 0.0)
+        set_forms(self._F, self.beta, kernels, self.g)
 
     def set_weights(self, d: Floats) -> None:
         """Go on from the present dual variables on another composite kernel."""
@@ -203,8 +221,7 @@ class Machines:
 
     def _decisions(self, d: Floats) -> Floats:
         """Return the decision values without intercept (n_tasks, n) at any weights."""
-        used = np.flatnonzero(d)
-        return d[used] @ self._F[:, used] if 2 * used.size < d.size else d @ self._F
+        return weighted_products(d, self._F)
 
     def certify(self, d: Floats) -> Certificate:
         """Evaluate both objectives at the present dual variables and any weights."""
@@ -226,7 +243,17 @@ class Machines:
         if any(task.cancels for task in self._tasks):
             noise = sum(task.noise(d @ self.diagonal, self._eps) for task in self._tasks)
         return Certificate(
-            d, self.beta, self.g, intercept, primal, dual, weights_gap, complete, noise, decisions
+            d,
+            self.beta,
+            self.g,
+            intercept,
+            primal,
+            dual,
+            weights_gap,
+            complete,
+            noise,
+            decisions,
+            relative_gap(primal, dual, noise),
         )
 
     def vouch(self, d: Floats, beta: Floats, tol: float) -> Certificate:
@@ -249,7 +276,7 @@ class Machines:
             drifted = self.certify(d)
             spans = np.abs(self.beta) @ self._lengths.T + self._drift
             rounding = self._rounding(drifted, spans, (spans * d) @ self._lengths)
-            drifted = drifted._replace(rounding=rounding)
+            drifted = drifted.rounded(rounding)
             if drifted.gap <= tol:
                 return drifted
         if stale.size:
@@ -260,17 +287,18 @@ class Machines:
             self._fresh[:] = True
         fresh = self.certify(d)
         spans, bounds, _ = sums(self._stack, d, self.beta)
-        rounded = fresh._replace(rounding=self._rounding(fresh, spans, bounds))
+        rounded = fresh.rounded(self._rounding(fresh, spans, bounds))
         if fresh.gap > tol or rounded.gap <= tol:
             return rounded
         # Where Cauchy and Schwarz do not do, the kernels themselves are looked at.
         sizes = np.zeros_like(self.beta)
         support = np.flatnonzero(self.beta.any(axis=0))
-        for rows in np.array_split(support, len(support) // _ROWS_AT_A_TIME + 1):
+        pieces = len(support) * beta.shape[1] // _VALUES_AT_A_TIME + 1
+        for rows in np.array_split(support, pieces):
             for k in np.flatnonzero(d):
                 block = np.abs(self._stack.block(int(k), rows, None))
                 sizes += d[k] * (np.abs(self.beta[:, rows]) @ block)
-        return fresh._replace(rounding=self._rounding(fresh, spans, sizes))
+        return fresh.rounded(self._rounding(fresh, spans, sizes))
 
     def kernels_rounding(self, at: Certificate) -> float:
         """Return the size of what rounding errors in the kernels themselves do to the objective.
@@ -316,7 +344,10 @@ class Machines:
         active = self._active
         if renew:
             self._local = np.zeros((at.d.size, at.d.size))
-            self._local[np.ix_(active, active)] = self._hessian()
+            H = self._hessian(roughly=at.weights_gap > _NEAR * at.size)
+            if not self.reg.lam:
+                _take_scaling_out(H, at.d[active], at.g[active])
+            self._local[np.ix_(active, active)] = H
         H = self._local[np.ix_(active, active)]
         for step, change in self._secants:
             _add_curvature(H, step[active], change[active])
@@ -333,7 +364,7 @@ class Machines:
         if self.reg.fixed:
             return start
         # The forms follow the weights: the quadratic model knows how, `adopt` does not.
-        H = self._hessian()
+        H = self._hessian(roughly=True)
         c = 0.5 * self.g + H @ self._d
         return self.reg.maximise(start, c, H, tol * float(self._d @ self.g))
 
@@ -350,31 +381,79 @@ class Machines:
         """Trust the Hessian alone again."""
         self._secants.clear()
 
-    def _hessian(self) -> Floats:
+    def _hessian(self, *, roughly: bool) -> Floats:
         """Return the Hessian of the machines' optimum in the weights of the active kernels.
 
         It is the sum of V M V' over the tasks, where V (n_active, n_free) holds the products of
-        the free support vectors, and M the inverse of the composite kernel between them, bordered
-        by the equality constraint.
+        the free support vectors, and M the inverse of the composite kernel ``L L'`` between them,
+        bordered by the equality constraint. It takes the cube of their number, so that some of them
+        tell where `roughly` will do, or where there is no memory for all.
         """
         m = self._active.size
         H = np.zeros((m, m))
         for task, F in zip(self._tasks, self._F, strict=True):
-            free = task.free
-            if free.size < 2:
-                continue
-            factor = ridged_cholesky(task.curvature(self._rows.block(free), free))
-            self._note(np.inf if factor is None else factor.defect)
-            if factor is None:  # a flat model only costs iterations
-                continue
-            right = np.ones((free.size, m + 1), order="F")
-            right[:, :m] = F[np.ix_(self._active, free)].T
-            V = right[:, :m].T.copy()
-            Z = factor.solve(right)
-            ones = Z[:, m]
-            border = V @ ones
-            H += V @ Z[:, :m] - np.outer(border, border) / ones.sum()
+            free, most = task.free, self._rows.largest_block
+            if roughly and free.size > 3 * _MOST_TELLING:
+                most = min(most, _MOST_TELLING)
+            if free.size <= most:
+                H += self._bend(task, F, free)
+            else:
+                order = np.random.default_rng(0).permutation(free)
+                some = self._bend(task, F, np.sort(order[:most]))
+                fewer = self._bend(task, F, np.sort(order[: most // 2]))
+                H += some * _extrapolated(some, fewer, free.size / most)
         return 0.5 * (H + H.T)
+
+    def _bend(self, task: Task, F: Floats, free: Indices) -> Floats:
+        """Return V M V' of some free support vectors of a task."""
+        m = self._active.size
+        if free.size < 2:
+            return np.zeros((m, m))
+        factor = ridged_cholesky(task.curvature(self._rows.block(free), free))
+        self._note(np.inf if factor is None else factor.defect)
+        if factor is None:  # a flat model only costs iterations
+            return np.zeros((m, m))
+        # ``L**-1 V'`` is half of the work of ``M V'``.
+        W = factor.halve(columns_and_ones(F, self._active, free).T)
+        V, ones = W[:, :m], W[:, m]
+        border = ones @ V
+        bend: Floats = V.T @ V - np.outer(border, border / (ones @ ones))
+        return bend
+
+
+def _extrapolated(some: Floats, fewer: Floats, growth: float) -> float:
+    """Return how much larger a Hessian is with `growth` times as many samples as in `some`.
+
+    It grows as a power of their number: with the number itself where samples have little to do with
+    each other, not at all where these say everything. `fewer` is that of half of them.
+    """
+    traces = float(np.trace(some)), float(np.trace(fewer))
+    if not 0.0 < traces[1] < traces[0]:
+        return 1.0
+    return float(growth ** min(math.log2(traces[0] / traces[1]), 1.0))
+
+
+def _take_scaling_out(H: Floats, d: Floats, g: Floats) -> None:
+    """Make H that of a model which is right along d itself, where norms of weights are fixed.
+
+    Were all support vectors free, the objective J would be inversely proportional to the size of
+    the weights: ``1 / J`` is concave and homogeneous, and its quadratic model holds for steps that
+    are much longer than those for which that of J does. For J itself this takes ``Hd (Hd)' / d'g``
+    from H, which leaves ``Hd = 0``. Where some are at their bounds J bends the less along d, and as
+    much less of it is taken.
+
+    Parameters
+    ----------
+    H : ndarray of shape (m, m)
+        Modified in place.
+    d, g : ndarray of shape (m,)
+        Weights and forms there.
+    """
+    bend = H @ d
+    size, along = float(d @ g), float(d @ bend)
+    if along > 0.0 and size > 0.0:
+        share = min(along / size, 1.0)  # more is rounding
+        H -= np.outer(bend, bend * (share * share / along))
 
 
 def _add_curvature(H: Floats, step: Floats, change: Floats) -> None:

@@ -16,7 +16,7 @@ from mkfusion._types import Floats, Indices, Stack
 from mkfusion.solvers._limits import MAX_ITER, MAX_TIME, ROUNDING, Deadline
 from mkfusion.solvers._losses import Loss
 from mkfusion.solvers._rounding import relative_gap, rounding_of_dual, rounding_of_primal, sums
-from mkfusion.solvers._rows import WholeRows
+from mkfusion.solvers._rows import WholeRows, bytes_of_kernels, bytes_of_rows
 from mkfusion.solvers._svm import BoxTask
 from mkfusion.solvers._weights import Regulariser
 
@@ -140,7 +140,22 @@ def _ended(best: MKLResult, n_iter: int, stop: Stop) -> MKLResult:
     return best._replace(n_iter=n_iter, limit=limit)
 
 
-Solver = Callable[[Stack, Floats, Floats, Loss, Regulariser, Stop], MKLResult]
+class Start(NamedTuple):
+    """Where a search begins.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_kernels,)
+    beta : ndarray of shape (n_tasks, n)
+        Feasible dual variables.
+    """
+
+    weights: Floats
+    beta: Floats
+
+
+# Called with where to begin as well, if that is known.
+Solver = Callable[..., MKLResult]
 
 
 def nothing_to_learn(
@@ -317,8 +332,6 @@ def solve_by_passes(
 
 # It pays from so many samples on, unless more than this share of the first are support vectors.
 MANY_SAMPLES, _MOST = 5000, 0.43
-# Kernels between the chosen samples are brought into memory up to so many bytes.
-_MEMORY = 2**31
 # A problem on some samples is solved to this share of the tolerance, or, while the others
 # contribute more to the gap, to this share of what they did; the first ones to this gap.
 _TOL_SHARE, _GAP_SHARE, _FIRST_TOL = 0.3, 0.1, 1e-2
@@ -333,6 +346,7 @@ def solve_by_samples(
     stop: Stop,
     solve: Solver,
     sample: Indices,
+    cache: int,
 ) -> MKLResult | None:
     """Solve for some samples, look at all, add what violates; None if most samples matter.
 
@@ -346,6 +360,8 @@ def solve_by_samples(
         Solves the problem of a few samples in memory.
     sample : ndarray of shape (s,)
         Samples to begin with.
+    cache : int
+        Bytes that kernels between some samples may take.
 
     Returns
     -------
@@ -358,15 +374,17 @@ def solve_by_samples(
     tol = stop.tol
     rng = np.random.default_rng(0)
     chosen, accuracy, n_iter = sample, max(_FIRST_TOL, _TOL_SHARE * tol), 0
+    start: Start | None = None
     best: MKLResult | None = None
     while best is None or (best.gap > tol and n_iter < stop.max_iter):
         few = stack.take(chosen, chosen)
-        if few.shape[0] ** 2 * few.shape[2] * 8 <= _MEMORY:
+        if bytes_of_kernels(few, len(chosen)) <= cache:
             few = few.materialize()
         inner = Stop(accuracy, stop.max_iter - n_iter, stop.deadline, None)
-        part = solve(few, y[:, chosen], cost[:, chosen], loss, reg, inner)
+        part = solve(few, y[:, chosen], cost[:, chosen], loss, reg, inner, start)
         n_iter += part.n_iter
-        if best is None and np.count_nonzero(part.beta.any(axis=0)) > _MOST * len(chosen):
+        dense = np.count_nonzero(part.beta.any(axis=0)) > _MOST * len(chosen)
+        if best is None and dense and bytes_of_rows(y.shape[1]) <= cache:
             return None
         beta = np.zeros_like(y)
         beta[:, chosen] = part.beta
@@ -397,6 +415,7 @@ def solve_by_samples(
         accuracy = min(_GAP_SHARE * float(wanted.sum()) / primal, accuracy) if primal else 0.0
         accuracy = max(_TOL_SHARE * tol, accuracy)
         chosen = np.union1d(chosen, outside)
+        start = Start(part.weights, beta[:, chosen])
     return _ended(best, n_iter, stop)
 
 

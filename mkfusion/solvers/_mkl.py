@@ -9,13 +9,16 @@ other weights cost O(n_kernels n) instead of a pass over the stack.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from mkfusion._types import Floats, Indices, Stack
+from mkfusion._types import Floats, Indices, Mask, Stack
 from mkfusion.solvers._blas import one_blas_thread
+from mkfusion.solvers._features import few_features, solve_by_features
 from mkfusion.solvers._interior import MOST_ROWS, rank_one_factors, solve_by_interior_points
 from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._losses import Hinge, Loss
@@ -24,12 +27,15 @@ from mkfusion.solvers._many import (
     MANY_SAMPLES,
     MKLResult,
     Report,
+    Start,
     Stop,
     nothing_to_learn,
     solve_by_columns,
     solve_by_passes,
     solve_by_samples,
 )
+from mkfusion.solvers._parts import RUN, is_usable, runs, scaled_cost
+from mkfusion.solvers._rows import CACHE, bytes_of_kernels
 from mkfusion.solvers._weights import Regulariser
 
 # Share of the tolerance that the support vector machines may use up; the rest is for the weights.
@@ -53,8 +59,6 @@ _IDLE_GAP = 0.3
 _SAMPLE_FROM = 400
 _SAMPLE_SHARE, _ENOUGH_SAMPLES, _LEAST_SHARE = 3, 256, 20
 _SAMPLE_TOL, _SAMPLE_ITER = 1e-2, 20
-# Neighbours in memory that are chosen together: two cache lines.
-_RUN = 16
 _MAX_SHARPENINGS = 20
 # Machines that rounding keeps from their accuracy are left once their gap does not fall to this
 # share; so many of them end a fit.
@@ -95,6 +99,7 @@ def solve_mkl(
     max_iter: int = 200,
     max_time: float | None = None,
     report: Report = None,
+    cache: int = CACHE,
 ) -> MKLResult:
     """Learn kernel weights shared by one or several tasks of the same loss.
 
@@ -121,6 +126,9 @@ def solve_mkl(
         Seconds after which to end with what there is, about; None is no limit.
     report : callable, default=None
         Called as ``report(n_iter, gap, weights)`` after every certificate.
+    cache : int, default=2**31
+        Bytes for rows of the composite kernel and what is made of them, of a loss whose machines
+        are solved by SMO.
 
     Returns
     -------
@@ -129,21 +137,25 @@ def solve_mkl(
     """
     reg = Regulariser(float(p), float(lam))
     stop = Stop(tol, max_iter, Deadline(max_time), report)
+    solve = partial(_solve, cache=cache)
     with one_blas_thread():
         zero = nothing_to_learn(stack, y, cost, loss, reg)
         if zero is not None:
             return zero
-        factors = _factors(stack, y, reg)
+        factors = _factors(stack, y, loss, reg)
         if factors is not None:
-            return _solve_rank_one(stack, factors, y, cost, loss, reg, stop)
+            return _solve_rank_one(stack, factors, y, cost, loss, reg, stop, cache)
+        features = few_features(stack) if loss.separable else None
+        if features is not None:
+            return solve_by_features(stack, features, y, cost, loss, reg, stop)
         if stack.shape[2] <= MANY_KERNELS:
             found = None
-            sample = _sample(y, cost, loss)
+            sample = _sample(y, cost, loss, _most_samples(stack, cache))
             if sample is not None and y.shape[1] >= MANY_SAMPLES and not stack.in_memory:
-                found = solve_by_samples(stack, y, cost, loss, reg, stop, _solve, sample)
-            return found or _solve(stack, y, cost, loss, reg, stop)
+                found = solve_by_samples(stack, y, cost, loss, reg, stop, solve, sample, cache)
+            return found or solve(stack, y, cost, loss, reg, stop)
         if reg.p == 1.0:
-            return solve_by_columns(stack, y, cost, loss, reg, stop, _solve)
+            return solve_by_columns(stack, y, cost, loss, reg, stop, solve)
         return solve_by_passes(stack, y, cost, loss, reg, stop)
 
 
@@ -172,6 +184,7 @@ def solve_path(
     max_time: float | None = None,
     fresh: bool = True,
     start: Floats | None = None,
+    cache: int = CACHE,
 ) -> Iterator[MKLResult]:
     """Solve problems on the same kernels and targets, each from the solution of the one before.
 
@@ -195,6 +208,8 @@ def solve_path(
         their time, by those kept from one to the next with a bound of what rounding did to them.
     start : ndarray of shape (n_kernels,), default=None
         Weights to begin with; those of `first_weights` if None.
+    cache : int, default=2**31
+        As for `solve_mkl`.
 
     Yields
     ------
@@ -209,7 +224,11 @@ def solve_path(
             zero = nothing_to_learn(stack, y, cost, loss, reg)
             if zero is not None:
                 machines, result = None, zero
-            elif stack.shape[2] > MANY_KERNELS or _factors(stack, y, reg) is not None:
+            elif (
+                stack.shape[2] > MANY_KERNELS
+                or _factors(stack, y, loss, reg) is not None
+                or (loss.separable and few_features(stack) is not None)
+            ):
                 result = solve_mkl(
                     stack,
                     y,
@@ -220,11 +239,12 @@ def solve_path(
                     tol=tol,
                     max_iter=max_iter,
                     max_time=max_time,
+                    cache=cache,
                 )
             elif machines is None:
-                machines = Machines(stack, y, cost, loss, reg, fresh=fresh)
+                machines = Machines(stack, y, cost, loss, reg, fresh=fresh, cache=cache)
                 if start is None:
-                    d = first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+                    d = first_weights(stack, y, cost, loss, reg, machines.diagonal, stop, cache)
                 else:
                     d = start
                 result = _improve(machines, d, reg, stop, max(_SVM_SHARE * tol, _FIRST_INNER))
@@ -245,36 +265,38 @@ def first_weights(
     reg: Regulariser,
     diagonal: Floats,
     stop: Stop,
+    cache: int = CACHE,
 ) -> Floats:
     """Return weights to start from: those of some of the samples, or equal ones."""
     usable = diagonal.max(axis=1) > 0.0
-    sample = None if reg.fixed else _sample(y, cost, loss)
+    sample = None if reg.fixed else _sample(y, cost, loss, _most_samples(stack, cache))
     if sample is None:
         return reg.start(usable)
-    # The loss keeps its size against the regulariser.
-    scaled = cost[:, sample] * (cost.sum() / cost[:, sample].sum())
+    scaled = scaled_cost(cost, sample)
     few = stack.take(sample, sample).materialize()
     loosely = Stop(_SAMPLE_TOL, _SAMPLE_ITER, stop.deadline, None)
-    d = _solve(few, y[:, sample], scaled, loss, reg, loosely).weights
-    if reg.p > 1.0 and not d[usable].all():
-        # A kernel that is zero on these samples only must not stay without weight.
-        d = reg.between(d, reg.start(usable), 0.5)
-    return d
+    d = _solve(few, y[:, sample], scaled, loss, reg, loosely, cache=cache).weights
+    return _waken(d, reg, usable)
 
 
-def _sample(y: Floats, cost: Floats, loss: Loss) -> Indices | None:
-    """Choose samples on which good weights are found for a small part of the work; None if few.
+def _waken(d: Floats, reg: Regulariser, usable: Mask) -> Floats:
+    """Give weight to kernels that are zero on some samples only, and must not stay without."""
+    return reg.between(d, reg.start(usable), 0.5) if reg.p > 1.0 and not d[usable].all() else d
 
-    Runs of neighbours, because memory is read by the line.
-    """
+
+def _most_samples(stack: Stack, cache: int) -> int:
+    """Return between how many samples all kernels may be brought into memory."""
+    return math.isqrt(cache // bytes_of_kernels(stack, 1))
+
+
+def _sample(y: Floats, cost: Floats, loss: Loss, most: int) -> Indices | None:
+    """Choose `most` samples at most on which good weights are found; None if there are few."""
     n = y.shape[1]
-    if n < _SAMPLE_FROM:
+    if n < _SAMPLE_FROM or most < RUN:
         return None
-    size = max(min(n // _SAMPLE_SHARE, _ENOUGH_SAMPLES), n // _LEAST_SHARE)
-    starts = np.linspace(0, n - _RUN, size // _RUN).astype(np.intp)
-    sample = np.unique(starts[:, np.newaxis] + np.arange(_RUN))
-    tasks = zip(y[:, sample], cost[:, sample], strict=True)
-    return sample if all(loss.usable(yu, cu) for yu, cu in tasks) else None
+    size = min(max(min(n // _SAMPLE_SHARE, _ENOUGH_SAMPLES), n // _LEAST_SHARE), most)
+    sample = runs(n, size)
+    return sample if is_usable(loss, y, cost, sample) else None
 
 
 def _share_to_keep(start: Certificate, end: Certificate) -> float:
@@ -292,20 +314,32 @@ def _share_to_keep(start: Certificate, end: Certificate) -> float:
 
 
 def _solve(
-    stack: Stack, y: Floats, cost: Floats, loss: Loss, reg: Regulariser, stop: Stop
+    stack: Stack,
+    y: Floats,
+    cost: Floats,
+    loss: Loss,
+    reg: Regulariser,
+    stop: Stop,
+    start: Start | None = None,
+    *,
+    cache: int,
 ) -> MKLResult:
-    machines = Machines(stack, y, cost, loss, reg)
-    d = first_weights(stack, y, cost, loss, reg, machines.diagonal, stop)
+    if start is not None:
+        machines = Machines(stack, y, cost, loss, reg, beta=start.beta, cache=cache)
+        d = _waken(start.weights, reg, machines.diagonal.max(axis=1) > 0.0)
+        return _improve(machines, d, reg, stop, _SVM_SHARE * stop.tol)
+    machines = Machines(stack, y, cost, loss, reg, cache=cache)
+    d = first_weights(stack, y, cost, loss, reg, machines.diagonal, stop, cache)
     return _improve(machines, d, reg, stop, max(_SVM_SHARE * stop.tol, _FIRST_INNER))
 
 
-def _factors(stack: Stack, y: Floats, reg: Regulariser) -> Floats | None:
+def _factors(stack: Stack, y: Floats, loss: Loss, reg: Regulariser) -> Floats | None:
     """Return the factors (n, m) of kernels of rank one, if sparse weights can be learned on them.
 
     None of a single kernel, of which there is nothing to learn, and where there are many samples.
     """
     n, _, m = stack.shape
-    if reg.p > 1.0 or m == 1 or y.size > MOST_ROWS or n * m > _MOST_FACTORS:
+    if reg.p > 1.0 or m == 1 or y.size > MOST_ROWS or n * m > _MOST_FACTORS or not loss.separable:
         return None
     factors = rank_one_factors(stack)
     return factors if factors is not None and factors.any() else None
@@ -319,6 +353,7 @@ def _solve_rank_one(
     loss: Loss,
     reg: Regulariser,
     stop: Stop,
+    cache: int,
 ) -> MKLResult:
     """Learn sparse weights (p = 1) of kernels of rank one, of which there may be many.
 
@@ -329,7 +364,7 @@ def _solve_rank_one(
     used = 0
     if m <= _FEW_KERNELS:
         trial = stop._replace(max_iter=min(stop.max_iter, _TRIAL))
-        found.append(_solve(stack, y, cost, loss, reg, trial))
+        found.append(_solve(stack, y, cost, loss, reg, trial, cache=cache))
         used = found[0].n_iter
         if found[0].converged or used >= stop.max_iter or used < trial.max_iter:
             return found[0]
@@ -338,7 +373,7 @@ def _solve_rank_one(
     left = stop._replace(max_iter=stop.max_iter - used)
     point = solve_by_interior_points(factors[:, used_kernels], tasks, reg, left)
     d = reg.start(used_kernels)
-    machines = Machines(stack, y, cost, loss, reg)
+    machines = Machines(stack, y, cost, loss, reg, cache=cache)
     if point is not None:
         d[used_kernels] = point.d
         used += point.n_iter
@@ -351,7 +386,8 @@ def _solve_rank_one(
         if m <= MANY_KERNELS:
             more = _improve(machines, d, reg, left, _SVM_SHARE * stop.tol)
         else:
-            more = solve_by_columns(stack, y, cost, loss, reg, left, _solve)
+            solve = partial(_solve, cache=cache)
+            more = solve_by_columns(stack, y, cost, loss, reg, left, solve)
         used += more.n_iter
         found.append(more)
     return min(found, key=lambda result: result.gap)._replace(n_iter=used)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ def relative_gap(primal: float, dual: float, noise: float, rounding: float = 0.0
     Both as large, and as small, as `rounding` errors allow.
     """
     gap, size = max(primal + rounding - dual, 0.0), max(abs(primal) - rounding, noise)
-    if not np.isfinite(primal - dual):
+    if not isfinite(primal - dual):
         return float("inf")  # nothing is known of such a point
     if size > 0.0:
         return gap / size
@@ -48,21 +49,27 @@ class Sums(NamedTuple):
     diagonal: Floats
 
 
-def sums(stack: Stack, d: Floats, beta: Floats) -> Sums:
-    """Return what is added up for weights d and dual variables beta (n_tasks, n)."""
+def sums(stack: Stack, d: Floats, beta: Floats, diagonal: Floats | None = None) -> Sums:
+    """Return what is added up for weights d and dual variables beta (n_tasks, n).
+
+    `diagonal` (m, n) is that of the stack, where it is at hand.
+    """
     n, _, m = stack.shape
     spans, sizes = np.empty((len(beta), m)), np.zeros_like(beta)
-    diagonal = np.zeros(n)
+    total = np.zeros(n)
     at_a_time = max(1, _NUMBERS // n)
     for first in range(0, m, at_a_time):
         some = np.arange(first, min(first + at_a_time, m))
         whole = some.size == m
-        own = np.maximum((stack if whole else stack.select(some)).diagonal(), 0.0)
+        if diagonal is None:
+            own = np.maximum((stack if whole else stack.select(some)).diagonal(), 0.0)
+        else:
+            own = np.maximum(diagonal[some], 0.0)
         lengths = np.sqrt(own)
         spans[:, some] = np.abs(beta) @ lengths.T
         sizes += (spans[:, some] * d[some]) @ lengths
-        diagonal += d[some] @ own
-    return Sums(spans, sizes, diagonal)
+        total += d[some] @ own
+    return Sums(spans, sizes, total)
 
 
 def unit(n: int) -> float:

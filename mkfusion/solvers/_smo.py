@@ -43,14 +43,14 @@ _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(**_JIT)
-def _offset_up(beta: float, upper: float, epsilon: float) -> float:
+def offset_up(beta: float, upper: float, epsilon: float) -> float:
     if beta >= upper:
         return -np.inf
     return epsilon if beta < 0.0 else -epsilon
 
 
 @njit(**_JIT)
-def _offset_low(beta: float, lower: float, epsilon: float) -> float:
+def offset_low(beta: float, lower: float, epsilon: float) -> float:
     if beta <= lower:
         return np.inf
     return -epsilon if beta > 0.0 else epsilon
@@ -160,8 +160,8 @@ def _descend(
     up = np.empty(n)
     low = np.empty(n)
     for t in range(n):
-        up[t] = _offset_up(beta[t], upper[t], epsilon)
-        low[t] = _offset_low(beta[t], lower[t], epsilon)
+        up[t] = offset_up(beta[t], upper[t], epsilon)
+        low[t] = offset_low(beta[t], lower[t], epsilon)
     lanes_1 = np.empty(_LANES)
     lanes_2 = np.empty(_LANES)
     i, e_i, bottom = _update_and_scan(e, up, low, e, e, 0.0, lanes_1, lanes_2)
@@ -188,10 +188,10 @@ def _descend(
             step = min(room_i, room_j)
         beta[i] = end_i if step == room_i else beta[i] + step
         beta[j] = end_j if step == room_j else beta[j] - step
-        up[i] = _offset_up(beta[i], upper[i], epsilon)
-        low[i] = _offset_low(beta[i], lower[i], epsilon)
-        up[j] = _offset_up(beta[j], upper[j], epsilon)
-        low[j] = _offset_low(beta[j], lower[j], epsilon)
+        up[i] = offset_up(beta[i], upper[i], epsilon)
+        low[i] = offset_low(beta[i], lower[i], epsilon)
+        up[j] = offset_up(beta[j], upper[j], epsilon)
+        low[j] = offset_low(beta[j], lower[j], epsilon)
         i, e_i, bottom = _update_and_scan(e, up, low, k_i, k_j, step, lanes_1, lanes_2)
     return OUT_OF_ITERATIONS, -1, max_iter, e_i - bottom
 
@@ -209,8 +209,8 @@ def _undecided(
     growing, falling = np.empty(n), np.empty(n)
     top, bottom = -np.inf, np.inf
     for t in range(n):
-        growing[t] = e[t] + _offset_up(beta[t], upper[t], epsilon)
-        falling[t] = e[t] + _offset_low(beta[t], lower[t], epsilon)
+        growing[t] = e[t] + offset_up(beta[t], upper[t], epsilon)
+        falling[t] = e[t] + offset_low(beta[t], lower[t], epsilon)
         top = max(top, growing[t])
         bottom = min(bottom, falling[t])
     return np.flatnonzero((growing >= bottom) | (falling <= top))
@@ -241,7 +241,7 @@ def _descend_among(
     while True:
         n = active.size
         # Columns of the rows that are asked for, each gathered once.
-        near = np.empty((n, n))
+        near = np.empty((min(n, len(rows)), n))
         place = np.full(n, -1, dtype=np.intp)
         used = 0
         b, lo, hi, d = beta[active], lower[active], upper[active], diag[active]

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from mkfusion._types import Floats
+from mkfusion.solvers._box import dual_gain, free_variables, violation_of_rounding, violations
 from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._rows import CompositeRows, WholeRows
 from mkfusion.solvers._smo import NEEDS_ROW, smo
@@ -207,9 +209,7 @@ class BoxTask(Task):
 
     @property
     def free(self) -> NDArray[np.intp]:
-        inside = (self.beta > self.lower) & (self.beta < self.upper)
-        # With a tube, zero is an end as well: both slopes there may hold a variable.
-        return np.flatnonzero(inside & (self.beta != 0.0) if self.epsilon else inside)
+        return free_variables(self.beta, self.lower, self.upper, self.epsilon)
 
     def _add(self, missing: float) -> None:
         ends = self.upper if missing > 0.0 else self.lower
@@ -221,8 +221,7 @@ class BoxTask(Task):
             self.beta = self.beta + room * (missing / float(room.sum()))
 
     def gain(self, beta: Floats) -> float:
-        gain = float(self.y @ beta)
-        return gain - self.epsilon * float(np.abs(beta).sum()) if self.epsilon else gain
+        return dual_gain(beta, self.y, self.epsilon)
 
     def solve(
         self,
@@ -248,15 +247,14 @@ class BoxTask(Task):
 
     def _floor(self, diag: Floats) -> float:
         """Return the KKT violation below which there are only rounding errors of e."""
-        lengths = np.sqrt(np.maximum(diag, 0.0))
-        products = float(lengths.max() * (lengths @ np.abs(self.beta)))
-        return EPS * (products + float(np.abs(self.y).max()))
+        return violation_of_rounding(self.beta, self.y, diag, EPS)
 
     def _sharpen(self, rows: CompositeRows | WholeRows, stop: int, deadline: Deadline) -> None:
         """Run SMO to the present KKT tolerance, with Newton steps where it would take long."""
         longest = max(_MIN_BURST, int(_BURST_FLOPS / _SMO_FLOPS / self.y.size))
         while self._n_iter < stop and not deadline.passed:
-            burst = max(_MIN_BURST, int(self._newton_price() / _SMO_FLOPS / self.y.size))
+            price = self._newton_price(rows.largest_block)
+            burst = max(_MIN_BURST, int(price / _SMO_FLOPS / self.y.size))
             status, row, n_iter, violation = smo(
                 self.beta,
                 self.e,
@@ -272,28 +270,33 @@ class BoxTask(Task):
             self._n_iter += n_iter
             self._since_newton += n_iter
             if status == NEEDS_ROW:
-                rows.fetch(row, self._priority())
+                urgency = violations(self.beta, self.e, self.lower, self.upper, self.epsilon)
+                rows.fetch(row, urgency)
             elif violation <= max(self._violation, self._floor(rows.diag)):
                 return
             else:
-                if _SMO_FLOPS * self.y.size * self._since_newton >= self._newton_price():
-                    self._newton(rows, self.free)
+                price = self._newton_price(rows.largest_block)
+                if _SMO_FLOPS * self.y.size * self._since_newton >= price:
+                    self._newton(rows, self._some(self.free, rows.largest_block))
                     self._since_newton = 0
                     self._newton_steps += 1
 
-    def _newton_price(self) -> float:
-        """Return about how many operations `_newton` takes, and more where it did not help."""
-        n_free = self.free.size
+    def _some(self, free: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+        """Return `most` of the free dual variables at most, others each time."""
+        if free.size <= most:
+            return free
+        rng = np.random.default_rng(self._newton_steps)
+        return np.sort(rng.choice(free, most, replace=False))
+
+    def _newton_price(self, most: int) -> float:
+        """Return about how many operations `_newton` takes, and more where it did not help.
+
+        With `most` free dual variables at most.
+        """
+        n_free = min(self.free.size, most)
         price = n_free**3 / 3.0 / _BLAS_GAIN + _NEWTON_ROUNDS * self.y.size * n_free
         least = _MIN_BURST * _SMO_FLOPS * self.y.size
         return max(price, least) * (1.0 + self._newton_steps / _NEWTON_PATIENCE)
-
-    def _priority(self) -> Floats:
-        """How much each sample violates optimality against the middle of the working sets."""
-        above = np.where(self.beta < self.upper, self.e - self.epsilon, -np.inf)
-        below = np.where(self.beta > self.lower, self.e + self.epsilon, np.inf)
-        middle = 0.5 * (above.max() + below.min())
-        return np.maximum(above - middle, middle - below)
 
     def _newton(self, rows: CompositeRows | WholeRows, free: NDArray[np.intp]) -> None:
         """Move the free dual variables towards their optimum with the others fixed.
@@ -337,7 +340,7 @@ class BoxTask(Task):
                 break
             self.beta[index[first]] = bound[first]
             kept = np.flatnonzero((self.beta[free] > lower) & (self.beta[free] < upper))
-        self.e -= (self.beta[free] - start) @ rows.buffer[rows.slot[free]]
+        self.e -= rows.dot(free, self.beta[free] - start)
 
 
 class Factor(NamedTuple):
@@ -359,27 +362,34 @@ class Factor(NamedTuple):
         solution: Floats = dpotrs(self.cholesky, right, lower=1, overwrite_b=1)[0]
         return solution
 
+    def halve(self, right: Floats) -> Floats:
+        """Return ``L**-1 right`` for right sides (n, s), which may be overwritten."""
+        half: Floats = dtrsm(1.0, self.cholesky, right, lower=1, overwrite_b=1)
+        return half
+
 
 def ridged_cholesky(K: Floats, ridge: float = RIDGE) -> Factor | None:
     """Factorise K with a ridge on its diagonal. None if that is hopeless.
 
     Parameters
     ----------
-    K : ndarray of shape (n, n)
+    K : ndarray of shape (n, n), C-contiguous
+        Overwritten.
     ridge : float, default=RIDGE
         Share of the mean diagonal entry; more of it if K is less than positive semi-definite.
     """
     asked = ridge
-    n = len(K)
     diagonal = K.diagonal().copy()
     size = float(diagonal.mean())
     while ridge <= _LARGEST_RIDGE:
-        ridged = K.T.copy(order="K")  # symmetric, and laid out as LAPACK overwrites it
-        ridged[np.diag_indices(n)] = diagonal + (ridge * size + np.finfo(float).tiny)
-        # LAPACK itself: the checks around it cost as much as a small factorisation.
-        factor, info = dpotrf(ridged, lower=1, clean=0, overwrite_a=1)
+        K.flat[:: len(K) + 1] = diagonal + (ridge * size + np.finfo(float).tiny)
+        # LAPACK itself: the checks around it cost as much as a small factorisation. It overwrites
+        # one triangle of what to it is the transpose.
+        factor, info = dpotrf(K.T, lower=1, clean=0, overwrite_a=1)
         if info == 0:
             return Factor(factor, ridge * size if ridge > asked else 0.0)
+        upper = np.triu_indices(len(K), 1)
+        K[upper] = K.T[upper]
         ridge *= _RIDGE_GROWTH
     return None
 

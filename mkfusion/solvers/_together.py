@@ -23,13 +23,13 @@ from mkfusion.solvers._limits import Deadline
 from mkfusion.solvers._losses import Loss
 from mkfusion.solvers._many import MKLResult, Stop
 from mkfusion.solvers._mkl import HINGE, MANY_KERNELS, Setting, first_weights, solve_path
+from mkfusion.solvers._rows import CACHE, bytes_of_rows
 from mkfusion.solvers._weights import Regulariser
 
 # A request for fewer numbers costs less than waiting for the others.
 _WORTH_WAITING = 100_000
-# So many paths side by side share nearly all that can be shared; their composite kernels, of which
-# each holds its own, may take so much memory together.
-_MOST_TOGETHER, _MOST_BYTES = 32, 2**31
+# So many paths side by side share nearly all that can be shared.
+_MOST_TOGETHER = 32
 
 
 class Path(NamedTuple):
@@ -55,6 +55,7 @@ def solve_paths(
     max_iter: int = 200,
     max_time: float | None = None,
     n_jobs: int = 1,
+    cache: int = CACHE,
 ) -> list[list[MKLResult]]:
     """Solve several paths on the same kernels, each as `solve_path` does.
 
@@ -70,6 +71,8 @@ def solve_paths(
         Seconds for each problem, times the number of paths side by side; None is no limit.
     n_jobs : int, default=1
         How many paths may compute at the same time.
+    cache : int, default=2**31
+        As for `solve_mkl`; paths side by side, of which each holds rows of its own, share it.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def solve_paths(
         For each path and setting.
     """
     n, _, m = stack.shape
-    together = min(len(paths), _MOST_TOGETHER, max(1, _MOST_BYTES // (8 * n * n)))
+    together = min(len(paths), _MOST_TOGETHER, max(1, cache // bytes_of_rows(n)))
     if not stack.in_memory or m > MANY_KERNELS:
         together = 1  # there is nothing to be gained
     found: list[list[MKLResult]] = []
@@ -99,19 +102,20 @@ def solve_paths(
                         max_time=None if max_time is None else max_time * count,
                         fresh=False,
                         start=start,
+                        cache=cache // count,
                     )
                 )
 
             if len(some) == 1:
                 found.append(solve(some[0], stack, None))
             else:
-                starts = _starts(stack, some, loss, Deadline(max_time))
+                starts = _starts(stack, some, loss, Deadline(max_time), cache)
                 found.extend(_Meeting(stack, n_jobs).run(solve, some, starts))
     return found
 
 
 def _starts(
-    stack: Stack, paths: Sequence[Path], loss: Loss, deadline: Deadline
+    stack: Stack, paths: Sequence[Path], loss: Loss, deadline: Deadline, cache: int
 ) -> list[Floats | None]:
     """Return weights to begin with: folds begin with those of the first among them."""
     diagonal = stack.diagonal()
@@ -123,7 +127,7 @@ def _starts(
             reg = Regulariser(float(p), float(lam))
             # It is loose, whatever the tolerance is.
             stop = Stop(1.0, 1, deadline, None)
-            known[p, lam, len(y)] = first_weights(stack, y, cost, loss, reg, diagonal, stop)
+            known[p, lam, len(y)] = first_weights(stack, y, cost, loss, reg, diagonal, stop, cache)
         starts.append(known[p, lam, len(y)])
     return starts
 

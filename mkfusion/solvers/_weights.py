@@ -28,12 +28,20 @@ _BOUNDARY_SHARE = 0.9
 _MAX_ATTEMPTS = 8
 
 
+@njit(**_JIT)
 def norm(x: Floats, q: float) -> float:
     """Return the lq norm of a non-negative vector without overflow, for q in [1, inf]."""
-    top = float(x.max(initial=0.0))
+    top = 0.0
+    for k in range(x.size):
+        if np.isnan(x[k]):
+            return x[k]
+        top = max(top, x[k])
     if top == 0.0 or np.isinf(q):
         return top
-    return top * float(np.sum((x / top) ** q)) ** (1.0 / q)
+    total = 0.0
+    for k in range(x.size):
+        total += (x[k] / top) ** q
+    return top * total ** (1.0 / q)
 
 
 def dual_exponent(p: float) -> float:
@@ -60,6 +68,15 @@ class Regulariser(NamedTuple):
     def primal(self, d: Floats) -> float:
         """Return the regulariser's part of the primal objective."""
         return 0.5 * self.lam * norm(d, self.p) ** 2
+
+    def slope(self, d: Floats, move: Floats) -> float:
+        """Return how fast `primal` grows at `d` along a move of the weights."""
+        size = norm(d, self.p)
+        if not (self.lam and size):
+            return 0.0
+        if np.isinf(self.p):
+            return self.lam * size * float(move[d == size].max())
+        return self.lam * size * float((d / size) ** (self.p - 1.0) @ move)
 
     def conjugate(self, g: Floats) -> float:
         """Return what the dual objective subtracts: ``max_d d'g/2 - regulariser(d)``."""
@@ -177,7 +194,10 @@ def penalty_step(d: Floats, c: Floats, H: Floats, p: float, lam: float, tol: flo
     start = norm(d, p)
     size, direction = start, d / start
     for _ in range(MAX_MODEL_ITER):
-        direction = ball_step(direction, size * c, size * size * H, p, 0.5 * tol)
+        # A direction that is nearly as good as any at a size far too small is not at the right one.
+        slope = norm(np.maximum(c - size * (H @ direction), 0.0), dual_exponent(p))
+        share = min(1.0, lam * size / slope) if slope else 1.0
+        direction = ball_step(direction, size * c, size * size * H, p, 0.5 * share * tol)
         new = float(c @ direction) / (float(direction @ H @ direction) + lam)
         new = min(max(new, start / _LARGEST_GROWTH), start * _LARGEST_GROWTH)
         change, size = abs(new - size), new
