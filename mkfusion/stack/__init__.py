@@ -3,9 +3,11 @@
 from mkfusion.stack._alignment import centred_products, unbiased_products
 from mkfusion.stack._bank import Bank, BankStack
 from mkfusion.stack._checks import kernel_indices
+from mkfusion.stack._decisions import weighted_products
 from mkfusion.stack._dense import check_finite
 from mkfusion.stack._diagnosis import DegenerateKernelWarning, warn_degenerate
 from mkfusion.stack._file import place_in_file, reopen
+from mkfusion.stack._gaussian import Gaussian
 from mkfusion.stack._gram import GRAM_RTOL, asymmetry
 from mkfusion.stack._inputs import prediction_stack, remember_input, training_stack
 from mkfusion.stack._low_rank import Factor, FactorView, pivoted_cholesky
@@ -23,6 +25,7 @@ __all__ = [
     "Factor",
     "FactorView",
     "GRAM_RTOL",
+    "Gaussian",
     "KernelStack",
     "ProductStack",
     "View",
@@ -42,4 +45,5 @@ __all__ = [
     "training_stack",
     "unbiased_products",
     "warn_degenerate",
+    "weighted_products",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import EllipsisType
 from typing import Any, TypeAlias
 
@@ -75,29 +75,34 @@ def as_index(key: Any, size: int, axis: str) -> Indices | None:
     return np.where(index < 0, index + size, index).astype(np.intp)
 
 
-def kernel_indices(which: Any, names: Sequence[str]) -> Indices:
-    """Return the indices (s,) of the kernels that are asked for by index or name."""
+def kernel_indices(which: Any, names: Sequence[str], argument: str = "which") -> Indices:
+    """Return the indices (s,) of the kernels that an argument asks for by index or name."""
     n_kernels = len(names)
     if isinstance(which, str | int | np.integer):
         which = [which]
     if isinstance(which, np.ndarray) and which.dtype.kind in "iub":
         pass  # indices or a mask, maybe very many: nothing to look up
     elif not isinstance(which, slice):
+        if not isinstance(which, Iterable):
+            raise TypeError(
+                f"{argument} is {shown(which)}; expected names or indices of kernels, or a mask."
+            )
         which = list(which)
         if any(isinstance(k, str) for k in which):
             which = [names.index(k) if k in names else k for k in which]
             unknown = [k for k in which if isinstance(k, str)]
             if unknown:
                 raise ValueError(
-                    f"which names unknown kernels {shown(unknown)}; this stack has {list(names)}."
+                    f"{argument} names unknown kernels {shown(unknown)}; this stack has "
+                    f"{list(names)}."
                 )
     indices = as_index(which, n_kernels, "kernel")
     if indices is None:
         return np.arange(n_kernels)
     if len(indices) == 0:
-        raise ValueError("which selects no kernel; expected at least one.")
+        raise ValueError(f"{argument} selects no kernel; expected at least one.")
     if len(np.unique(indices)) < len(indices):
-        raise ValueError(f"which asks for a kernel twice: {indices.tolist()}.")
+        raise ValueError(f"{argument} asks for a kernel twice: {indices.tolist()}.")
     return indices
 
 

@@ -7,18 +7,14 @@ import warnings
 import numpy as np
 
 from mkfusion._types import Floats
-from mkfusion.stack._gram import few_samples
+from mkfusion.stack._look import SUSPICIOUS, VANISHING, few_samples
 from mkfusion.stack._stack import KernelStack
 
 # No more than so many kernels are looked at.
 _KERNELS = 1000
-# 1 - k(x, z) / k(x, x) on average: below it, similarities are equal in four digits, 1.0000, and a
-# kernel machine with C = 1 needs more than ten thousand samples to reach its margin.
-_VANISHING = 5e-5
 # The share of a multiple of the identity in a centred kernel's squared norm, above which it is
-# nearly one, whatever else it says; and from where on it is suspicious. Kernels of texts and
-# strings reach 0.8 and are useful: these are told from noise by the target.
-_IDENTITY, _SUSPICIOUS = 0.95, 0.5
+# nearly one, whatever else it says.
+_IDENTITY = 0.95
 # Student's t at 1 %, one-sided, with many degrees of freedom.
 _BY_CHANCE = 2.33
 # Among fewer samples that test tells too little; there only what is nearly the identity counts.
@@ -74,19 +70,19 @@ def warn_degenerate(stack: KernelStack, targets: Floats | None, *, stacklevel: i
     if n < 4 or m > _KERNELS:
         return
     some = few_samples(n)
-    for k, (varying, own) in enumerate(stack._shares(some).tolist()):
-        name = stack.names[k] if varying < _VANISHING or own > _SUSPICIOUS else ""
-        if varying < _VANISHING:
+    for k, (varying, own) in enumerate(stack._shares().tolist()):
+        name = stack.names[k] if varying < VANISHING or own > SUSPICIOUS else ""
+        if varying < VANISHING:
             warnings.warn(
                 f"Kernel {name!r} is nearly constant: what differs between samples is "
-                f"{varying:.2g} of k(x, x); expected at least {_VANISHING:g}, or a kernel machine "
+                f"{varying:.2g} of k(x, x); expected at least {VANISHING:g}, or a kernel machine "
                 "learns next to nothing from it. Its width or offset does not fit the unit of the "
                 "samples: scale the columns (StandardScaler), or use RBFKernel(), whose default "
                 'gamma="median" is learned from the samples, where "rbf" takes 1 / n_features.',
                 DegenerateKernelWarning,
                 stacklevel=stacklevel + 1,
             )
-        elif targets is not None and m > 1 and own > _SUSPICIOUS:
+        elif targets is not None and m > 1 and own > SUSPICIOUS:
             block = np.asarray(stack.block(k, some, some), dtype=np.float64)
             t = aligned_by(block, targets[some])
             if own < _IDENTITY and (t > _BY_CHANCE or n < _ENOUGH):
@@ -94,7 +90,7 @@ def warn_degenerate(stack: KernelStack, targets: Floats | None, *, stacklevel: i
             warnings.warn(
                 f"Kernel {name!r} is nearly a multiple of the identity: that each sample is like "
                 f"itself is {own:.0%} of its squared norm once centred (expected at most "
-                f"{_SUSPICIOUS:.0%}), and what different samples share is aligned with the target "
+                f"{SUSPICIOUS:.0%}), and what different samples share is aligned with the target "
                 f"at t = {t:.1f} (by chance: up to {_BY_CHANCE:.1f}). Such a kernel separates any "
                 "training samples, and learned weights favour it even if it is noise. Drop it, "
                 'lower C, or learn weights by KernelCombiner("unbiased_alignment"), which does '

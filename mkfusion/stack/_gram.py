@@ -11,7 +11,7 @@ from scipy.linalg import LinAlgError, cholesky, eigh
 from mkfusion._types import FloatArray, Indices, Mask, Stack
 from mkfusion.stack import _dense
 from mkfusion.stack._dense import check_finite
-from mkfusion.stack._look import INDEFINITE
+from mkfusion.stack._look import INDEFINITE, SEED, few_samples
 from mkfusion.stack._memory import Matrices
 
 # Symmetry is asked for up to this fraction of the largest diagonal entry, and the smallest
@@ -27,11 +27,6 @@ PSD_FLOPS = 1e9
 LEAST_BLOCK = 256
 
 _POWER_ITERATIONS = 3
-
-# A quick look is at so many samples, always the same ones. Kernels that are indefinite by their
-# nature (sigmoid, Gaussians of squared city-block distances or of time warping, thresholded
-# correlations) are so between these too.
-_FEW_SAMPLES, _SEED = 96, 0
 
 # A larger kernel that is not in memory is not brought there to be looked at, but seen by tiles of
 # so many rows and columns.
@@ -86,7 +81,7 @@ def look_at_matrices(matrices: Matrices, labels: Sequence[str]) -> None:
     """
     m, n, _ = matrices.shape
     samples = few_samples(n)
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     v = rng.uniform(1.0, 2.0, size=n) * rng.choice([-1.0, 1.0], size=n)
     rtol = GRAM_RTOL[matrices.dtype]
     found = matrices.look(samples, v, rtol)
@@ -95,12 +90,6 @@ def look_at_matrices(matrices: Matrices, labels: Sequence[str]) -> None:
         if found[k] == INDEFINITE:
             _check_definite(_principal_block(gram, samples), rtol, labels[k], True)
         check_gram_matrix(gram, labels[k], PSD_FLOPS / m)
-
-
-def few_samples(n: int) -> Indices:
-    """Return the samples (b,) between which kernels between n samples are looked at quickly."""
-    rng = np.random.default_rng(_SEED)
-    return np.sort(rng.permutation(n)[:_FEW_SAMPLES])
 
 
 def _errors(

@@ -10,15 +10,19 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from mkfusion._types import FloatArray, Floats, Indices, Stack
+from mkfusion._types import Features, FloatArray, Floats, Indices, Stack
+from mkfusion.stack._blocks import Blocks, fetched, gathered, is_dask, products_with, sums_with
 from mkfusion.stack._gram import GRAM_RTOL, asymmetry
 from mkfusion.stack._threads import in_threads, split_for_threads
-from mkfusion.stack._views import View
+from mkfusion.stack._views import View, indexed, row_batches
 
 # Pivots that are proposed at a time: as many as there are already, within these limits.
 _FEWEST, _MOST = 16, 256
 # What is left of k(x, x) below this share of it, in roundings, is rounding.
 _NOISE = 100.0
+# Fewer samples than so many times the features are brought here: between them there is less to keep
+# than between the features.
+_FEW = 2
 
 
 class Factor(NamedTuple):
@@ -32,12 +36,15 @@ class Factor(NamedTuple):
         ``Z[pivots]`` is lower triangular.
     residual, trace : float
         Traces of the difference and of the kernel.
+    left : ndarray of shape (n,)
+        Diagonal of the difference.
     """
 
     pivots: Indices
     Z: Floats
     residual: float
     trace: float
+    left: Floats
 
 
 def pivoted_cholesky(
@@ -101,20 +108,19 @@ def pivoted_cholesky(
             continue
         accepted, L = accepted[: rank - r], L[: rank - r, : rank - r]
         new = proposed[accepted]
-        rows = stack.block(0, new, None).astype(np.float64)
-        columns = solve_triangular(L, rows - Z[new, :r] @ Z[:, :r].T, lower=True).T
+        Z = _with_room(Z, r + len(new), rank)
         # The trace falls with each pivot: those after the first that suffices are not taken.
-        falls = np.cumsum(np.sum(columns * columns, axis=0))
+        falls = np.cumsum(_write_columns(stack, new, L, Z, r))
         enough = int(np.searchsorted(falls, residual - tol * trace)) + 1
-        columns, new = columns[:, :enough], new[:enough]
-        Z = _append(Z, r, columns, rank)
+        new = new[:enough]
         pivots = np.concatenate([pivots, new])
-        left -= np.sum(columns * columns, axis=1)
+        for piece in row_batches(n, len(new)):
+            left[piece] -= np.sum(Z[piece, r : r + len(new)] ** 2, axis=1)
         _check_positive(left, rtol, label)
         left[new] = 0.0
         left = np.where(left > noise, left, 0.0)
         residual = float(left.sum())
-    return Factor(pivots, Z[:, : len(pivots)].copy(), residual, trace)
+    return Factor(pivots, Z[:, : len(pivots)].copy(), residual, trace, left)
 
 
 def _accept(block: Floats, chance: Floats, noise: Floats) -> tuple[Indices, Floats]:
@@ -146,15 +152,43 @@ def _accept(block: Floats, chance: Floats, noise: Floats) -> tuple[Indices, Floa
     return np.array(accepted, dtype=np.intp), L[accepted, : len(accepted)]
 
 
-def _append(Z: Floats, r: int, columns: Floats, rank: int) -> Floats:
-    """Write columns behind the first r, into a larger array if need be."""
-    stop = r + columns.shape[1]
-    if stop > Z.shape[1]:
-        larger = np.empty((len(Z), min(rank, max(stop, 2 * Z.shape[1]))))
-        larger[:, :r] = Z[:, :r]
-        Z = larger
-    Z[:, r:stop] = columns
-    return Z
+def _with_room(Z: Floats, columns: int, rank: int) -> Floats:
+    """Return the factor in an array of at least so many columns, `rank` at most."""
+    if columns <= Z.shape[1]:
+        return Z
+    larger = np.empty((len(Z), min(rank, max(columns, 2 * Z.shape[1]))))
+    larger[:, : Z.shape[1]] = Z
+    return larger
+
+
+def _write_columns(stack: Stack, new: Indices, L: Floats, Z: Floats, r: int) -> Floats:
+    """Write columns of new pivots behind the first r, a piece of the samples at a time.
+
+    Parameters
+    ----------
+    stack : Stack
+        One kernel (n, n, 1).
+    new : ndarray of shape (a,)
+    L : ndarray of shape (a, a)
+        The factor of what is left between them.
+    Z : ndarray of shape (n, at least r + a)
+        Modified in place.
+    r : int
+
+    Returns
+    -------
+    ndarray of shape (a,)
+        Sums of the squares of each column.
+    """
+    squares = np.zeros(len(new))
+    pivots = Z[new, :r]
+    for piece, index in indexed(row_batches(len(Z), len(new)), len(Z)):
+        rows = stack.block(0, new, index).astype(np.float64)
+        rows -= pivots @ Z[piece, :r].T
+        columns = solve_triangular(L, rows, lower=True, overwrite_b=True).T
+        squares += np.sum(columns * columns, axis=0)
+        Z[piece, r : r + len(new)] = columns
+    return squares
 
 
 def _check_positive(values: Floats, slack: float, label: str) -> None:
@@ -178,7 +212,7 @@ class FactorView(View):
 
     Parameters
     ----------
-    rows, cols : ndarray or CSR matrix of shape (n_rows, rank) and (n_cols, rank)
+    rows, cols : ndarray, CSR matrix or Blocks of shape (n_rows, rank) and (n_cols, rank)
         Features, ``float32`` or ``float64``; the same object for training samples.
     """
 
@@ -187,6 +221,8 @@ class FactorView(View):
     def __init__(self, rows: Any, cols: Any) -> None:
         self.rows = rows
         self.cols = cols
+        if isinstance(rows, Blocks) or isinstance(cols, Blocks):
+            self.place = "low-rank in blocks"
         self.rank = cols.nnz / max(1, cols.shape[0]) if issparse(cols) else cols.shape[1]
 
     @property
@@ -194,12 +230,19 @@ class FactorView(View):
         return self.rows.shape[0], self.cols.shape[0]
 
     @property
+    def is_square(self) -> bool:
+        """Whether rows and columns are the same samples."""
+        return self.rows is self.cols
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         return np.result_type(self.rows.dtype, self.cols.dtype)
 
     def take(self, rows: Indices | None, cols: Indices | None) -> FactorView:
-        left = self._left(rows)
-        return FactorView(left, left if self._is_principal(rows, cols) else self._right(cols))
+        left = self.rows if rows is None else self._left(rows)
+        if self._is_principal(rows, cols):
+            return FactorView(left, left)
+        return FactorView(left, self.cols if cols is None else self._right(cols))
 
     def block(self, rows: Indices | None, cols: Indices | None) -> FloatArray:
         left = self._left(rows)
@@ -224,23 +267,38 @@ class FactorView(View):
         return np.einsum("ij,ij->i", left, right, dtype=np.float64)
 
     def dot(self, beta: Floats, rows: Indices | None, cols: Indices | None) -> Floats:
-        return (beta @ self._right(cols)) @ self._left(rows).T
+        return products_with(self.rows, rows, sums_with(self.cols, cols, beta))
 
     def dot_rows(self, beta: Floats, rows: Indices | None, cols: Indices | None) -> Floats:
-        return (beta @ self._left(rows)) @ self._right(cols).T
+        return products_with(self.cols, cols, sums_with(self.rows, rows, beta))
 
     def _left(self, rows: Indices | None) -> Any:
-        return self.rows if rows is None else self.rows[rows]
+        return fetched(self.rows, rows)
 
     def _right(self, cols: Indices | None) -> Any:
-        return self.cols if cols is None else self.cols[cols]
+        return fetched(self.cols, cols)
 
     def _is_principal(self, rows: Indices | None, cols: Indices | None) -> bool:
         """Whether these are rows and columns of the same samples in the same order."""
-        if self.rows is not self.cols:
+        if not self.is_square:
             return False
         same = rows is not None and cols is not None and np.array_equal(rows, cols)
         return same or rows is cols is None
+
+
+def features_of(views: Sequence[View]) -> Features | None:
+    """Return the features of the samples between which all kernels are, if these have some."""
+    sides = sides_of(views)
+    square = all(isinstance(view, FactorView) and view.is_square for view in views)
+    return sides[0] if sides is not None and square else None
+
+
+def sides_of(views: Sequence[View]) -> tuple[Features, Features] | None:
+    """Return the features of row samples and of column samples, if all kernels have some."""
+    own = [view for view in views if isinstance(view, FactorView)]
+    if not 0 < len(own) == len(views):
+        return None
+    return gathered([view.rows for view in own]), gathered([view.cols for view in own])
 
 
 def factor_views(features: Sequence[Any], others: Sequence[Any] | None) -> list[View]:
@@ -286,13 +344,39 @@ def _matrices(values: Sequence[Any], argument: str) -> list[Any]:
         raise ValueError(f"{argument} is empty; expected at least one kernel.")
     matrices: list[Any] = []
     for k, one in enumerate(values):
-        try:
-            matrices.append(check_array(one, accept_sparse="csr", dtype=(np.float64, np.float32)))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{argument}[{k}]: {error}") from error
+        if is_dask(one):
+            matrices.append(Blocks(one, f"{argument}[{k}]"))
+        else:
+            matrices.append(_matrix(one, f"{argument}[{k}]"))
         if matrices[k].shape[0] != matrices[0].shape[0]:
             raise ValueError(
                 f"{argument}[{k}] has {matrices[k].shape[0]} rows, but {argument}[0] has "
                 f"{matrices[0].shape[0]}; expected features of the same samples."
             )
+    return _blocks_or_here(matrices, argument)
+
+
+def _matrix(one: Any, label: str) -> Any:
+    try:
+        return check_array(one, accept_sparse="csr", dtype=(np.float64, np.float32))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{label}: {error}") from error
+
+
+def _blocks_or_here(matrices: list[Any], argument: str) -> list[Any]:
+    """Refuse blocks of which the same samples are not together, and bring here what is small."""
+    blocks = [one for one in matrices if isinstance(one, Blocks)]
+    for k, one in enumerate(matrices if blocks else []):
+        if not isinstance(one, Blocks):
+            raise TypeError(
+                f"{argument}[{k}] is {type(one).__name__}, but {blocks[0].label} is a Dask array; "
+                "expected all or none: dask.array.from_array(array, chunks=...) makes one."
+            )
+        if not np.array_equal(one.bounds, blocks[0].bounds):
+            raise ValueError(
+                f"{one.label} has blocks of other samples than {blocks[0].label}; expected the "
+                f"same: {one.label}.rechunk({{0: {blocks[0].label}.chunks[0]}})."
+            )
+    if blocks and blocks[0].shape[0] < _FEW * sum(one.shape[1] for one in blocks):
+        return [one.fetch(None) for one in blocks]
     return matrices

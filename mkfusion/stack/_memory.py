@@ -19,7 +19,13 @@ from mkfusion.stack._dense import (
     quadratic_forms,
     take_block,
 )
-from mkfusion.stack._look import look, look_at_shares
+from mkfusion.stack._look import (
+    few_samples,
+    look,
+    look_at_shares,
+    near_degenerate,
+    shares_of_fewer,
+)
 from mkfusion.stack._several import combine_for_several, dot_for_several, hand_out
 from mkfusion.stack._threads import in_threads, split_for_threads
 from mkfusion.stack._views import compose
@@ -46,6 +52,8 @@ class Whole:
     layout : Layout
     sound, doubtful : ndarray of shape (m,), dtype=bool
         What was found of them as Gram matrices, for all that share them. Modified in place.
+    shares : ndarray of shape (m, 2)
+        Likewise, their `shares` as far as they were asked for. Modified in place.
     """
 
     def __init__(
@@ -63,6 +71,7 @@ class Whole:
         self.shape = (len(arrays), *arrays[0].shape)
         self.sound = np.zeros(len(arrays), dtype=bool) if sound is None else sound
         self.doubtful = np.zeros(len(arrays), dtype=bool)
+        self.shares = np.full((len(arrays), 2), np.nan)
 
     @cached_property
     def diagonal(self) -> Floats:
@@ -84,6 +93,11 @@ class Matrices:
     whole : Whole
     kernels, rows, cols : ndarray of shape (m,), (r,) and (c,), integer, or None
         None for all of them.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (m, r, c).
     """
 
     def __init__(
@@ -99,21 +113,17 @@ class Matrices:
         if kernels is not None:
             start, stride = start[kernels], stride[kernels]
         self._layout = (flat, start, stride, n_cols)
+        chosen = (kernels, rows, cols)
+        m, r, c = (
+            size if index is None else len(index)
+            for size, index in zip(whole.shape, chosen, strict=True)
+        )
+        self.shape = (m, r, c)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Nobody else has the copy: it is of this part alone.
         arrays = self.array if self.is_part else self.arrays
         return Matrices, (Whole(arrays, self.sound, self.whole.hasty),)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(m, r, c)."""
-        chosen = (self.kernels, self.rows, self.cols)
-        m, r, c = (
-            size if index is None else len(index)
-            for size, index in zip(self.whole.shape, chosen, strict=True)
-        )
-        return m, r, c
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -335,14 +345,39 @@ class Matrices:
         m, n, _ = self.shape
         kernels, found = np.arange(m), np.empty(m, dtype=np.intp)
 
+        seen = np.full((m, 2), np.nan)
+
         def look_at(piece: slice) -> None:
-            look(self._layout, kernels[piece], samples, v, rtol, found[piece])
+            look(self._layout, kernels[piece], samples, v, rtol, found[piece], seen[piece])
 
         in_threads(look_at, split_for_threads(m, m * n * n))
+        self.whole.shares[slice(None) if self.kernels is None else self.kernels] = seen
         return found
 
-    def shares(self, samples: Indices) -> Floats:
-        """Return the two shares (m, 2) of :func:`~mkfusion.stack._look.shares`."""
+    def shares(self) -> Floats:
+        """Return the two shares (m, 2) of :func:`~mkfusion.stack._look.shares`.
+
+        They are kept for all samples. Those of a fold are theirs, for so many samples, but for
+        kernels that are near to be degenerate.
+        """
+        whole = self.whole_of_a_fold()
+        if whole is not None:
+            n, fewer = self.whole.shape[1], self.shape[1]
+            found = shares_of_fewer(whole.shares(), n, fewer)
+            near = np.flatnonzero(near_degenerate(found))
+            if near.size:
+                found[near] = self.select(near)._look_at_shares()
+            return found
+        if self.is_part:
+            return self._look_at_shares()
+        places = np.arange(self.shape[0]) if self.kernels is None else self.kernels
+        unseen = places[np.isnan(self.whole.shares[places, 0])]
+        if unseen.size:
+            self.whole.shares[unseen] = Matrices(self.whole, unseen)._look_at_shares()
+        return self.whole.shares[places]
+
+    def _look_at_shares(self) -> Floats:
+        samples = few_samples(self.shape[1])
         m, n, _ = self.shape
         kernels, out = np.arange(m), np.empty((m, 2))
         rows, cols = self._rows(samples), self._cols(samples)

@@ -14,9 +14,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import gen_batches
-from sklearn.utils.parallel import Parallel, delayed
 
-from mkfusion._types import FloatArray, Floats, Indices, Mask
+from mkfusion._types import Features, FloatArray, Floats, Indices, Mask
 from mkfusion.stack._checks import (
     as_index,
     check_names,
@@ -26,12 +25,13 @@ from mkfusion.stack._checks import (
     kernel_indices,
     split_key,
 )
+from mkfusion.stack._computed import add_dots, dots, gaussian_groups, of_each, only
 from mkfusion.stack._dense import add_scaled, dense_matrices
 from mkfusion.stack._file import any_mapped, mapped_views, read_stack, write_stack
 from mkfusion.stack._gram import check_gram_kernels, look_at_matrices, sound_kernels
 from mkfusion.stack._labels import Labels, check_alike, labels_of
-from mkfusion.stack._look import shares
-from mkfusion.stack._low_rank import factor_views
+from mkfusion.stack._look import few_samples, shares
+from mkfusion.stack._low_rank import factor_views, features_of
 from mkfusion.stack._memory import Matrices, Whole
 from mkfusion.stack._views import View, compose, indexed, is_principal, row_batches, unless_all
 
@@ -64,7 +64,7 @@ class KernelStack:
     shape : tuple of int
         ``(n_rows, n_cols, n_kernels)``.
     ndim : int
-        3.
+        Always 3.
     dtype : numpy.dtype
         ``float32`` if all kernels are, otherwise ``float64``.
     names : list of str
@@ -79,6 +79,8 @@ class KernelStack:
         Whether they are all there.
     rank : float or None
         How many numbers are kept for each sample, where all kernels are given by features.
+    features : object or None
+        Sums over these features, for solvers, where rows and columns are the same samples.
     index : pandas.Index or None
         The ids of the row samples, where kernels were given as DataFrames. Targets in another
         order are refused then. Files do not keep them.
@@ -97,8 +99,8 @@ class KernelStack:
     -----
     A subclass is a stack of another kind. It must have `shape` and :meth:`block`, and works with
     them alone. What it can say of itself better than by default it overrides: `dtype`
-    (``float64``), `place`, `in_memory`, `rank`, and `names`, which ``super().__init__(names=...)``
-    sets; and what it does faster than block by
+    (``float64``), `place`, `in_memory`, `rank`, `features`, and `names`, which
+    ``super().__init__(names=...)`` sets; and what it does faster than block by
     block: :meth:`combine_into` and :meth:`add_dot`, which solvers call in their loops, or what
     public methods call with arguments that they have checked,
 
@@ -128,6 +130,7 @@ class KernelStack:
     _names: list[str] | None = None
     _known_gram: Mask | None = None
     labels: Labels | None = None
+    features: Features | None = None
     _lies_in_one_array = False
 
     # Iterating would be over rows for NumPy and over kernels for readers: neither is guessed.
@@ -172,14 +175,20 @@ class KernelStack:
     ) -> KernelStack:
         """Build a low-rank stack from explicit features, whose inner products are the kernels.
 
-        What is kept are the features: m matrices of n rows, instead of m matrices (n, n).
+        What is kept are the features: m matrices of n rows, instead of m matrices (n, n). Memory
+        maps of ``float32`` or ``float64`` stay in their files. Dask arrays, all of them in the same
+        blocks of samples, stay where they are too: what is learned or predicted goes to the blocks
+        and comes back as sums. What `take` takes of them comes into this process, and so do arrays
+        of fewer samples than twice the features. That their numbers are finite shows when they are
+        computed.
 
         Parameters
         ----------
-        features : list of m array-likes or sparse matrices of shape (n_rows, n_features_k)
+        features : list of m array-likes, sparse matrices or Dask arrays of shape \
+                (n_rows, n_features_k)
             Features of the row samples, as many as each kernel needs.
-        others : list of m array-likes or sparse matrices of shape (n_cols, n_features_k), \
-                default=None
+        others : list of m array-likes, sparse matrices or Dask arrays of shape \
+                (n_cols, n_features_k), default=None
             Features of the column samples; those of the rows by default.
         names : sequence of m str, default=None
             Unique names; ``kernel0``, ``kernel1``, ... by default.
@@ -484,6 +493,11 @@ class KernelStack:
         Returns
         -------
         ndarray of shape (m, n_rows) or (n_vectors, m, n_rows), float64
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `beta` has no entry for each column, or is not finite.
         """
         vectors = check_vectors(beta, self.shape[1], "beta", "one for each column")
         products = self._dot(np.atleast_2d(vectors))
@@ -500,6 +514,11 @@ class KernelStack:
         Returns
         -------
         ndarray of shape (m,), float64
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the kernels are not square, or `beta` has no entry for each sample, or is not finite.
         """
         self._check_square("quadratic")
         vectors = check_vectors(beta, self.shape[1], "beta", "one for each sample")
@@ -511,6 +530,11 @@ class KernelStack:
         Returns
         -------
         ndarray of shape (m, n), float64
+
+        Raises
+        ------
+        ValueError
+            If the kernels are not square.
         """
         self._check_square("diagonal")
         return self._diagonal()
@@ -718,9 +742,10 @@ class KernelStack:
         """Refuse those of some kernels (s,) that are no Gram matrices."""
         check_gram_kernels(self, kernels, labels)
 
-    def _shares(self, samples: Indices) -> Floats:
-        """Return what :func:`shares` returns (m, 2) of every kernel between some samples (b,)."""
+    def _shares(self) -> Floats:
+        """Return what :func:`shares` returns (m, 2) of every kernel between a few samples."""
         n, _, m = self.shape
+        samples = few_samples(n)
         blocks = (self.block(k, samples, samples) for k in range(m))
         return np.array([shares(np.asarray(one, dtype=np.float64), n) for one in blocks])
 
@@ -894,8 +919,8 @@ class DenseStack(KernelStack):
         else:
             super()._check_kernels(kernels, labels)
 
-    def _shares(self, samples: Indices) -> Floats:
-        return self.matrices.shares(samples)
+    def _shares(self) -> Floats:
+        return self.matrices.shares()
 
     def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
         return self.matrices.block(k, rows, cols)
@@ -961,7 +986,7 @@ class ComputedStack(KernelStack):
         known_gram: Mask | None = None,
         n_jobs: int | None = None,
     ) -> None:
-        self.views = views
+        self.views, self.features = views, features_of(views)
         self.n_jobs = n_jobs
         self._names = None if names is None else list(names)
         self._known_gram = known_gram
@@ -987,15 +1012,17 @@ class ComputedStack(KernelStack):
     def block(self, k: int, rows: Indices | None, cols: Indices | None) -> FloatArray:
         return self.views[k].block(rows, cols)
 
+    def combine_into(
+        self, weights: Floats, rows: Indices | None, cols: Indices | None, out: Floats
+    ) -> None:
+        groups, left = gaussian_groups(self.views, np.flatnonzero(weights), rows, cols)
+        super().combine_into(only(weights, left), rows, cols, out)
+        for group in groups:
+            group.add_combined(weights, out)
+
     def add_dot(self, beta: Floats, out: Floats, kernels: Indices | None = None) -> None:
         which = np.arange(self.shape[2]) if kernels is None else kernels
-        support = np.flatnonzero(beta.any(axis=0))
-        if len(support):
-            active = np.ascontiguousarray(beta[:, support])
-            rows = unless_all(support, beta.shape[1])
-            products = self._select(which)._of_kernels("dot_rows", active, rows, None)
-            for k, product in zip(which, products, strict=True):
-                out[:, k] += product
+        add_dots(self.views, self.n_jobs, beta, out, which)
 
     def _take(self, rows: Indices | None, cols: Indices | None) -> ComputedStack:
         if rows is cols is None:
@@ -1009,18 +1036,11 @@ class ComputedStack(KernelStack):
         return self._of_kernels("block", rows, None)
 
     def _dot(self, beta: Floats) -> Floats:
-        n_rows, n_cols, n_kernels = self.shape
-        out = np.zeros((len(beta), n_kernels, n_rows))
-        support = np.flatnonzero(beta.any(axis=0))
-        if len(support):
-            active = np.ascontiguousarray(beta[:, support])
-            for k, product in enumerate(
-                self._of_kernels("dot", active, None, unless_all(support, n_cols))
-            ):
-                out[:, k] = product
-        return out
+        return dots(self.views, self.n_jobs, beta)
 
     def _diagonal(self) -> Floats:
+        if self.features is not None:
+            return self.features.squares()
         return np.stack([view.pairs(None, None) for view in self.views])
 
     def _fill(self, array: FloatArray) -> None:
@@ -1030,11 +1050,7 @@ class ComputedStack(KernelStack):
 
     def _of_kernels(self, operation: str, *arguments: Any) -> Iterator[Any]:
         """Yield what an operation of each kernel returns, in their order."""
-        # Threads: the time goes into BLAS and compiled loops, and the samples are shared.
-        results: Iterator[Any] = Parallel(
-            n_jobs=self.n_jobs, prefer="threads", return_as="generator"
-        )(delayed(getattr(view, operation))(*arguments) for view in self.views)
-        return results
+        return of_each(self.views, self.n_jobs, operation, *arguments)
 
 
 class MappedStack(ComputedStack):

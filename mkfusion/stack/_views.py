@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from mkfusion._types import FloatArray, Floats, Indices
+from mkfusion.stack._gaussian import Gaussian
 
 # Blocks of rows are evaluated so that one of them stays below this size in float64.
 BLOCK_BYTES = 2**26
@@ -62,6 +63,10 @@ class View(ABC):
     @abstractmethod
     def pairs(self, rows: Indices | None, cols: Indices | None) -> Floats:
         """Return the values (r,) of each row with the column at the same place."""
+
+    def gaussian(self, rows: Indices | None, cols: Indices | None) -> Gaussian | None:
+        """Return what makes the kernel between some rows and columns, if it is Gaussian."""
+        return None
 
     def take(self, rows: Indices | None, cols: Indices | None) -> View:
         """Return the kernel between some of the rows and columns."""
@@ -116,6 +121,9 @@ class _Part(View):
 
     def block(self, rows: Indices | None, cols: Indices | None) -> FloatArray:
         return self.whole.block(compose(self.rows, rows), compose(self.cols, cols))
+
+    def gaussian(self, rows: Indices | None, cols: Indices | None) -> Gaussian | None:
+        return self.whole.gaussian(compose(self.rows, rows), compose(self.cols, cols))
 
     def pairs(self, rows: Indices | None, cols: Indices | None) -> Floats:
         return self.whole.pairs(compose(self.rows, rows), compose(self.cols, cols))

@@ -101,8 +101,8 @@ def kernels_last(x: np.ndarray, train: np.ndarray, folder: Path) -> KernelStack:
     return KernelStack(np.load(folder / "last.npy", mmap_mode="r"))
 
 
-def low_rank(x: np.ndarray, train: np.ndarray, _: Path) -> KernelStack:
-    """Features with exactly these inner products, in one case sparse ones."""
+def _features(x: np.ndarray, train: np.ndarray) -> tuple[list, list]:
+    """Return features of training samples and of others that have exactly these inner products."""
     everybody = np.concatenate([train, x])
     n = len(train)
     features = []
@@ -110,11 +110,28 @@ def low_rank(x: np.ndarray, train: np.ndarray, _: Path) -> KernelStack:
         values, vectors = np.linalg.eigh(gram)
         kept = values > 1e-9
         features.append((vectors[:, kept] * np.sqrt(values[kept])).astype(x.dtype))
-    features[1] = csr_array(features[1])
-    ours = [one[:n] for one in features]
-    if x is train:
-        return KernelStack.from_features(ours)
-    return KernelStack.from_features([one[n:] for one in features], ours)
+    return [one[:n] for one in features], [one[n:] for one in features]
+
+
+def low_rank(x: np.ndarray, train: np.ndarray, _: Path) -> KernelStack:
+    """Features in memory, in one case sparse ones."""
+    ours, others = _features(x, train)
+    for own in (ours, others):
+        own[1] = csr_array(own[1])
+    return KernelStack.from_features(*((ours,) if x is train else (others, ours)))
+
+
+def features_in_files(x: np.ndarray, train: np.ndarray, folder: Path) -> KernelStack:
+    """Features in memory maps, which stay there."""
+    sides = []
+    for side, features in enumerate(_features(x, train)):
+        for k, Z in enumerate(features):
+            np.save(folder / f"{side}{k}.npy", Z)
+        sides.append([np.load(folder / f"{side}{k}.npy", mmap_mode="r") for k in range(3)])
+    ours, others = sides
+    stack = KernelStack.from_features(*((ours,) if x is train else (others, ours)))
+    assert all(np.shares_memory(view.cols, Z) for view, Z in zip(stack.views, ours, strict=True))
+    return stack
 
 
 def products(x: np.ndarray, train: np.ndarray, folder: Path) -> KernelStack:
@@ -200,6 +217,7 @@ KINDS = {
         maps,
         kernels_last,
         low_rank,
+        features_in_files,
         products,
         own,
         part,

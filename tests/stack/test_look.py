@@ -16,8 +16,8 @@ from mkfusion.solvers import Hinge, solve_mkl, solve_path
 from mkfusion.solvers._machines import Machines
 from mkfusion.solvers._weights import Regulariser
 from mkfusion.stack import KernelStack, as_stack
-from mkfusion.stack._gram import GRAM_RTOL, few_samples
-from mkfusion.stack._look import shares
+from mkfusion.stack._gram import GRAM_RTOL
+from mkfusion.stack._look import few_samples, has_cholesky_factor, near_degenerate, shares
 
 N = 150
 rng = np.random.default_rng(0)
@@ -262,13 +262,46 @@ def test_shares_are_those_of_the_u_centred_kernel(gram: np.ndarray) -> None:
     np.testing.assert_allclose(shares(lower, n), (c / size, own), rtol=1e-9, atol=1e-12)
 
 
-def test_shares_of_folds_and_of_computed_kernels_are_the_same() -> None:
+def test_shares_of_parts_and_of_computed_kernels_are_the_same() -> None:
     stack = KernelStack(GOOD)
-    i = rng.permutation(N)[:100]
-    some = np.array([3, 50, 7, 99, 20])
-    fold = stack[np.ix_(i, i)]
+    i = rng.permutation(N)[: N // 3]
+    part = stack[np.ix_(i, i)]
     copy = KernelStack([gram[np.ix_(i, i)] for gram in GOOD])
-    expected = KernelStack._shares(copy, some)
-    for other in (copy, fold, fold.select([1, 0]).select([1, 0])):
-        np.testing.assert_allclose(other._shares(some), expected, rtol=1e-12)
-    assert KernelStack([np.zeros((9, 9))])._shares(np.arange(9)).tolist() == [[1.0, 0.0]]
+    hasty = as_stack([gram[np.ix_(i, i)] for gram in GOOD], hasty=True)
+    hasty.check_gram()
+    expected = KernelStack._shares(copy)
+    for other in (copy, part, part.select([1, 0]).select([1, 0]), hasty):
+        np.testing.assert_allclose(other._shares(), expected, rtol=1e-12)
+    np.testing.assert_allclose(hasty.select([1])._shares(), expected[1:], rtol=1e-12)
+    assert KernelStack([np.zeros((9, 9))])._shares().tolist() == [[1.0, 0.0]]
+
+
+def test_folds_are_looked_at_where_the_whole_is_near_degenerate() -> None:
+    grams = [*GOOD, GOOD[0] + 2.0 * np.eye(N), 1e5 + GOOD[0]]
+    stack = KernelStack(grams)
+    whole = KernelStack._shares(stack)
+    i = np.sort(rng.permutation(N)[: 4 * N // 5])
+    found = stack[np.ix_(i, i)]._shares()
+    own = KernelStack._shares(KernelStack([gram[np.ix_(i, i)] for gram in grams]))
+    near = np.array([False, False, True, True])
+    assert (near_degenerate(whole) == near).all()
+    np.testing.assert_allclose(found[near], own[near], rtol=1e-12)
+    # The others are those of all samples, as if these were fewer.
+    np.testing.assert_allclose(found[~near, 0], whole[~near, 0], rtol=1e-12)
+    odds = (1.0 - whole[~near, 1]) / whole[~near, 1] * (len(i) - 1) / (N - 1)
+    np.testing.assert_allclose(found[~near, 1], 1.0 / (1.0 + odds), rtol=1e-12)
+    # A quick look of other samples tells much the same.
+    np.testing.assert_allclose(found, own, rtol=0.5, atol=0.02)
+
+
+@pytest.mark.parametrize("b", [1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 96])
+def test_a_small_matrix_is_positive_definite_where_all_eigenvalues_are_positive(b: int) -> None:
+    own = np.random.default_rng(b)
+    Q = np.linalg.qr(own.normal(size=(b, b)))[0]
+    for smallest in (1e-3, -1e-3):
+        values = own.uniform(0.5, 2.0, size=b)
+        values[own.integers(b)] = smallest
+        A = (Q * values) @ Q.T
+        lower = np.where(np.tri(b, dtype=bool), A, np.nan)
+        assert has_cholesky_factor(lower) == (smallest > 0.0)
+    assert not has_cholesky_factor(np.full((b, b), np.nan))
