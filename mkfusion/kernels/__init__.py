@@ -5,7 +5,16 @@ only, each kernel with its file, so that a new one is a file and a line there.
 """
 
 from mkfusion.kernels._adapters import PipelineKernel
-from mkfusion.kernels._kernel import Kernel, join_input_tags, sees_numbers, takes_table
+from mkfusion.kernels._kernel import (
+    Bundle,
+    Kernel,
+    ScaledKernel,
+    SumKernel,
+    join_input_tags,
+    kernel_label,
+    sees_numbers,
+    takes_table,
+)
 from mkfusion.kernels.kernelizer._column_kernelizer import ColumnKernelizer
 from mkfusion.kernels.kernelizer._evaluation import FittedKernel, KernelView
 from mkfusion.kernels.kernelizer._filler import MeanFiller
@@ -22,6 +31,7 @@ from mkfusion.kernels.kernelizer._normalize import CosineNormalization
 from mkfusion.kernels.tables._variables import Cells, Graded, Nominal
 
 __all__ = [
+    "Bundle",
     "Cells",
     "ColumnKernelizer",
     "CosineNormalization",
@@ -37,10 +47,13 @@ __all__ = [
     "Nominal",
     "PipelineKernel",
     "SampleCompletion",
+    "ScaledKernel",
+    "SumKernel",
     "complete_samples",
     "complete_training",
     "everything",
     "join_input_tags",
+    "kernel_label",
     "sees_numbers",
     "takes_table",
 ]

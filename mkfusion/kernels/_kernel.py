@@ -92,6 +92,10 @@ class Kernel(BaseEstimator, GPKernel):
     ``_features(samples)``
         Return features whose inner products are the kernel, of prepared samples, where they are
         few: an array or a CSR matrix (n_samples, r) that is not modified; or None, the default.
+    ``_gaussian(samples)``
+        Return a pair of features, an array (n_samples, r) of finite numbers, and a positive gamma
+        where the kernel is exp(-gamma ||x - z||^2) of them; or None, the default. Many samples are
+        much faster then.
     ``_has_own_noise()``
         Return whether k(x, x) of one sample is larger than the kernel between two equal samples, as
         with white noise. ``_evaluate(samples)`` and ``_diagonal`` then have the noise, and
@@ -180,6 +184,13 @@ class Kernel(BaseEstimator, GPKernel):
         """Return explicit features (n_samples, r) whose inner products are the kernel, or None.
 
         Of prepared samples: an array or a CSR matrix. Not modified by who asks.
+        """
+        return None
+
+    def _gaussian(self, samples: Any) -> tuple[FloatArray, float] | None:
+        """Return features (n_samples, r) and gamma of a kernel exp(-gamma ||x - z||^2), or None.
+
+        Of prepared samples. Not modified by who asks.
         """
         return None
 
@@ -283,6 +294,13 @@ class Kernel(BaseEstimator, GPKernel):
         Returns
         -------
         ndarray of shape (n_samples,), float64
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X is no samples, or other ones than those of fit.
         """
         check_is_fitted(self)
         return self._diagonal(self._prepare(X))
@@ -293,6 +311,11 @@ class Kernel(BaseEstimator, GPKernel):
         Returns
         -------
         bool
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
         """
         check_is_fitted(self)
         return self._is_psd()
@@ -714,6 +737,9 @@ class BoundKernel(WrapperKernel):
 
     def _features(self, samples: Any) -> Any:
         return self.kernel_._features(samples)
+
+    def _gaussian(self, samples: Any) -> tuple[FloatArray, float] | None:
+        return self.kernel_._gaussian(samples)
 
     def _label(self) -> str:
         return f"{columns_label(self.columns)}:{base_label(kernel_label(self.kernel))}"

@@ -9,12 +9,10 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln, kve
-from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.utils.extmath import row_norms
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats
-from mkfusion.kernels._parameters import check_number, median_heuristic
+from mkfusion.kernels._parameters import check_number, median_heuristic, squared_distances
 from mkfusion.kernels._rows import FeatureKernel
 
 # Bessel functions of higher order overflow at distances that matter.
@@ -156,7 +154,4 @@ def _distances(samples: Any, others: Any = None) -> Floats:
         # Not by inner products, whose rounding errors the root of a distance near 0 would magnify.
         return cdist(samples, columns)
     samples, columns = samples.astype(np.float64), columns.astype(np.float64)
-    squares = euclidean_distances(samples, columns, squared=True)
-    norms = row_norms(samples, squared=True)[:, np.newaxis] + row_norms(columns, squared=True)
-    squares[squares <= 4.0 * np.finfo(np.float64).eps * norms] = 0.0
-    return np.asarray(np.sqrt(squares))
+    return np.asarray(np.sqrt(squared_distances(samples, columns)))

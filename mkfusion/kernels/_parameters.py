@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils.extmath import row_norms
 
 from mkfusion._messages import shown
+from mkfusion._types import FloatArray
 
 # The median of this many samples' distances is within a few percent of that of all.
 MEDIAN_SAMPLES = 1000
@@ -65,9 +68,8 @@ def learn_gamma(
 def median_heuristic(samples: Any, distances: Callable[[Any], NDArray[Any]]) -> float:
     """Return 1 / the median distance between two different samples.
 
-    Where more than half of the distances are 0, the median of the others; 1 if all are. From more
-    than ``MEDIAN_SAMPLES`` samples, as many are chosen evenly along a fixed direction: a choice
-    that depends on the samples and not on their order, so that gamma does not either.
+    From more than ``MEDIAN_SAMPLES`` samples, as many are chosen evenly along a fixed direction: a
+    choice that depends on the samples and not on their order, so that gamma does not either.
 
     Parameters
     ----------
@@ -86,12 +88,44 @@ def median_heuristic(samples: Any, distances: Callable[[Any], NDArray[Any]]) -> 
         order = np.argsort(samples @ direction, kind="stable")
         chosen = np.linspace(0, n_samples - 1, MEDIAN_SAMPLES).astype(np.intp)
         samples = samples[order[chosen]]
-    pairs = distances(samples)[np.triu_indices(samples.shape[0], k=1)]
+    return reciprocal_median(distances(samples))
+
+
+def reciprocal_median(distances: NDArray[Any]) -> float:
+    """Return 1 / the median of the distances (n_samples, n_samples) between different samples.
+
+    Where more than half of them are 0, the median of the others; 1 if all are.
+    """
+    pairs = distances[np.triu_indices(len(distances), k=1)]
     median = float(np.median(pairs)) if len(pairs) else 0.0
     if median == 0.0:
         positive = pairs[pairs > 0]
         median = float(np.median(positive)) if len(positive) else 1.0
     return 1.0 / median
+
+
+def squared_distances(samples: Any, others: Any = None) -> FloatArray:
+    """Return squared Euclidean distances, 0 where they are nothing but rounding errors.
+
+    They are computed by inner products, which leave errors of the size of the samples between
+    samples that are equal. As a median, where most are equal, such an error would be a width.
+
+    Parameters
+    ----------
+    samples : array or sparse matrix of shape (n_samples, n_features)
+    others : array or sparse matrix of shape (n_others, n_features), default=None
+        The samples themselves by default.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_others)
+    """
+    columns = samples if others is None else others
+    squares: FloatArray = euclidean_distances(samples, columns, squared=True)
+    norms = row_norms(samples, squared=True)[:, np.newaxis] + row_norms(columns, squared=True)
+    share = (4.0 + math.sqrt(samples.shape[1])) * np.finfo(np.float64).eps
+    squares[squares <= share * norms] = 0.0
+    return squares
 
 
 def _variance(samples: Any) -> float:

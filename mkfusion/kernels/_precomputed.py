@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from scipy.spatial.distance import squareform
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Indices
@@ -21,17 +22,18 @@ from mkfusion.stack import GRAM_RTOL, place_in_file, reopen
 _TILE = 512
 _MAX_SHOWN = 5
 
-# Matrices that were found symmetric, by their identity, as long as they are there: a search fits
-# the same one many times.
-_checked: WeakValueDictionary[int, Any] = WeakValueDictionary()
+# Matrices that were checked, by the parameter that held them and their identity, as long as they
+# are there: a search fits the same one many times.
+_checked: WeakValueDictionary[tuple[str, int], Any] = WeakValueDictionary()
 
 
 class LookedUpKernel(Kernel):
-    """A Gram matrix as a kernel of the ids of its rows."""
+    """A matrix between samples as a kernel of the ids of its rows."""
 
-    gram: Any
     ids: Sequence[Hashable] | None
     name: str
+    # The parameter that holds the matrix
+    _matrix_name = "gram"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -41,13 +43,24 @@ class LookedUpKernel(Kernel):
     def _fit_prepare(self, X: Any, y: Any = None) -> Rows:
         if not isinstance(self.name, str) or not self.name:
             raise TypeError(f"name is {shown(self.name)}; expected a string that is not empty.")
-        table = _as_matrix(self.gram)
-        ids = _as_ids(self.gram, self.ids, len(table))
-        if _checked.get(id(self.gram)) is not self.gram:
-            _check_symmetric(table, ids)
-            _checked[id(self.gram)] = self.gram
+        held, argument = self._held_matrix(), self._matrix_name
+        table = _as_matrix(held, argument)
+        ids = _as_ids(held, self.ids, len(table), argument)
+        key = argument, id(held)
+        if _checked.get(key) is not held:
+            self._check_matrix(table, ids)
+            _checked[key] = held
         self._remember(table, ids)
         return self._look_up(X)
+
+    def _held_matrix(self) -> Any:
+        return getattr(self, self._matrix_name)
+
+    def _check_matrix(self, table: NDArray[Any], ids: list[Hashable]) -> None:
+        """Refuse a matrix that is no Gram matrix."""
+        _refuse_divided_by_zero(table, ids)
+        size = np.abs(np.diagonal(table).astype(np.float64))
+        check_symmetric(table, ids, self._matrix_name, largest_finite(size))
 
     def _remember(self, table: NDArray[Any], ids: list[Hashable]) -> None:
         self._table, self.ids_ = table, ids
@@ -65,8 +78,10 @@ class LookedUpKernel(Kernel):
         except TypeError as error:
             raise TypeError(f"X has something that is no id: {error}.") from error
         if unknown:
+            argument = self._matrix_name
             raise ValueError(
-                f"X has ids that gram has not: {_listed(unknown)}; gram has {_listed(self.ids_)}."
+                f"X has ids that {argument} has not: {_listed(unknown)}; {argument} has "
+                f"{_listed(self.ids_)}."
             )
         single = self._table.dtype == np.float32
         positions = np.array([self._positions[one] for one in asked], dtype=np.intp)
@@ -82,6 +97,29 @@ class LookedUpKernel(Kernel):
 
     def _label(self) -> str:
         return self.name
+
+    def __sklearn_clone__(self) -> Self:
+        # Parameters are copied otherwise, in every fold and for every candidate of a search.
+        shared = {name: getattr(self, name) for name in (self._matrix_name, "ids")}
+        bare = type(self)(**self.get_params(deep=False) | dict.fromkeys(shared))
+        copy: Self = super(LookedUpKernel, bare).__sklearn_clone__()
+        return copy.set_params(**shared)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        for name in ("_table", "_positions"):  # found again in the others
+            state.pop(name, None)
+        held = self._held_matrix()
+        place = place_in_file(held) if isinstance(held, np.ndarray) else None
+        return state | {self._matrix_name: held if place is None else place}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        held = state[self._matrix_name]
+        if isinstance(held, tuple):
+            state = state | {self._matrix_name: reopen(*held)}
+        super().__setstate__(state)
+        if "ids_" in state:
+            self._remember(_as_matrix(self._held_matrix(), self._matrix_name), self.ids_)
 
 
 class PrecomputedKernel(ProjectedKernel, LookedUpKernel):
@@ -99,12 +137,13 @@ class PrecomputedKernel(ProjectedKernel, LookedUpKernel):
 
     Parameters
     ----------
-    gram : ndarray, memmap or DataFrame of shape (n, n)
+    gram : ndarray, memmap, DataFrame or matrix of scikit-bio of shape (n, n)
         Symmetric, of real numbers; only what is asked for is read, and float32 stays float32.
         Clones share it. A memory-mapped one is pickled as the name of its file.
     ids : array-like of shape (n,), default=None
         The ids of its rows, in their order, strings or integers without repetition. By default the
-        index of a DataFrame, whose columns must be the same, and 0, 1, ..., n - 1 of an array.
+        index of a DataFrame, whose columns must be the same, the ids of scikit-bio's matrices, and
+        0, 1, ..., n - 1 of an array.
     project_psd : bool, "clip" or "shift", default=False
         Similarities such as alignment scores need not be positive semi-definite, and machines that
         need them to be refuse training samples between which they are not. True or "clip" replaces
@@ -119,6 +158,13 @@ class PrecomputedKernel(ProjectedKernel, LookedUpKernel):
         The ids of the rows.
     shift_ : float
         What "shift" adds to the diagonal.
+    negative_share_ : float
+        The sum of the negative eigenvalues between training samples by that of all, without their
+        signs; only where `project_psd` is.
+
+    See Also
+    --------
+    DistanceKernel : For a matrix of distances.
 
     References
     ----------
@@ -150,26 +196,6 @@ class PrecomputedKernel(ProjectedKernel, LookedUpKernel):
         self.project_psd = project_psd
         self.name = name
 
-    def __sklearn_clone__(self) -> Self:
-        # Parameters are copied otherwise, in every fold and for every candidate of a search.
-        bare = type(self)(None, project_psd=self.project_psd, name=self.name)
-        copy: Self = super(PrecomputedKernel, bare).__sklearn_clone__()
-        return copy.set_params(gram=self.gram, ids=self.ids)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        for name in ("_table", "_positions"):  # found again in the others
-            state.pop(name, None)
-        place = place_in_file(self.gram) if isinstance(self.gram, np.ndarray) else None
-        return state | {"gram": self.gram if place is None else place}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if isinstance(state["gram"], tuple):
-            state = state | {"gram": reopen(*state["gram"])}
-        super().__setstate__(state)
-        if "ids_" in state:
-            self._remember(_as_matrix(self.gram), self.ids_)
-
 
 class Rows:
     """Where samples are in a matrix, as scikit-learn can index them.
@@ -195,46 +221,61 @@ class Rows:
         return Rows(self.positions[rows], self.dtype)
 
 
-def _as_matrix(gram: Any) -> NDArray[Any]:
-    """Return the matrix that was given, in its memory."""
-    if not isinstance(gram, np.ndarray) and not _is_frame(gram):
+def _as_matrix(held: Any, argument: str) -> NDArray[Any]:
+    """Return the matrix that was given, in its memory where it is square there."""
+    with_ids = _is_with_ids(held)
+    if not with_ids and not isinstance(held, np.ndarray) and not _is_frame(held):
         raise TypeError(
-            f"gram is a {type(gram).__name__}; expected a square array or DataFrame between all "
-            "samples."
+            f"{argument} is a {type(held).__name__}; expected a square array or DataFrame between "
+            "all samples, or a DistanceMatrix of scikit-bio."
         )
-    if np.ma.is_masked(gram):
+    if np.ma.is_masked(held):
         raise ValueError(
-            f"gram has {np.ma.count_masked(gram)} masked entries; expected a number in all of them."
+            f"{argument} has {np.ma.count_masked(held)} masked entries; expected a number in all "
+            "of them."
         )
-    table = np.asarray(gram)
+    table = np.asarray(held.data if with_ids else held)
+    if with_ids and table.ndim == 1:
+        table = squareform(table)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or len(table) == 0:
         raise ValueError(
-            f"gram has shape {table.shape}; expected a square matrix between all samples."
+            f"{argument} has shape {table.shape}; expected a square matrix between all samples."
         )
     if table.dtype.kind not in "fiub":
-        raise TypeError(f"gram has the dtype {table.dtype}; expected real numbers.")
+        raise TypeError(f"{argument} has the dtype {table.dtype}; expected real numbers.")
     return table
 
 
-def _is_frame(gram: Any) -> bool:
-    return hasattr(gram, "columns") and hasattr(gram, "index")
+def _is_frame(held: Any) -> bool:
+    return hasattr(held, "columns") and hasattr(held, "index")
 
 
-def _as_ids(gram: Any, ids: Any, size: int) -> list[Hashable]:
+def _is_with_ids(held: Any) -> bool:
+    """Whether it is a matrix of scikit-bio's kind, square or, in newer versions, condensed."""
+    return not _is_frame(held) and hasattr(held, "ids") and hasattr(held, "data")
+
+
+def _as_ids(held: Any, ids: Any, size: int, argument: str) -> list[Hashable]:
     """Return the ids of the rows."""
-    if _is_frame(gram):
-        if ids is not None:
-            raise ValueError("ids is given, but gram is a DataFrame: expected ids in its index.")
-        found, source = gram.index.tolist(), "the index of gram"
-        if found != gram.columns.tolist():
+    if _is_frame(held):
+        found, source = held.index.tolist(), f"the index of {argument}"
+        if found != held.columns.tolist():
             raise ValueError(
-                "gram has other columns than rows; expected the same labels in the same order, as "
-                "in gram.loc[ids, ids]."
+                f"{argument} has other columns than rows; expected the same labels in the same "
+                f"order, as in {argument}.loc[ids, ids]."
             )
+    elif _is_with_ids(held):
+        found, source = list(held.ids), f"the ids of {argument}"
     else:
         found, source = list(range(size)) if ids is None else _as_column(ids, "ids"), "ids"
+    if ids is not None and source != "ids":
+        kind = "DataFrame" if _is_frame(held) else type(held).__name__
+        where = "in its index" if _is_frame(held) else "that it has itself"
+        raise ValueError(f"ids is given, but {argument} is a {kind}: expected ids {where}.")
     if len(found) != size:
-        raise ValueError(f"ids has length {len(found)}; expected {size}, one for each row of gram.")
+        raise ValueError(
+            f"ids has length {len(found)}; expected {size}, one for each row of {argument}."
+        )
     try:
         repeated = [one for one, count in Counter(found).items() if count > 1]
     except TypeError as error:
@@ -263,12 +304,28 @@ def _listed(ids: Sequence[Any]) -> str:
     return listed if len(ids) <= _MAX_SHOWN else f"{listed}, ... ({len(ids)} in all)"
 
 
-def _check_symmetric(table: NDArray[Any], ids: Sequence[Hashable]) -> None:
-    """Refuse entries that are not finite or differ from their mirror image."""
+def largest_finite(values: NDArray[Any]) -> float:
+    """Return the largest of the numbers that are finite, or 0."""
+    return float(np.max(values, where=np.isfinite(values), initial=0.0))
+
+
+def check_symmetric(
+    table: NDArray[Any], ids: Sequence[Hashable], argument: str, size: float
+) -> None:
+    """Refuse entries that are not finite or differ from their mirror image.
+
+    Parameters
+    ----------
+    table : ndarray of shape (n, n)
+    ids : sequence of length n
+        What to call its rows in messages.
+    argument : str
+        What to call the table.
+    size : float
+        Differences are rounding up to a small share of it.
+    """
     n = len(table)
-    diagonal = np.abs(np.diagonal(table).astype(np.float64))
-    rtol = GRAM_RTOL.get(table.dtype, GRAM_RTOL[np.dtype(np.float64)])
-    slack = rtol * np.max(diagonal, where=np.isfinite(diagonal), initial=0.0)
+    slack = rounding_of(table) * size
     for i in range(0, n, _TILE):
         for j in range(i, n, _TILE):
             tile = table[i : i + _TILE, j : j + _TILE].astype(np.float64)
@@ -280,7 +337,28 @@ def _check_symmetric(table: NDArray[Any], ids: Sequence[Hashable]) -> None:
                 row, col = np.argwhere(wrong)[0]
                 a, b = shown(ids[i + row]), shown(ids[j + col])
                 raise ValueError(
-                    f"gram has {tile[row, col]:.6g} between {a} and {b}, and "
+                    f"{argument} has {tile[row, col]:.6g} between {a} and {b}, and "
                     f"{mirror[row, col]:.6g} between {b} and {a}; expected finite numbers and a "
                     "symmetric matrix."
                 )
+
+
+def rounding_of(table: NDArray[Any]) -> float:
+    """Return the share of its size by which a matrix may be wrong."""
+    return GRAM_RTOL.get(table.dtype, GRAM_RTOL[np.dtype(np.float64)])
+
+
+def _refuse_divided_by_zero(table: NDArray[Any], ids: Sequence[Hashable]) -> None:
+    """Say what happened where samples with k(x, x) = 0 were divided by its root."""
+    if table.dtype.kind != "f":
+        return
+    suspected = np.flatnonzero(np.isnan(np.diagonal(table))).tolist()
+    lost = [i for i in suspected if np.isnan(table[i]).all()]
+    if lost and len(lost) < len(table):
+        raise ValueError(
+            f"gram has NaN only between {_listed([ids[i] for i in lost])} and every sample, as "
+            "where a kernel with k(x, x) = 0 is divided by its root (GraKeL's normalize=True and "
+            "graphs without an edge or a label); expected finite numbers. Compute the matrix "
+            'without normalisation, and let ColumnKernelizer(normalize="cosine") do it, which '
+            "leaves such samples at 0."
+        )

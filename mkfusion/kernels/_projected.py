@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
+from scipy.linalg import eigh, eigvalsh
 
 from mkfusion._messages import shown
-from mkfusion._types import FloatArray
+from mkfusion._types import FloatArray, Floats
 from mkfusion.kernels._kernel import Kernel
 
 # Eigenvalues below this share of the largest are rounding errors, for each of them.
@@ -29,6 +29,8 @@ class ProjectedKernel(Kernel):
     - "shift": K becomes K + s I, s = max(0, -min l). A new sample keeps its values: the shift is
       noise that each sample has for itself.
 
+    Where no eigenvalue is negative but by rounding, nothing is changed, of new samples neither.
+
     References
     ----------
     Chen, Garcia, Gupta, Rahimi and Cazzanti, "Similarity-based classification: concepts and
@@ -36,6 +38,7 @@ class ProjectedKernel(Kernel):
     """
 
     project_psd: bool | str
+    negative_share_: float
 
     def _fit_prepare(self, X: Any, y: Any = None) -> Any:
         self._projection = self._check_projection()
@@ -46,10 +49,15 @@ class ProjectedKernel(Kernel):
         block = super()._evaluate(samples)  # type: ignore[safe-super]
         gram = block.astype(np.float64, copy=False)
         if self._projection == "shift":
-            lowest = eigh(gram, eigvals_only=True, subset_by_index=[0, 0])[0]
-            self.shift_ = max(0.0, -float(lowest))
+            values = eigvalsh(gram)
+            self.negative_share_ = _share_of_negative(values, block.dtype)
+            self.shift_ = max(0.0, -float(values[0]))
             return samples
         values, vectors = eigh(gram)
+        self.negative_share_ = _share_of_negative(values, block.dtype)
+        if self.negative_share_ == 0.0:
+            self._projection = None
+            return samples
         kept = values > len(gram) * _ROUNDING * np.abs(values).max()
         self._train = samples
         self._map = vectors[:, kept] / np.sqrt(values[kept])
@@ -81,7 +89,7 @@ class ProjectedKernel(Kernel):
         return diagonal + self.shift_ if self._projection == "shift" else diagonal
 
     def _is_psd(self) -> bool:
-        return self._projection is not None or super()._is_psd()
+        return self.project_psd is not False or super()._is_psd()
 
     def _has_own_noise(self) -> bool:
         return self._projection == "shift" or super()._has_own_noise()
@@ -97,3 +105,11 @@ class ProjectedKernel(Kernel):
         raise ValueError(
             f'project_psd is {shown(self.project_psd)}; expected True, False, "clip" or "shift".'
         )
+
+
+def _share_of_negative(values: Floats, dtype: np.dtype[Any]) -> float:
+    """Return the sum of the negative eigenvalues by that of all, without their signs."""
+    sizes = np.abs(values)
+    rounding = len(values) * np.finfo(dtype).eps * sizes.max()
+    negative = sizes[values < -rounding]
+    return float(negative.sum() / sizes.sum()) if negative.size else 0.0

@@ -20,7 +20,8 @@ class TanimotoKernel(FeatureKernel):
         k(x, z) = sum_i min(x_i, z_i) / sum_i max(x_i, z_i).
 
     For bits, numbers that are 0 or 1, this is the size of the intersection of two sets by the size
-    of their union. Features are not negative: bits, counts or other amounts. k(x, z) is 1 if and
+    of their union. It is RDKit's `TanimotoSimilarity`, of bit and of count vectors, but where both
+    are empty. Features are not negative: bits, counts or other amounts. k(x, z) is 1 if and
     only if x = z, and 0 where nothing is shared. *Two samples of nothing but zeros* are equal, so
     k is 1 between them, as :func:`scipy.spatial.distance.jaccard` has a distance of 0; between one
     of them and any other sample it is 0.

@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import euclidean_distances
 
+from mkfusion import GlobalAlignmentKernel, RBFKernel
 from mkfusion.kernels._parameters import MEDIAN_SAMPLES, check_number, learn_gamma, median_heuristic
 
 rng = np.random.default_rng(0)
@@ -44,6 +45,19 @@ def test_median_with_many_equal_samples() -> None:
     assert median_heuristic(x, squared) == 0.25
     assert median_heuristic(np.zeros((5, 1)), squared) == 1.0
     assert median_heuristic(np.zeros((1, 1)), squared) == 1.0
+
+
+@pytest.mark.parametrize("n_columns", [2, 3, 7, 20, 200])
+@pytest.mark.parametrize("form", [np.asarray, csr_array])
+def test_samples_that_are_equal_leave_no_rounding_error_for_a_width(form, n_columns) -> None:
+    rows = np.random.default_rng(n_columns).normal(size=(4, n_columns)) * 100
+    x = rows[np.r_[np.zeros(80, int), np.arange(20) % 4]]
+    distances = pdist(x, "sqeuclidean")
+    median = np.median(distances[distances > 0])
+    assert RBFKernel().fit(form(x)).gamma_ == pytest.approx(1 / median, rel=1e-9)
+    assert RBFKernel().fit(form(x[:80])).gamma_ == 1.0
+    still = [np.tile(row[:, np.newaxis], 9) for row in x[::5]]
+    assert GlobalAlignmentKernel().fit(still).sigma_ > 1.0
 
 
 @pytest.mark.parametrize("form", [np.asarray, csr_array])

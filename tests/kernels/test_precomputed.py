@@ -230,9 +230,9 @@ def test_clones_share_the_matrix() -> None:
 
 def test_symmetry_is_looked_for_once(monkeypatch) -> None:
     looked = []
-    check = _precomputed._check_symmetric
+    check = _precomputed.check_symmetric
     monkeypatch.setattr(
-        _precomputed, "_check_symmetric", lambda *args: (looked.append(1), check(*args))
+        _precomputed, "check_symmetric", lambda *args: (looked.append(1), check(*args))
     )
     gram = GRAM.copy()
     for _ in range(3):
@@ -368,6 +368,24 @@ def test_indefinite_matrices_are_refused_by_the_machine() -> None:
         model.fit(Modalities(id=SHUFFLED), TARGET)
     model[0].set_params(g__project_psd=True)
     model.fit(Modalities(id=SHUFFLED), TARGET)
+
+
+def test_graphs_of_nothing() -> None:
+    # What GraKeL's ShortestPath(normalize=True) returns where graphs 4 and 7 have no edge: k / 0.
+    shared = FEATURES @ FEATURES.T
+    shared[[4, 7]] = shared[:, [4, 7]] = 0.0
+    norms = np.sqrt(np.diagonal(shared))
+    with np.errstate(invalid="ignore"):
+        normalised = shared / np.outer(norms, norms)
+    with pytest.raises(ValueError, match=r"NaN only between 's.*', 's.*' and every sample.*GraKeL"):
+        PrecomputedKernel(normalised, NAMES).fit(NAMES)
+    with pytest.raises(ValueError, match="gram has nan between 0 and 0"):
+        PrecomputedKernel(np.full((3, 3), np.nan)).fit([0])
+    # As the message says to do
+    kernels = Kernelizer([PrecomputedKernel(shared, NAMES)], normalize="cosine")
+    np.testing.assert_allclose(
+        kernels.fit_transform(NAMES).gram(0), np.nan_to_num(normalised), atol=1e-12
+    )
 
 
 def test_projections() -> None:

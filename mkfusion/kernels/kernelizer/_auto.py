@@ -13,21 +13,19 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from mkfusion._messages import shown
-from mkfusion.data import Column, as_plain, holds_texts, read_columns
-from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._rows import CosineKernel, RBFKernel
+from mkfusion.data import Column, as_plain, holds_sequences, holds_texts, read_columns
+from mkfusion.kernels._kernel import Kernel, SumKernel, kernel_label
+from mkfusion.kernels._rows import CosineKernel, LinearKernel, RBFKernel
+from mkfusion.kernels.images._images import ImageKernel
+from mkfusion.kernels.images._pixels import image_size, shape_of
 from mkfusion.kernels.kernelizer._filler import MeanFiller
 from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel
+from mkfusion.kernels.strings._strings import SpectrumKernel, WeightedDegreeKernel
 from mkfusion.kernels.tables._tables import ClinicalKernel, OverlapKernel
 
-# Numbers in so many columns are an embedding: their distances hardly differ, their angles do.
-_COLUMNS_OF_AN_EMBEDDING = 100
-
-
-_ABOUT_IMAGES = (
-    " Of images give features, such as the last layer of a network, or their pixels as rows, "
-    "X.reshape(len(X), -1)."
-)
+_ABOUT_IMAGES = " Images are (n_samples, height, width, 3) or, gray, (n_samples, height, width, 1)."
+# The pyramid of images that are large enough for it
+_IMAGE_LEVELS = 2
 
 
 class Choice(NamedTuple):
@@ -47,7 +45,11 @@ class Choice(NamedTuple):
     def __str__(self) -> str:
         pipeline = isinstance(self.kernel, Pipeline)
         steps = [step for _, step in self.kernel.steps] if pipeline else [self.kernel]
-        return f"{' + '.join(map(repr, steps))} for {self.reason}"
+        words = [
+            f"({kernel_label(step)})" if isinstance(step, SumKernel) else repr(step)
+            for step in steps
+        ]
+        return f"{' + '.join(words)} for {self.reason}"
 
 
 def choose_kernel(data: Any, entry: str) -> Choice:
@@ -74,12 +76,20 @@ def choose_kernel(data: Any, entry: str) -> Choice:
     data = as_plain(data)
     table = data.to_frame() if hasattr(data, "to_frame") else data
     if not hasattr(table, "columns"):
+        if isinstance(table, np.ndarray | list | tuple) and (size := image_size(table)):
+            return _for_images(size)
         table = _as_array(table, entry)
         if table.ndim == 3:
             return Choice(GlobalAlignmentKernel(), "signals")
     columns = read_columns(table)
     if all(column.missing.all() for column in columns):
         raise ValueError(f"{_asked(entry)} every value is missing; expected some to go by.")
+    # What compares strings wants them in one dimension.
+    in_two = hasattr(data, "columns") or getattr(data, "ndim", 1) == 2
+    first = [FunctionTransformer(np.ravel)] if in_two else []
+    if len(columns) == 1 and holds_sequences(columns[0]):
+        choice = _for_sequences(columns[0])
+        return choice._replace(kernel=make_pipeline(*first, choice.kernel)) if first else choice
     texts = [column for column in columns if holds_texts(column)]
     if not texts:
         return _for_table(columns)
@@ -91,10 +101,27 @@ def choose_kernel(data: Any, entry: str) -> Choice:
             "out, or give each a modality of its own; strings that are names of categories may "
             'have the dtype "category".'
         )
-    # Vectorisers want texts in one dimension.
-    first = [FunctionTransformer(np.ravel)] if getattr(data, "ndim", 1) == 2 else []
     kernel = make_pipeline(*first, TfidfVectorizer(), CosineKernel())
     return Choice(kernel, f"{n_texts} different texts")
+
+
+def _for_images(size: tuple[int, int]) -> Choice:
+    # Textures and edges are seen between the pixels of the border.
+    levels = min(_IMAGE_LEVELS, max(min(size) - 2, 1).bit_length() - 1)
+    features = ("color", "texture", "gradients")
+    color, texture, gradients = (ImageKernel(one, levels=levels) for one in features)
+    reason = f"images of {size[0]} x {size[1]} pixels, by colour, texture and edges alike"
+    return Choice((color + texture + gradients) * (1.0 / len(features)), reason)
+
+
+def _for_sequences(column: Column) -> Choice:
+    lengths = sorted(set(map(len, column.present)))
+    reason = f"{len(set(column.present))} different sequences of "
+    if len(lengths) == 1:
+        reason += f"{lengths[0]} letters each, compared place by place"
+        return Choice(WeightedDegreeKernel(), reason)
+    reason += f"{lengths[0]} to {lengths[-1]} letters, compared by their pieces, wherever they are"
+    return Choice(SpectrumKernel(), reason)
 
 
 def _for_table(columns: list[Column]) -> Choice:
@@ -108,12 +135,18 @@ def _for_table(columns: list[Column]) -> Choice:
     elif any(column.levels is not None for column in columns):
         reason += "; levels without an order, as their dtype says: make it ordered if it is"
     if kinds.keys() == {"numeric"}:
-        wide = len(columns) >= _COLUMNS_OF_AN_EMBEDDING
-        kernel = make_pipeline(
-            MeanFiller(), StandardScaler(), CosineKernel() if wide else RBFKernel()
-        )
-        return Choice(kernel, reason)
+        # Standardised columns have one mean square together, so both parts are of the same size.
+        # Columns without two different values are 0 then, and do not count.
+        n_varying = sum(_varies(column) for column in columns)
+        linear = LinearKernel()
+        both = (linear if n_varying <= 1 else linear * (1.0 / n_varying)) + RBFKernel()
+        return Choice(make_pipeline(MeanFiller(), StandardScaler(), both), reason)
     return Choice(OverlapKernel() if kinds.keys() == {"nominal"} else ClinicalKernel(), reason)
+
+
+def _varies(column: Column) -> bool:
+    values = column.present
+    return len(values) > 0 and bool((values != values[0]).any())
 
 
 def _as_array(data: Any, entry: str) -> NDArray[Any]:
@@ -134,7 +167,7 @@ def _as_array(data: Any, entry: str) -> NDArray[Any]:
 def _from_items(items: list[Any], entry: str) -> NDArray[Any]:
     """Return a list of samples as an array; for signals of different lengths, an empty one."""
     there = [item for item in items if item is not None]
-    n_dims = {np.ndim(item) for item in there}
+    n_dims = {len(shape_of(item)) for item in there}
     if n_dims == {2}:
         return np.empty((len(there), 0, 0))
     if n_dims == {1} and len({len(item) for item in there}) == 1:

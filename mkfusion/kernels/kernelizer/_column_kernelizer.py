@@ -26,6 +26,7 @@ from mkfusion.data import (
     present_samples,
     refuse_empty,
     refuse_misnamed,
+    refuse_unknown,
     remember_features,
     resolve_columns,
     select_columns,
@@ -118,17 +119,28 @@ class ColumnKernelizer(BaseKernelizer):
     -----
     "auto" looks at the training samples, their dtypes before all, and is
 
-    - for columns of numbers: ``StandardScaler`` and `RBFKernel`, or `CosineKernel` from 100
-      columns on, which are taken for an embedding. Scaled, because columns in different units have
-      no distance in common. Missing cells, in training and later, are filled by the mean of their
-      column in training before, and a :class:`~mkfusion.MissingCellsWarning` says how many: a gap
-      does not change the kernel;
+    - for columns of numbers: ``StandardScaler``, and the sum of `LinearKernel`, divided by the
+      number of columns that vary, and `RBFKernel`: what is linear is learned from few samples, of
+      many columns too, and what is not linear still is (the page on defaults has the figures).
+      Scaled, because columns in different units have no distance in common. Missing cells, in
+      training and later, are filled by the mean of their column in training before, and a
+      :class:`~mkfusion.MissingCellsWarning` says how many: a gap does not change the kernel;
     - for strings, booleans and unordered categoricals: `OverlapKernel`;
     - for mixtures of both, ordered categoricals, dates and durations, in any library's dtype:
       `ClinicalKernel`;
-    - for texts: ``TfidfVectorizer`` and `CosineKernel`. They are a list of strings, or a single
-      column of them, with more than 40 different ones; or with fewer, if most samples have one of
-      their own and it has three words or more. Texts beside other columns are refused;
+    - for sequences of letters, as of DNA or proteins: `WeightedDegreeKernel`, which compares place
+      by place, where all training samples have one length, so that new ones must have it too;
+      `SpectrumKernel`, which does not ask where, of different lengths. Name the latter for
+      sequences of one length that are not aligned, such as reads. They are a list of strings, or a
+      single column of them, most samples with one of their own and at least ten different, half of
+      8 letters or more (what all begin with does not count), of nothing but letters and gaps ("-",
+      "*"): at most ten different letters, or those of amino acids in one case, with 1 % others;
+    - for texts: ``TfidfVectorizer`` and `CosineKernel`. They are a list of other strings, or a
+      single column of them, with more than 40 different ones; or with fewer, if most samples have
+      one of their own and it has three words or more. Texts beside other columns are refused;
+    - for images, (n_samples, height, width, 3) or gray (n_samples, height, width, 1), or a list of
+      them, and gray ones of bytes, (n_samples, height, width), of 8 x 8 pixels or more: the mean of
+      the :class:`ImageKernel` of colour, of texture and of edges;
     - for signals, (n_samples, n_channels, n_timesteps) or a list of (n_channels, n_timesteps):
       `GlobalAlignmentKernel`;
     - for sparse matrices: `CosineKernel`.
@@ -200,10 +212,10 @@ class ColumnKernelizer(BaseKernelizer):
     >>> kernelizer.transform(X[:2]).combine([0.5, 0.5, 0.0]).shape
     (2, 5)
     >>> kernels = [("accel", "auto", "accel"), ("gyro", "auto", "gyro")]
-    >>> ColumnKernelizer(kernels, verbose=True).fit(X).kernel_names_
-    [ColumnKernelizer] accel: MeanFiller() + StandardScaler() + RBFKernel() for 3 numeric columns
-    [ColumnKernelizer] gyro: MeanFiller() + StandardScaler() + RBFKernel() for 2 numeric columns
-    ['accel:rbf', 'gyro:rbf']
+    >>> ColumnKernelizer(kernels, verbose=True).fit(X).kernel_names_  # doctest: +ELLIPSIS
+    [ColumnKernelizer] accel: MeanFiller() + ... + (0.333333 * linear + rbf) for 3 numeric columns
+    [ColumnKernelizer] gyro: MeanFiller() + ... + (0.5 * linear + rbf) for 2 numeric columns
+    ['accel:0.333333 * linear + rbf', 'gyro:0.5 * linear + rbf']
 
     Without a gyroscope:
 
@@ -358,7 +370,9 @@ class ColumnKernelizer(BaseKernelizer):
             return entry
         data = self._select(X, entry)
         if self.missing != "error":
-            data = those(present_samples(data), data)
+            there = present_samples(data)
+            refuse_unknown([entry.name], there[:, np.newaxis])
+            data = those(there, data)
         choice = choose_kernel(data, entry.name)
         if self.verbose:
             print(f"[{type(self).__name__}] {entry.name}: {choice}")

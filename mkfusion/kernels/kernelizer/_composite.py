@@ -43,6 +43,10 @@ class _Known(Normalization):
         self.learned = learned
         self.train_statistic = statistic
 
+    @property
+    def factor_of_unit_diagonal(self) -> float | None:
+        return self.learned.factor_of_unit_diagonal
+
     def fit(self, source: Any) -> None:
         pass
 

@@ -11,7 +11,7 @@ from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._types import FloatArray, Indices
 from mkfusion.kernels._kernel import Kernel
 from mkfusion.kernels.kernelizer._normalize import Normalization
-from mkfusion.stack import FactorView, View, check_finite, row_batches
+from mkfusion.stack import FactorView, Gaussian, View, check_finite, row_batches
 
 
 class FittedKernel:
@@ -165,6 +165,15 @@ class KernelView(View):
         return normalization.apply(
             block, self._row_statistic(rows), columns if cols is None else columns[cols]
         )
+
+    def gaussian(self, rows: Indices | None, cols: Indices | None) -> Gaussian | None:
+        kernel, factor = self.fitted.kernel, self.fitted.normalization.factor_of_unit_diagonal
+        if factor is None:
+            return None
+        left, right = kernel._gaussian(self._row_samples), kernel._gaussian(self.fitted.train)
+        if left is None or right is None:
+            return None
+        return Gaussian(left[0], right[0], rows, cols, right[1], factor)
 
     def pairs(self, rows: Indices | None, cols: Indices | None) -> NDArray[np.float64]:
         n_rows, n_cols = self.shape

@@ -205,6 +205,13 @@ class InteractionKernels(TransformerMixin, BaseEstimator):
         -------
         KernelStack
             As :func:`interaction_kernels` returns it.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         check_is_fitted(self)
         stack = prediction_stack(self, X, self.n_features_in_, self._names)

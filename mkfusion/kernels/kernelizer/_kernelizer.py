@@ -214,6 +214,13 @@ class BaseKernelizer(TransformerMixin, BaseComposition):
         -------
         KernelStack of shape (n_samples, n_train_samples, m)
             Computed on demand: what is prepared here are the samples of every kernel.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         check_is_fitted(self)
         return ComputedStack(self._views(X), self.kernel_names_, n_jobs=self.n_jobs)

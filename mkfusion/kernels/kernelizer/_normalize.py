@@ -45,6 +45,11 @@ class Normalization:
 
     train_statistic: Floats
 
+    @property
+    def factor_of_unit_diagonal(self) -> float | None:
+        """What a kernel with k(x, x) = 1 for all x is multiplied by; None if it is no number."""
+        return 1.0
+
     def fit(self, source: Source) -> None:
         """Learn from the training samples."""
         self.train_statistic = self.statistic(source, None)
@@ -122,6 +127,10 @@ class TraceNormalization(Normalization):
         # A kernel of zeros stays one.
         self.scale = mean or 1.0
 
+    @property
+    def factor_of_unit_diagonal(self) -> float | None:
+        return 1.0 / self.scale
+
     def apply(self, block: FloatArray, rows: Floats, cols: Floats) -> FloatArray:
         block /= block.dtype.type(self.scale)
         return block
@@ -143,6 +152,10 @@ class CenterNormalization(Normalization):
     def fit(self, source: Source) -> None:
         super().fit(source)
         self.mean = float(self.train_statistic.mean())
+
+    @property
+    def factor_of_unit_diagonal(self) -> float | None:
+        return None
 
     def statistic(self, source: Source, samples: Any) -> Floats:
         return source.raw_means(samples)

@@ -168,6 +168,13 @@ class RBFBank(TransformerMixin, BaseEstimator):
         -------
         KernelStack of shape (n_samples, n_train_samples, n_kernels)
             Computed on demand.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)

@@ -12,11 +12,14 @@ from numba import njit
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
+from mkfusion.data import read_signal
 from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels._projected import ProjectedKernel
+from mkfusion.kernels.signals._posterior import match_shares
 from mkfusion.kernels.signals._signals import (
     Series,
     SignalKernel,
@@ -242,6 +245,67 @@ class AlignmentKernel(SignalKernel):
         """Return the weights of differences in time."""
         return np.ones(len(apart))
 
+    def expected_alignment(self, x: Any, z: Any) -> Floats:
+        """Return how often time steps of two signals are matched, over all their alignments.
+
+        Each alignment counts by its share of the sum that the kernel is. It is the derivative of
+        the log of this sum, before it is divided, by the log scores of pairs of time steps: what
+        the kernel looks at, where :func:`alignment_path` shows one best alignment.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,)
+        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,)
+            Of the channels that were seen during fit. Memory is 16 bytes times the product of the
+            numbers of steps.
+
+        Returns
+        -------
+        shares : ndarray of shape (n_steps_x, n_steps_z)
+            In [0, 1]. The first and the last steps are always matched: 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the kernel is not fitted.
+        ValueError, TypeError
+            If signals are not finite numbers of these channels, or lengths differ by so much that
+            the kernel allows no alignment.
+
+        See Also
+        --------
+        ExpectedAlignmentDisplay : A picture of it.
+
+        Examples
+        --------
+        >>> from mkfusion import GlobalAlignmentKernel
+        >>> x, z = [0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 0.0]
+        >>> kernel = GlobalAlignmentKernel(sigma=0.4).fit([[x], [z]])
+        >>> print(kernel.expected_alignment(x, z).round(2))
+        [[1.   0.98 0.02 0.  ]
+         [0.   0.04 1.   0.02]
+         [0.   0.   0.02 1.  ]]
+        """
+        check_is_fitted(self)
+        one, other = read_signal(x, "x"), read_signal(z, "z")
+        for signal, name in ((one, "x"), (other, "z")):
+            if len(signal) != self.n_channels_in_:
+                raise ValueError(
+                    f"{name} has {len(signal)} channels; expected {self.n_channels_in_} as in fit."
+                )
+        n, m = one.shape[1], other.shape[1]
+        window = self._window()
+        if window is not None and abs(n - m) >= window:
+            raise ValueError(
+                f"x has {n} steps and z has {m}; expected numbers that differ by less than "
+                f"{window}, for {type(self).__name__} matches no steps that are further apart."
+            )
+        apart = np.arange(max(n, m))
+        weights = self._weights(apart)
+        if window is not None:
+            weights = np.where(apart < window, weights, 0.0)
+        return match_shares(one, other, weights, self._rate(), self._share)
+
     def _represent(self, series: Series) -> Series:
 
         packed, lengths, *rest = self._arguments(series, series, np.arange(len(series)))
@@ -457,6 +521,9 @@ class SoftDTWKernel(ProjectedKernel, AlignmentKernel):
         The numbers that `smoothing` and `gamma` stand for.
     shift_ : float
         What was added to the diagonal: 0 unless ``project_psd="shift"``.
+    negative_share_ : float
+        The sum of the negative eigenvalues between training samples by that of all, without their
+        signs; only where `project_psd` is.
     n_channels_in_ : int
         Number of channels seen during fit.
 
@@ -531,7 +598,7 @@ class SoftDTWKernel(ProjectedKernel, AlignmentKernel):
         return np.exp(logs, out=logs)
 
     def _is_psd(self) -> bool:
-        return self._projection is not None
+        return self.project_psd is not False
 
 
 def _median_width(series: Series) -> float:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.metrics.pairwise import euclidean_distances
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray
 from mkfusion.data import as_plain
 from mkfusion.kernels._kernel import Kernel
-from mkfusion.kernels._parameters import median_heuristic
+from mkfusion.kernels._parameters import median_heuristic, squared_distances
 from mkfusion.kernels._rows import FeatureKernel, LinearKernel, RBFKernel
 
 _EXPECTED = (
@@ -184,7 +183,9 @@ def check_steps_vary(series: Series) -> None:
 
 def typical_distance(series: Series) -> float:
     """Return the median distance between two time steps, over all signals."""
-    return 1.0 / median_heuristic(series.points(), euclidean_distances)
+    return 1.0 / median_heuristic(
+        series.points(), lambda points: np.sqrt(squared_distances(points))
+    )
 
 
 def _read(X: Any) -> Series:

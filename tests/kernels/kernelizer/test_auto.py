@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
+from scipy.spatial.distance import cdist, pdist
 from sklearn.base import clone
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -23,6 +24,7 @@ from mkfusion import (
     OverlapKernel,
     RBFKernel,
 )
+from mkfusion.datasets import load_promoters
 from mkfusion.kernels.kernelizer._auto import choose_kernel
 from mkfusion.kernels.signals._alignment import GlobalAlignmentKernel
 from oracles.names import named
@@ -56,8 +58,7 @@ def kinds(kernel) -> list[str]:
     return [type(step).__name__ for step in steps]
 
 
-SCALED = ["MeanFiller", "StandardScaler", "RBFKernel"]
-EMBEDDED = ["MeanFiller", "StandardScaler", "CosineKernel"]
+SCALED = ["MeanFiller", "StandardScaler", "SumKernel"]
 CLINICAL = ["ClinicalKernel"]
 OVERLAP = ["OverlapKernel"]
 TEXT = ["TfidfVectorizer", "CosineKernel"]
@@ -105,8 +106,8 @@ def test_columns_of_a_table(columns, expected: list[str]) -> None:
         (pd.array([1, 2, 3], dtype="Int64").to_numpy().reshape(-1, 1), SCALED),
         (np.where(NUMBERS > 60, NUMBERS, np.nan), SCALED),
         (rng.integers(0, 9, (N, 3)), SCALED),
-        (rng.normal(size=(N, 100)), EMBEDDED),
-        (pd.DataFrame(rng.normal(size=(N, 384))), EMBEDDED),
+        (rng.normal(size=(N, 100)), SCALED),
+        (pd.DataFrame(rng.normal(size=(N, 384))), SCALED),
         (csr_array(np.eye(5)), ["CosineKernel"]),
         (np.array([["u", "v"], ["u", "w"]]), OVERLAP),
         (np.array([["u", 1.0], ["w", 2.0]], dtype=object), CLINICAL),
@@ -150,12 +151,16 @@ def test_signals_of_a_modality() -> None:
     assert isinstance(kernelizer.kernels_[0], GlobalAlignmentKernel)
 
 
-def test_numbers_are_scaled() -> None:
-    kernelizer = ColumnKernelizer([("part", "auto", ["age", "weight"])]).fit(TABLE)
-    expected = RBFKernel().fit(StandardScaler().fit_transform(NUMBERS))
-    found = kernelizer.transform(TABLE.iloc[:4]).gram(0)
-    scaled = StandardScaler().fit_transform(NUMBERS)
-    np.testing.assert_allclose(found, expected(scaled[:4], scaled), rtol=1e-12)
+@pytest.mark.parametrize("n_columns", [1, 2, 7])
+def test_numbers_are_scaled_and_compared_by_products_and_distances(n_columns: int) -> None:
+    X = rng.normal(size=(N, n_columns)) * 10.0 ** np.arange(n_columns)
+    kernelizer = ColumnKernelizer([("part", "auto", slice(None))], normalize=None).fit(X)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    gamma = 1 / np.median(pdist(Z, "sqeuclidean"))
+    expected = Z[:4] @ Z.T / n_columns + np.exp(-gamma * cdist(Z[:4], Z, "sqeuclidean"))
+    np.testing.assert_allclose(kernelizer.transform(X[:4]).gram(0), expected, rtol=1e-9)
+    # Both parts have the same size
+    assert np.trace(Z @ Z.T / n_columns) == pytest.approx(N)
 
 
 def test_texts_are_compared_by_their_words() -> None:
@@ -164,6 +169,63 @@ def test_texts_are_compared_by_their_words() -> None:
         kernelizer = ColumnKernelizer([("note", "auto", columns)])
         found = kernelizer.fit_transform(TABLE).gram("note:cosine")
         np.testing.assert_allclose(found, (words @ words.T).toarray(), atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", ["list", "array", "column", "series", "frame"])
+def test_sequences_of_one_length_are_compared_place_by_place(shape: str) -> None:
+    strings = load_promoters().data["sequence"][::4]
+    table = pd.DataFrame({"dna": strings})
+    given = {
+        "list": strings,
+        "array": np.array(strings),
+        "column": np.array(strings, dtype=object)[:, np.newaxis],
+        "series": table["dna"],
+        "frame": table,
+    }[shape]
+    kernelizer = ColumnKernelizer([("dna", "auto", "dna")], normalize=None)
+    X = Modalities(dna=given)
+    stack = kernelizer.fit_transform(X)
+    # All pieces of up to three letters that are the same at the same place, weighted 3, 2 and 1.
+    expected = [
+        [
+            sum((4 - k) * (a[i : i + k] == b[i : i + k]) for k in (1, 2, 3) for i in range(58 - k))
+            for b in strings
+        ]
+        for a in strings[:5]
+    ]
+    np.testing.assert_allclose(6 * kernelizer.transform(X[:5]).gram(0), expected)
+    np.testing.assert_allclose(stack.gram(0)[:5], np.array(expected) / 6)
+    named_by_column = ColumnKernelizer([("dna", "auto", "dna")], normalize=None)
+    np.testing.assert_array_equal(named_by_column.fit_transform(table).gram(0), stack.gram(0))
+
+
+def test_sequences_of_different_lengths_are_compared_by_their_pieces() -> None:
+    strings = [s[: 30 + i % 5] for i, s in enumerate(load_promoters().data["sequence"])]
+    kernelizer = ColumnKernelizer([("dna", "auto", "dna")], normalize=None)
+    found = kernelizer.fit_transform(Modalities(dna=strings)).gram(0)
+    counts = CountVectorizer(analyzer="char", ngram_range=(3, 3)).fit_transform(strings)
+    np.testing.assert_allclose(found, (counts @ counts.T).toarray())
+
+
+def test_sequences_are_no_constant_prediction() -> None:
+    bunch = load_promoters()
+    model = make_pipeline(ColumnKernelizer([("dna", "auto", "sequence")]), MKLClassifier())
+    scores = cross_val_score(
+        model, bunch.data, bunch.target, groups=bunch.group, cv=GroupKFold(3), scoring="roc_auc"
+    )
+    assert scores.mean() > 0.8  # as texts of one word each they have .5
+
+
+def test_it_says_what_it_chose_of_sequences(capsys) -> None:
+    sequences = load_promoters().data["sequence"]
+    X = Modalities(dna=sequences, cut=[s[: 50 + i % 8] for i, s in enumerate(sequences)])
+    ColumnKernelizer([(name, "auto", name) for name in X.names], verbose=True).fit(X)
+    assert capsys.readouterr().out.splitlines() == [
+        "[ColumnKernelizer] dna: WeightedDegreeKernel() for 106 different sequences of 57 letters "
+        "each, compared place by place",
+        "[ColumnKernelizer] cut: SpectrumKernel() for 106 different sequences of 50 to 57 letters, "
+        "compared by their pieces, wherever they are",
+    ]
 
 
 def test_it_says_what_it_chose(capsys) -> None:
@@ -179,7 +241,7 @@ def test_it_says_what_it_chose(capsys) -> None:
         "table:clinical",
         "note:cosine",
         "age:linear",
-        "age:rbf",
+        "age:linear + rbf",
         "weight:rbf",
     ]
     assert list(quiet.auto_kernels_) == ["table", "note", "age"]
@@ -190,8 +252,8 @@ def test_it_says_what_it_chose(capsys) -> None:
         "[ColumnKernelizer] table: ClinicalKernel() for 2 numeric, 1 ordinal, 1 nominal "
         f"columns with {n_gaps} missing cells; levels in the order of their dtype",
         "[ColumnKernelizer] note: TfidfVectorizer() + CosineKernel() for 60 different texts",
-        "[ColumnKernelizer] age: MeanFiller() + StandardScaler() + RBFKernel() for 1 numeric "
-        "column",
+        "[ColumnKernelizer] age: MeanFiller() + StandardScaler() + (linear + rbf) for 1 "
+        "numeric column",
     ]
     assert quiet.kernels == entries, "what was asked for stays"
 
@@ -199,11 +261,11 @@ def test_it_says_what_it_chose(capsys) -> None:
 def test_it_looks_at_training_samples_only() -> None:
     kernelizer = ColumnKernelizer([("lab", "auto", ["lab"])])
     complete = TABLE[TABLE["lab"].notna()]
-    assert kernelizer.fit(complete).kernel_names_ == ["lab:rbf"]
+    assert kernelizer.fit(complete).kernel_names_ == ["lab:linear + rbf"]
     with pytest.warns(MissingCellsWarning, match="of 60 cells are missing"):
         kernelizer.transform(TABLE)
     with pytest.warns(MissingCellsWarning, match="of 60 cells are missing"):
-        assert kernelizer.fit(TABLE).kernel_names_ == ["lab:rbf"]
+        assert kernelizer.fit(TABLE).kernel_names_ == ["lab:linear + rbf"]
 
 
 @pytest.mark.parametrize("values", [list("xxyzxy"), [True, False] * 3, [1.0, 2.0, 3.0] * 2])
@@ -224,7 +286,11 @@ def test_modalities_in_cross_validation() -> None:
     kernelizer = ColumnKernelizer([(name, "auto", name) for name in X.names])
     model = make_pipeline(kernelizer, MKLClassifier())
     assert cross_val_score(model, X, y, cv=3, error_score="raise").mean() > 0.6
-    assert kernelizer.fit(X).kernel_names_ == ["table:clinical", "notes:cosine", "vectors:cosine"]
+    assert kernelizer.fit(X).kernel_names_ == [
+        "table:clinical",
+        "notes:cosine",
+        "vectors:0.00833333 * linear + rbf",
+    ]
 
 
 def test_in_a_grid_search() -> None:

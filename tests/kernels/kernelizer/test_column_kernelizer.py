@@ -253,3 +253,10 @@ def test_refused(kernels, error: type[Exception], message: str) -> None:
 def test_objects_where_numbers_are_meant() -> None:
     with pytest.raises(ValueError, match="^part:rbf: column 'text' holds 'good day': could"):
         ColumnKernelizer([("part", "rbf", ["a", "text"])]).fit(TABLE)
+
+
+def test_no_samples_are_refused_by_their_kernel() -> None:
+    table = pd.DataFrame(np.arange(12.0).reshape(6, 2), columns=["a", "b"])
+    kernelizer = ColumnKernelizer([("m", "rbf", ["a", "b"])]).fit(table)
+    with pytest.raises(ValueError, match=r"m:rbf: Found array with 0 sample"):
+        kernelizer.transform(table[:0])

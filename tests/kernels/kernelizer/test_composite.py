@@ -21,7 +21,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import KernelCenterer, StandardScaler
 from sklearn.svm import SVC, SVR, OneClassSVM
 
 from mkfusion import (
@@ -86,6 +86,30 @@ def test_it_is_what_the_kernelizer_gives(normalize, single: bool) -> None:
     np.testing.assert_allclose(composite(train), expected, **tolerance)
     np.testing.assert_allclose(composite(train, train), expected, **tolerance)
     assert composite(train).dtype == np.float64
+
+
+def test_gaussian_kernels_at_once_are_normalised(normalize) -> None:
+    """Several kernels of the same samples, which are evaluated together, by scikit-learn's own."""
+    gammas, weights = (0.01, 0.1, 1.0), np.array([0.5, 1.0, 2.0])
+    composite = CompositeKernel(
+        ColumnKernelizer(
+            [("k", [RBFKernel(gamma=gamma) for gamma in gammas], slice(None))],
+            normalize=normalize,
+        ),
+        weights=weights,
+    ).fit(X)
+    between, among = np.zeros((30, 60)), np.zeros((60, 60))
+    for weight, gamma in zip(weights, gammas, strict=True):
+        K, k = rbf_kernel(X, gamma=gamma), rbf_kernel(Z, X, gamma=gamma)
+        if normalize == "center":
+            centerer = KernelCenterer().fit(K)
+            K, k = centerer.transform(K), centerer.transform(k)
+        between += weight * k
+        among += weight * K
+    np.testing.assert_allclose(composite(Z, X), between, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(composite(X), among, rtol=1e-9, atol=1e-12)
+    stack = composite.kernels_.transform(Z)
+    np.testing.assert_allclose(stack.combine(weights), between, rtol=1e-9, atol=1e-12)
 
 
 def test_between_samples_that_are_not_the_training_samples(normalize) -> None:

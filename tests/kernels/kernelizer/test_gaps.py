@@ -18,6 +18,7 @@ from mkfusion import (
     ColumnKernelizer,
     CosineKernel,
     GlobalAlignmentKernel,
+    LinearKernel,
     MissingCellsWarning,
     MKLClassifier,
     Modalities,
@@ -39,8 +40,9 @@ AUTO = ColumnKernelizer([("rna", "auto", "rna")])
 def test_one_gap_changes_one_cell() -> None:
     with pytest.warns(MissingCellsWarning, match=r"^1 of 4800 cells are missing .* columns \[7\]"):
         stack = AUTO.fit_transform(Modalities(rna=GAPS))
-    assert stack.names == ["rna:cosine"]
-    theirs = make_pipeline(SimpleImputer(), StandardScaler(), CosineKernel())
+    assert stack.names == ["rna:0.00833333 * linear + rbf"]
+    both = LinearKernel() * (1 / 120) + RBFKernel()
+    theirs = make_pipeline(SimpleImputer(), StandardScaler(), both)
     expected = ColumnKernelizer([("rna", theirs, "rna")]).fit_transform(Modalities(rna=GAPS))
     np.testing.assert_allclose(stack.gram(0), expected.gram(0), rtol=0, atol=1e-12)
 
@@ -66,13 +68,26 @@ def test_in_every_fold(data: np.ndarray) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::mkfusion.MissingCellsWarning")
-def test_a_column_without_a_value_is_as_if_not_there() -> None:
-    empty = np.column_stack([COMPLETE, np.full(N, np.nan)])
+@pytest.mark.parametrize("n_columns", [1, 2, 120])
+@pytest.mark.parametrize("value", [np.nan, 3.25], ids=["empty", "constant"])
+def test_a_column_that_says_nothing_is_as_if_not_there(n_columns: int, value: float) -> None:
+    told = COMPLETE[:, :n_columns]
+    silent = np.full((N, 3), value)
+    silent[: N // 2, 0] = np.nan  # a gap is no second value
     kernelizer = ColumnKernelizer([("rna", "auto", "rna")])
-    gram = kernelizer.fit_transform(Modalities(rna=empty)).gram(0)
-    np.testing.assert_allclose(gram, AUTO.fit_transform(Modalities(rna=COMPLETE)).gram(0))
-    later = np.column_stack([COMPLETE, np.full(N, 1e6)])
-    np.testing.assert_allclose(kernelizer.transform(Modalities(rna=later)).gram(0), gram)
+    stack = kernelizer.fit_transform(Modalities(rna=np.column_stack([told, silent])))
+    expected = AUTO.fit_transform(Modalities(rna=told))
+    assert stack.names == expected.names
+    np.testing.assert_allclose(stack.gram(0), expected.gram(0), rtol=0, atol=1e-12)
+    later = np.column_stack([told, np.full((N, 3), 1e6 if np.isnan(value) else value)])
+    found = kernelizer.transform(Modalities(rna=later)).gram(0)
+    np.testing.assert_allclose(found, expected.gram(0), rtol=0, atol=1e-12)
+
+
+def test_columns_that_all_say_nothing() -> None:
+    alike = Modalities(rna=np.full((N, 3), 7.0))
+    gram = AUTO.fit_transform(alike).gram(0)
+    np.testing.assert_allclose(gram, 1.0)  # no sample differs from another
 
 
 def test_sparse_columns_of_pandas() -> None:
@@ -111,7 +126,7 @@ def test_what_auto_says_of_levels(capsys: pytest.CaptureFixture[str]) -> None:
     ("kernel", "X", "message"),
     [
         (RBFKernel(), np.array([[0.0, np.nan]]), "contains NaN: 1 missing cells, the first in row"),
-        ("auto", np.ones((3, 8, 8, 3)), "have 3 dimensions of float64.*Of images give features"),
+        ("auto", np.ones((3, 8, 8, 5)), "have 3 dimensions of float64.*Images are"),
         ("auto", [np.ones(3), np.ones(4)], r"\[x\[np.newaxis\] for x in X\]"),
         (
             GlobalAlignmentKernel(),

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -16,6 +17,7 @@ from mkfusion import (
     Kernelizer,
     KernelStack,
     MKLClassifier,
+    MKLRegressor,
     NystroemKernels,
     RBFKernel,
 )
@@ -40,8 +42,9 @@ def factor(gram: np.ndarray, tol: float = 0.0, rank: int | None = None, seed: in
 @pytest.mark.parametrize("gram", GRAMS, ids=["smooth", "rough", "linear"])
 @pytest.mark.parametrize("tol", [0.3, 0.03, 1e-6])
 def test_the_residual_is_what_it_says(gram, tol) -> None:
-    pivots, Z, residual, trace = factor(gram, tol)
+    pivots, Z, residual, trace, left = factor(gram, tol)
     difference = gram - Z @ Z.T
+    np.testing.assert_allclose(left, np.diagonal(difference), atol=1e-10 * trace)
     assert trace == pytest.approx(np.trace(gram))
     assert residual == pytest.approx(np.trace(difference), abs=1e-10 * trace)
     assert residual <= tol * trace
@@ -56,13 +59,13 @@ def test_the_residual_is_what_it_says(gram, tol) -> None:
 
 def test_no_more_pivots_than_needed() -> None:
     for tol in (0.3, 0.1, 0.01):
-        _, Z, residual, trace = factor(GRAMS[1], tol)
+        _, Z, residual, trace, _ = factor(GRAMS[1], tol)
         without_last = residual + np.sum(Z[:, -1] ** 2)
         assert residual <= tol * trace < without_last
 
 
 def test_a_kernel_of_low_rank_is_found_out() -> None:
-    pivots, Z, residual, trace = factor(GRAMS[2])
+    pivots, Z, residual, trace, _ = factor(GRAMS[2])
     assert len(pivots) == 3
     assert residual <= 1e-10 * trace
     np.testing.assert_allclose(Z @ Z.T, GRAMS[2], atol=1e-10)
@@ -288,3 +291,49 @@ def test_on_precomputed_kernels() -> None:
     stack = KernelStack(GRAMS)
     found = cross_val_score(model, stack, Y, cv=3)
     np.testing.assert_array_equal(found, cross_val_score(MKLClassifier(C=10), stack, Y, cv=3))
+
+
+@pytest.mark.parametrize("tol", [0.3, 0.01])
+@pytest.mark.parametrize(
+    "model",
+    [
+        MKLClassifier(C=3.0, tol=1e-6),
+        MKLClassifier(C=3.0, p=2.0, tol=1e-6),
+        MKLClassifier(C=3.0, p=np.inf, tol=1e-6),
+        MKLClassifier(C=3.0, p=1.5, lam=2.0, tol=1e-6),
+        MKLClassifier(C=3.0, p=2.0, per_class_weights=True, tol=1e-6),
+        MKLRegressor(C=3.0, tol=1e-6),
+        MKLRegressor(C=3.0, p=2.0, loss="squared_error", tol=1e-6),
+    ],
+    ids=lambda model: repr(model)[3:40],
+)
+def test_bound_of_the_objective(model, tol) -> None:
+    y = X[:, 0] ** 2 if isinstance(model, MKLRegressor) else Y
+    if model.get_params().get("per_class_weights"):
+        y = np.where(X[:, 2] > 0.5, 2, Y)
+    ours = NystroemKernels(tol, random_state=0)
+    approximate = clone(model).fit(ours.fit_transform(GRAMS), y)
+    exact = clone(model).fit(GRAMS, y)
+    excess = approximate.objective_ - exact.objective_
+    assert excess >= -1e-6 * exact.objective_
+    loose, tight = ours.objective_bound(approximate), ours.objective_bound(approximate, GRAMS)
+    assert excess <= tight <= loose
+    if tol == 0.01:
+        assert tight < 0.05 * exact.objective_
+
+
+def test_bound_of_another_model() -> None:
+    ours = NystroemKernels(random_state=0).fit(GRAMS)
+    with pytest.raises(TypeError, match="expected a fitted MKLClassifier"):
+        ours.objective_bound(MKLClassifier())
+    few = MKLClassifier().fit([gram[:60, :60] for gram in GRAMS], Y[:60])
+    with pytest.raises(ValueError, match="60 training samples and 3 kernels; expected the 120"):
+        ours.objective_bound(few)
+
+
+def test_many_samples_are_factorised_by_pieces(monkeypatch) -> None:
+    whole = factor(GRAMS[1], 1e-3)
+    monkeypatch.setattr("mkfusion.stack._views.BLOCK_BYTES", 8 * 16 * 7)
+    pieces = factor(GRAMS[1], 1e-3)
+    np.testing.assert_array_equal(pieces.pivots, whole.pivots)
+    np.testing.assert_allclose(pieces.Z, whole.Z, atol=1e-12)
