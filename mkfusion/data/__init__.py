@@ -19,7 +19,16 @@ from mkfusion.data._columns import (
 )
 from mkfusion.data._containers import as_plain, with_numbers
 from mkfusion.data._folds import find_splitter, read_splits, splits_among
-from mkfusion.data._kinds import Column, as_numbers, holds_texts, read_column, read_columns
+from mkfusion.data._kinds import (
+    Column,
+    as_numbers,
+    holds_sequences,
+    holds_texts,
+    is_gap,
+    missing_cells,
+    read_column,
+    read_columns,
+)
 from mkfusion.data._missing import (
     MISSING,
     Known,
@@ -30,6 +39,7 @@ from mkfusion.data._missing import (
     read_known,
     refuse_empty,
     refuse_misnamed,
+    refuse_unknown,
     those,
 )
 from mkfusion.data._modalities import Modalities, present_samples
@@ -45,29 +55,37 @@ from mkfusion.data._reading import (
     remember_features,
     resolve_views,
     rollback,
+    take_views,
 )
 from mkfusion.data._row_labels import check_labels, check_rows, row_index
+from mkfusion.data._signals import read_signal
 from mkfusion.data._targets import (
     MOST_CLASSES,
     Labels,
+    Survival,
+    checked_survival,
     has_fractions,
+    is_survival,
     is_uneven,
     labels_from_decisions,
     one_target,
     read_groups,
     read_labels,
     read_numbers,
+    read_survival,
     read_target,
     read_weights,
     seems_classes,
 )
 from mkfusion.data._warnings import (
+    ConstantPredictionWarning,
     MissingCellsWarning,
     MissingModalityWarning,
     UnknownCategoriesWarning,
 )
 
 __all__ = [
+    "ConstantPredictionWarning",
     "Column",
     "Columns",
     "Known",
@@ -78,6 +96,7 @@ __all__ = [
     "MissingModalityWarning",
     "Modalities",
     "Samples",
+    "Survival",
     "UnknownCategoriesWarning",
     "View",
     "about",
@@ -90,18 +109,23 @@ __all__ = [
     "check_features",
     "check_labels",
     "check_rows",
+    "checked_survival",
     "column_names",
     "find_infinity",
     "find_splitter",
     "has_fractions",
+    "holds_sequences",
     "holds_texts",
     "in_two_dimensions",
+    "is_gap",
+    "is_survival",
     "is_uneven",
     "names_within",
     "naming_columns",
     "known_parts",
     "labels_from_decisions",
     "listed",
+    "missing_cells",
     "missing_message",
     "one_target",
     "present_samples",
@@ -113,11 +137,14 @@ __all__ = [
     "read_labels",
     "read_numbers",
     "read_samples",
+    "read_signal",
     "read_splits",
+    "read_survival",
     "read_target",
     "read_weights",
     "refuse_empty",
     "refuse_misnamed",
+    "refuse_unknown",
     "remember_features",
     "resolve_columns",
     "resolve_views",
@@ -128,5 +155,6 @@ __all__ = [
     "splits_among",
     "top_levels",
     "with_numbers",
+    "take_views",
     "those",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from mkfusion._compat import safe_indexing
+from mkfusion._compat import each_column
 from mkfusion._messages import shown
 from mkfusion.data._columns import column_names
 
@@ -84,8 +84,8 @@ def _find(data: Any, is_wrong: Any, what: str, texts: bool) -> str | None:
     if isinstance(data, np.ndarray) and data.dtype.kind in "biuf" and not is_wrong(data).any():
         return None
     names = column_names(data)
-    for j in range(data.shape[1]):
-        values = np.asarray(safe_indexing(data, j, axis=1))
+    for j, column in enumerate(each_column(data)):
+        values = np.asarray(column)
         where = f"column {shown(j if names is None else names[j])}"
         if values.dtype.kind in "biuf":
             rows = np.flatnonzero(is_wrong(values))

@@ -12,6 +12,14 @@ from mkfusion._compat import safe_indexing
 from mkfusion._types import Floats
 from mkfusion.data._kinds import days, read_column, unmasked
 
+# What containers that hold samples and much else have -> what takes them
+_REMEDIES = {
+    ("obs_names", "mod"): "from_mudata(mdata)",
+    ("obs_names",): "from_anndata(adata), or adata.to_df() as one modality",
+    ("get_channel_types", "get_data"): "from_mne(epochs)",
+    ("data_vars", "coords"): "from_xarray(dataset, dim=...)",
+}
+
 
 def as_plain(data: Any, argument: str = "X") -> Any:
     """Return samples in a container that all read alike.
@@ -31,7 +39,8 @@ def as_plain(data: Any, argument: str = "X") -> Any:
     Raises
     ------
     TypeError
-        If it is AnnData or MuData, which hold samples and much else.
+        If it is AnnData, MuData, MNE's Epochs or an xarray Dataset, which hold samples and much
+        else.
     """
     if isinstance(data, np.ma.MaskedArray):
         return unmasked(data)
@@ -39,12 +48,12 @@ def as_plain(data: Any, argument: str = "X") -> Any:
         return [_plain_item(one) for one in data]
     if type(data).__module__.split(".")[0] == "pyarrow" and hasattr(data, "to_pandas"):
         return data.to_pandas()
-    if hasattr(data, "obs_names"):
-        remedy = "mdata[m].to_df().reindex(mdata.obs_names) of a modality m of MuData"
-        raise TypeError(
-            f"{argument} is a {type(data).__name__}; expected an array, a DataFrame, a sparse "
-            f"matrix, a list or Modalities, such as adata.to_df() of AnnData, or {remedy}."
-        )
+    for attributes, remedy in _REMEDIES.items():
+        if all(hasattr(data, name) for name in attributes):
+            raise TypeError(
+                f"{argument} is a {type(data).__name__}; expected an array, a DataFrame, a sparse "
+                f"matrix, a list or Modalities, such as Modalities.{remedy}."
+            )
     return data
 
 
@@ -97,7 +106,7 @@ def with_numbers(data: Any) -> Any:
     if hasattr(data, "columns") and hasattr(data, "dtypes"):
         return _frame_with_numbers(data)
     if hasattr(data, "dtype") and hasattr(data, "to_numpy"):  # a Series
-        found = _numbers_of(data)
+        found = _numbers_of(data, getattr(data, "name", None) or 0)
         return data if found is None else found
     if not isinstance(data, np.ndarray):
         return data
@@ -106,7 +115,7 @@ def with_numbers(data: Any) -> Any:
     if data.dtype != object or data.ndim not in (1, 2):
         return data
     table = data.reshape(len(data), -1)
-    numbers = {j: _numbers_of(column) for j, column in enumerate(table.T)}
+    numbers = {j: _numbers_of(column, j) for j, column in enumerate(table.T)}
     if all(one is None for one in numbers.values()):
         return data
     table = table.copy()
@@ -119,7 +128,7 @@ def with_numbers(data: Any) -> Any:
 def _frame_with_numbers(frame: Any) -> Any:
     others = [j for j, dtype in enumerate(list(frame.dtypes)) if not _is_plain_number(dtype)]
     columns = {j: safe_indexing(frame, j, axis=1) for j in others}
-    numbers = {j: _numbers_of(column) for j, column in columns.items()}
+    numbers = {j: _numbers_of(column, frame.columns[j]) for j, column in columns.items()}
     changed = {j: found for j, found in numbers.items() if found is not None}
     if not changed:
         return frame
@@ -138,9 +147,9 @@ def _is_plain_number(dtype: Any) -> bool:
     return getattr(dtype, "kind", "") in tuple("fiub")
 
 
-def _numbers_of(column: Any) -> Floats | None:
+def _numbers_of(column: Any, name: Any) -> Floats | None:
     """Return the numbers of a column of dates, durations or decimals, None of any other."""
-    found = read_column(column, "")
+    found = read_column(column, name)
     if found.values.dtype != np.float64 or found.kind not in ("numeric", "time"):
         return None
     return found.values

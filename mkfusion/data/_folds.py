@@ -92,10 +92,13 @@ def read_splits(
     """
     splitter = find_splitter(cv, y, classes=classes, groups=groups, seed=seed)
     rows = np.zeros((n_samples, 1))
-    return [
+    splits = [
         (_as_positions(train), _as_positions(test))
         for train, test in splitter.split(rows, y, groups)
     ]
+    if not splits:  # an iterator that was gone through before, or none at all
+        raise ValueError("cv gives no splits; expected at least one (train, test).")
+    return splits
 
 
 def splits_among(

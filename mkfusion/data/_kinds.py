@@ -7,6 +7,8 @@ cells. What no row knows is names of categories. Another type is another row.
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mkfusion._compat import safe_indexing
+from mkfusion._compat import each_column
+from mkfusion._messages import shown
 from mkfusion._types import Floats, Mask
 
 _NANOSECONDS_OF_A_DAY = 86_400 * 10**9
@@ -72,10 +75,10 @@ def read_columns(X: Any) -> list[Column]:
     Raises
     ------
     ValueError
-        If a column has complex numbers.
+        If a column has complex numbers, or several values in a cell.
     """
     names = list(X.columns) if hasattr(X, "columns") else range(X.shape[1])
-    return [read_column(safe_indexing(X, j, axis=1), name) for j, name in enumerate(names)]
+    return [read_column(column, name) for column, name in zip(each_column(X), names, strict=True)]
 
 
 def read_column(column: Any, name: str | int) -> Column:
@@ -94,7 +97,7 @@ def read_column(column: Any, name: str | int) -> Column:
     Raises
     ------
     ValueError
-        If it has complex numbers.
+        If it has complex numbers, or several values in a cell.
     """
     if isinstance(column, np.ma.MaskedArray):
         column = unmasked(column)
@@ -103,6 +106,11 @@ def read_column(column: Any, name: str | int) -> Column:
         if knows(dtype):
             return read(column, name)
     values = np.asarray(column)
+    if values.ndim != 1:
+        raise ValueError(
+            f"column {shown(name)} is of {dtype}, several values in a cell; expected one in each. "
+            "Vectors are a modality of their own, as an array (n_samples, n_columns)."
+        )
     for knows, read in _BY_DTYPE:  # pandas' own numbers may be objects in NumPy, or not
         if knows(values.dtype):
             return read(values, name)
@@ -371,6 +379,56 @@ def holds_texts(column: Column) -> bool:
     own = 2 * len(different) > len(texts)
     long = float(np.median([len(text.split()) for text in different])) >= _WORDS_OF_A_TEXT
     return len(different) > _MAX_CATEGORIES or (own and long)
+
+
+# Strings that are sequences of letters, rather than words, names or ids: at least so many different
+# ones, so long after what all begin with (as numbered ids do), ...
+_SEQUENCES, _LETTERS_OF_A_SEQUENCE = 10, 8
+# ... of so few letters (DNA or RNA in both cases with unknown bases; states of a process), ...
+_LETTERS_OF_AN_ALPHABET = 10
+# ... or of amino acids and X, but for a few of them. A tenth of the letters of words are others.
+_AMINO_ACIDS, _OTHERS = frozenset("ACDEFGHIKLMNPQRSTVWXY"), 0.01
+_GAPS = "-*"
+
+
+def holds_sequences(column: Column) -> bool:
+    """Return whether strings are sequences of letters, as of DNA or proteins.
+
+    Parameters
+    ----------
+    column : Column
+
+    Returns
+    -------
+    bool
+        Whether most samples have a string of their own, there are at least 10 different ones, half
+        of them have 8 letters or more after those that all begin with, and they have nothing but
+        ASCII letters, "-" and "*": 2 to 10 different letters; or those of amino acids and X, all in
+        one case, with at most 1 % others (B, J, O, U, Z), which words have ten times as often. A
+        categorical column holds none.
+    """
+    strings = column.present
+    if column.kind != "nominal" or column.levels is not None:
+        return False
+    if not all(isinstance(string, str) for string in strings):
+        return False
+    different = sorted(set(strings))
+    if len(different) < _SEQUENCES or 2 * len(different) <= len(strings):
+        return False
+    alike = len(os.path.commonprefix(different))
+    if np.median([len(string) for string in different]) - alike < _LETTERS_OF_A_SEQUENCE:
+        return False
+    letters = Counter("".join(different))
+    for gap in _GAPS:
+        letters.pop(gap, None)
+    alphabet = "".join(letters)
+    if not (alphabet.isascii() and alphabet.isalpha() and len(alphabet) > 1):
+        return False
+    if len(alphabet) <= _LETTERS_OF_AN_ALPHABET:
+        return True
+    others = sum(n for letter, n in letters.items() if letter.upper() not in _AMINO_ACIDS)
+    one_case = alphabet.isupper() or alphabet.islower()
+    return one_case and others <= _OTHERS * letters.total()
 
 
 def is_gap(value: Any) -> bool:

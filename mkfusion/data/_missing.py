@@ -161,8 +161,14 @@ def refuse_empty(names: Sequence[str], present: Mask, *, training: bool) -> None
             f"{len(nothing)} of {len(present)} samples have none of {list(names)}: "
             f"{listed(nothing)}; expected at least one, to go by."
         )
+    if training:
+        refuse_unknown(names, present)
+
+
+def refuse_unknown(names: Sequence[str], present: Mask) -> None:
+    """Refuse training samples none of which has a modality."""
     unknown = [name for name, some in zip(names, present.T, strict=True) if not some.any()]
-    if training and unknown:
+    if unknown:
         raise ValueError(
             f"no training sample has {', '.join(map(repr, unknown))} (None, or NaN throughout); "
             "expected some to fit on."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import EllipsisType
 from typing import Any, NoReturn, overload
@@ -10,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._compat import each_column, num_samples, safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Mask
 from mkfusion.data._containers import as_plain
+from mkfusion.data._foreign import Opened, open_anndata, open_mne, open_mudata, open_xarray
 from mkfusion.data._kinds import is_missing, missing_cells
 from mkfusion.data._row_labels import align, check_labels, names_rows_best, row_index
 
@@ -44,13 +47,14 @@ class Modalities:
     shape : tuple of int
         ``(n_samples, n_modalities)``.
     index : pandas.Index or None
-        The ids of the samples, where pandas tables among the modalities have some.
+        The ids of the samples, where pandas tables among the modalities, or the container that they
+        come from, have some.
 
     Raises
     ------
     ValueError
         If there is no modality, or they differ in the number of samples, or in the index of their
-        rows.
+        rows; or a table has columns of one name.
     TypeError
         If one of them is not a collection of samples.
 
@@ -87,6 +91,8 @@ class Modalities:
     __iter__ = None
     # Whose index is the ids; those that were pickled by earlier versions have none.
     _labelled: str | None = None
+    # The ids of a container that was opened, of which arrays keep none.
+    _ids: Any = None
 
     def __init__(self, modalities: Mapping[str, Any] | None = None, /, **named: Any) -> None:
         given = _given(modalities, named)
@@ -158,12 +164,165 @@ class Modalities:
         given = _given(modalities, named)
         return cls(align(given, join))
 
+    @classmethod
+    def from_anndata(
+        cls,
+        adata: Any,
+        *,
+        name: str = "X",
+        layer: str | None = None,
+        obs: Sequence[str] = (),
+        obsm: Sequence[str] = (),
+    ) -> Modalities:
+        """Take the modalities of an AnnData object, with its observations as samples.
+
+        Targets and groups stay columns of `adata.obs`: ``y = adata.obs["diagnosis"]``.
+
+        Parameters
+        ----------
+        adata : anndata.AnnData
+            In memory. A view will do.
+        name : str, default="X"
+            What to call the modality of `X`.
+        layer : str, default=None
+            The layer to take in place of `X`.
+        obs : list of str, default=()
+            Columns of `adata.obs` that together are the modality "obs". No others are learned from.
+        obsm : list of str, default=()
+            Keys of `adata.obsm`, each of which is a modality.
+
+        Returns
+        -------
+        Modalities
+            Samples in the order of `adata.obs_names`, which are the `index`. Dense matrices are
+            DataFrames, sparse ones are in CSR format; neither is copied unless `adata` is a view.
+
+        Raises
+        ------
+        TypeError
+            If it is no AnnData, or is on disk.
+        ValueError
+            If names of samples are there twice, or something is asked for that is not there.
+        """
+        return cls._opened(open_anndata(adata, name, layer, obs, obsm))
+
+    @classmethod
+    def from_mudata(
+        cls, mdata: Any, *, layers: Mapping[str, str] | None = None, obs: Sequence[str] = ()
+    ) -> Modalities:
+        """Take the modalities of a MuData object, with its observations as samples.
+
+        Targets and groups stay columns of `mdata.obs`: ``y = mdata.obs["diagnosis"]``.
+
+        Parameters
+        ----------
+        mdata : mudata.MuData
+            In memory, of modalities of the same samples (``axis=0``), in each of them in any order.
+        layers : mapping from str to str, default=None
+            The layers to take in place of `X`, by modality.
+        obs : list of str, default=()
+            Columns of `mdata.obs` that together are the modality "obs". No others are learned from.
+
+        Returns
+        -------
+        Modalities
+            Samples in the order of `mdata.obs_names`, which are the `index`. They lack the
+            modalities in which they are not: their row is NaN there.
+
+        Raises
+        ------
+        TypeError
+            If it is no MuData, or is on disk.
+        ValueError
+            If names of samples are there twice, a modality has samples that `mdata` does not know,
+            or something is asked for that is not there.
+        """
+        return cls._opened(open_mudata(mdata, layers, obs))
+
+    @classmethod
+    def from_mne(cls, epochs: Any, *, metadata: Sequence[str] = ()) -> Modalities:
+        """Take the channels of MNE's Epochs as modalities, one of each type.
+
+        Targets stay where they are: ``y = epochs.events[:, 2]``, or a column of `epochs.metadata`.
+
+        Parameters
+        ----------
+        epochs : mne.BaseEpochs
+            Those that are bad must have been dropped.
+        metadata : list of str, default=()
+            Columns of `epochs.metadata` that together are the modality "metadata".
+
+        Returns
+        -------
+        Modalities
+            Arrays (n_epochs, n_channels, n_times), as the kernels of signals take them, without bad
+            channels and those of triggers and the like. In MNE's units for showing: µV (EEG, EOG,
+            ECG, EMG, intracranial), fT (magnetometers), fT/cm (gradiometers), mV/m² (current source
+            density), µM (haemoglobin), µS (skin); other types as they are stored.
+
+        Raises
+        ------
+        TypeError
+            If it is anything else than epochs of signals.
+        ValueError
+            If bad epochs have not been dropped, none is left, or something is asked for that is not
+            there.
+        """
+        return cls._opened(open_mne(epochs, metadata))
+
+    @classmethod
+    def from_xarray(
+        cls,
+        dataset: Any,
+        *,
+        dim: str,
+        variables: Sequence[str] | None = None,
+        table: Sequence[str] = (),
+    ) -> Modalities:
+        """Take the variables of an xarray Dataset as modalities, aligned along a dimension.
+
+        Targets and groups stay variables: ``y = dataset["diagnosis"].to_series()``.
+
+        Parameters
+        ----------
+        dataset : xarray.Dataset
+        dim : str
+            The dimension of the samples. Its coordinate, if there is one, holds their ids.
+        variables : list of str, default=None
+            Those that are modalities. None for all that have `dim` and another dimension.
+        table : list of str, default=()
+            Variables and coordinates along `dim` alone that together are the modality "table".
+
+        Returns
+        -------
+        Modalities
+            Arrays with `dim` first and the other dimensions in their order. What has two, the other
+            with a coordinate of texts, is a DataFrame. Samples whose values are all NaN, as
+            `xarray.merge` leaves them where a variable has none, lack a modality.
+
+        Raises
+        ------
+        TypeError
+            If it is no Dataset.
+        ValueError
+            If ids are there twice, or something is asked for that is not there.
+        """
+        return cls._opened(open_xarray(dataset, dim, variables, table))
+
+    @classmethod
+    def _opened(cls, opened: Opened) -> Modalities:
+        made = cls(opened.data)
+        made._ids = opened.ids
+        return made
+
     @property
     def index(self) -> Any:
-        """The ids of the samples: the index of the pandas tables among the modalities.
+        """The ids of the samples: of the pandas tables among the modalities, or of a container.
 
-        None where there is no such table. ``y.loc[X.index]`` is the target of the samples.
+        None where there are none. ``y.loc[X.index]`` is the target of the samples.
         """
+        if self._ids is not None:
+            return self._ids
         return None if self._labelled is None else row_index(self._data[self._labelled])
 
     @property
@@ -211,6 +370,7 @@ class Modalities:
         chosen._data = {name: held.get(name) for name in self._data}
         chosen._n_samples = num_samples(next(iter(held.values())))
         chosen._labelled = self._labelled
+        chosen._ids = None if self._ids is None else self._ids[key]
         return chosen
 
     def present(self) -> Mask:
@@ -301,6 +461,13 @@ def _check_modality(name: Any, data: Any) -> Any:
         raise TypeError(
             f"modality {name!r} is a single value; expected one row or item per sample."
         )
+    if hasattr(data, "columns") and len(set(data.columns)) < len(data.columns):
+        # scikit-learn takes such tables up to 1.8 and refuses them since, without saying which.
+        repeated = next(one for one, n in Counter(data.columns).items() if n > 1)
+        raise ValueError(
+            f"modality {name!r} has the column {repeated!r} more than once; expected names of "
+            "columns that differ, as in table.loc[:, ~table.columns.duplicated()]."
+        )
     return data
 
 
@@ -316,6 +483,10 @@ def _extent(data: Any) -> str:
 
 def _listed(lengths: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {length}" for name, length in lengths.items())
+
+
+def _holds_plain_numbers(table: Any) -> bool:
+    return all(isinstance(one, np.dtype) and one.kind in "iuf" for one in set(table.dtypes))
 
 
 def present_samples(data: Any) -> Mask:
@@ -334,13 +505,18 @@ def present_samples(data: Any) -> Mask:
         cells = data.tocoo()
         n_gaps = np.bincount(cells.row[missing_cells(cells.data)], minlength=n_samples)
         return np.asarray(n_gaps < max(1, data.shape[1]))
+    if hasattr(data, "iloc") and hasattr(data, "columns") and _holds_plain_numbers(data):
+        data = np.asarray(data)  # at once: column by column wide tables take seconds
     if hasattr(data, "columns"):
         present = np.zeros(n_samples, dtype=bool)
-        for j in range(data.shape[1]):
-            present |= ~missing_cells(np.asarray(safe_indexing(data, j, axis=1)), inside=True)
+        for column in each_column(data):
+            gaps = missing_cells(np.asarray(column), inside=True)
+            # Cells of polars that hold several values come in two dimensions.
+            present |= ~gaps if gaps.ndim == 1 else ~gaps.all(axis=tuple(range(1, gaps.ndim)))
         return present | (data.shape[1] == 0)
     if isinstance(data, np.ndarray) or hasattr(data, "to_numpy"):
-        gaps = missing_cells(np.asarray(data), inside=True).reshape(n_samples, -1)
+        gaps = missing_cells(np.asarray(data), inside=True)
+        gaps = gaps.reshape(n_samples, math.prod(gaps.shape[1:]))  # -1 is not for 0 samples
         return np.any(~gaps, axis=1) | (gaps.shape[1] == 0)
     if isinstance(data, list | tuple):
         return np.fromiter((not is_missing(item) for item in data), dtype=bool, count=n_samples)

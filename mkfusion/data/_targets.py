@@ -12,7 +12,7 @@ from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 from mkfusion._compat import check_sample_weight, num_samples
 from mkfusion._messages import shown
-from mkfusion._types import Floats, Indices
+from mkfusion._types import Floats, Indices, Mask
 from mkfusion.data._cells import first_text
 from mkfusion.data._containers import as_plain
 from mkfusion.data._kinds import missing_cells
@@ -20,6 +20,11 @@ from mkfusion.data._row_labels import check_rows
 
 # More different whole numbers than these may be either classes or a quantity: users must say.
 MOST_CLASSES = 20
+# The only ways to learn several targets, which all messages about them name
+_ONE_FOR_EACH = (
+    "MultiOutputClassifier and MultiOutputRegressor of sklearn.multioutput fit one model for each, "
+    "of samples in a pipeline."
+)
 # The largest class has so many times the samples of the smallest.
 _UNEVEN = 3.0
 
@@ -72,6 +77,8 @@ def read_target(X: Any, y: Any, expected: str = "class labels or numbers") -> ND
     """
     check_rows(X, y=y)
     y = _in_one_dimension(y, expected)
+    if y.dtype.kind != "f":  # of objects scikit-learn would not say what they are
+        _refuse_gaps(y, "y")
     assert_all_finite(y, input_name="y")
     _check_length(X, y)
     return y
@@ -98,7 +105,6 @@ def read_labels(X: Any, y: Any, wanted: str = "at least two classes") -> Labels:
         If there are no labels, not as many as samples, of one class, or in another order.
     """
     y = read_target(X, y, "class labels")
-    _refuse_gaps(y, "y")
     _refuse_mixed(y)
     check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
@@ -145,6 +151,121 @@ def read_numbers(X: Any, y: Any) -> Floats:
     return values
 
 
+class Survival(NamedTuple):
+    """Times of events, of which some were not seen.
+
+    Attributes
+    ----------
+    time : ndarray of shape (n_samples,)
+        Until the event, or until the sample was last seen without it.
+    event : ndarray of shape (n_samples,), boolean
+        Whether there was an event.
+    """
+
+    time: Floats
+    event: Mask
+
+    @property
+    def structured(self) -> NDArray[Any]:
+        """The same as one array (n_samples,) of the fields "event" and "time"."""
+        y = np.empty(len(self.time), dtype=[("event", bool), ("time", np.float64)])
+        y["event"], y["time"] = self.event, self.time
+        return y
+
+
+_SURVIVAL = (
+    "expected a structured array with a boolean field (whether there was an event) and a field of "
+    "numbers (the time), as sksurv.util.Surv makes it"
+)
+
+
+def is_survival(y: Any) -> bool:
+    """Return whether a target has fields, as survival targets have.
+
+    Parameters
+    ----------
+    y : array-like
+
+    Returns
+    -------
+    bool
+    """
+    return bool(getattr(getattr(y, "dtype", None), "names", None))
+
+
+def read_survival(X: Any, y: Any) -> Survival:
+    """Return the times of events and of censoring.
+
+    Parameters
+    ----------
+    X : samples
+        Of which there must be as many.
+    y : structured array of shape (n_samples,)
+        Of two fields in any order: a boolean one, whether there was an event, and one of numbers,
+        the time.
+
+    Returns
+    -------
+    Survival
+
+    Raises
+    ------
+    ValueError
+        If it is not such an array, times are negative or not finite, there is no event, or there
+        are not as many as samples.
+    """
+    check_rows(X, y=y)
+    if y is None:
+        raise ValueError(f"y: {_SURVIVAL}; requires y to be passed, but the target y is None.")
+    if not is_survival(y):
+        raise ValueError(f"y is {shown(y)}; {_SURVIVAL}.")
+    given = np.asarray(y)
+    kinds = {name: given.dtype[name].kind for name in given.dtype.names or ()}
+    if sorted("b" if kind == "b" else "n" for kind in kinds.values()) != ["b", "n"] or (
+        set(kinds.values()) - set("biuf")
+    ):
+        fields = {name: str(given.dtype[name]) for name in kinds}
+        raise ValueError(f"y has the fields {fields}; {_SURVIVAL}.")
+    if given.ndim != 1:
+        raise ValueError(f"y has shape {given.shape}; expected one entry for each sample.")
+    event, time = sorted(kinds, key=lambda name: kinds[name] != "b")
+    found = Survival(given[time].astype(np.float64), given[event])
+    _check_length(X, found.time)
+    return checked_survival(found, f"y[{time!r}]", f"y[{event!r}]")
+
+
+def checked_survival(found: Survival, time: str, event: str) -> Survival:
+    """Return times and events, after a look at their values.
+
+    Parameters
+    ----------
+    found : Survival
+    time, event : str
+        What users call them.
+
+    Returns
+    -------
+    Survival
+
+    Raises
+    ------
+    ValueError
+        If times are negative or not finite, or there is no event.
+    """
+    odd = np.flatnonzero(~(np.isfinite(found.time) & (found.time >= 0.0)))
+    if odd.size:
+        raise ValueError(
+            f"{time} is {found.time[odd[0]]:g} for sample {odd[0]}; expected finite times from 0 "
+            "on."
+        )
+    if not found.event.any():
+        raise ValueError(
+            f"{event} is False for all {len(found.event)} samples; expected some events: of "
+            "censored samples alone nothing is learned."
+        )
+    return found
+
+
 def _refuse_mixed(y: NDArray[Any]) -> None:
     """Refuse texts and numbers in one target, which have no order, and 1 is not "1"."""
     if y.dtype != object:
@@ -180,18 +301,39 @@ def one_target(y: Any) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        If there are several columns, or several fields in each entry, as in survival targets: what
-        sorts and compares these would take every pair of them for a class.
+        If there are several columns, or several labels or fields in an entry, as in survival
+        targets: what sorts and compares these would take every pair of them for a class.
     """
     fields = getattr(getattr(y, "dtype", None), "names", None)
     if fields:
         raise ValueError(
             f"y is a structured array with the fields {list(fields)}, as survival targets are; "
-            "expected one class label or number for each sample. Survival is not supported: take "
-            "one field, such as the logarithm of the time of the samples with an event."
+            "expected one class label or number for each sample. MKLSurvivalAnalysis and "
+            "compare_fusion learn survival targets."
         )
-    given: NDArray[Any] = column_or_1d(as_plain(y, "y"), warn=True)
+    y = as_plain(y, "y")
+    shape = tuple(getattr(y, "shape", ()))
+    if len(shape) == 2 and shape[1] > 1:
+        raise ValueError(
+            f"y has shape {shape}, {shape[1]} targets of each sample; expected one, a 1d array. "
+            f"{_ONE_FOR_EACH}"
+        )
+    if isinstance(y, list | tuple) or (len(shape) == 1 and getattr(y.dtype, "kind", "") == "O"):
+        _refuse_several_of_one(y)
+    given: NDArray[Any] = column_or_1d(y, warn=True)
     return given
+
+
+def _refuse_several_of_one(y: Any) -> None:
+    """Refuse lists and sets of labels, which a sample with several of them is written as."""
+    for i, one in enumerate(y):
+        several = isinstance(one, list | tuple) or (isinstance(one, np.ndarray) and one.ndim > 0)
+        if isinstance(one, set | frozenset) or (several and len(one) != 1):
+            raise ValueError(
+                f"y has {shown(one)} for sample {i}; expected one class label or number, a 1d "
+                "array. Several labels become a 0/1 column of each by MultiLabelBinarizer of "
+                f"sklearn.preprocessing. {_ONE_FOR_EACH}"
+            )
 
 
 def _check_length(X: Any, y: NDArray[Any]) -> None:

@@ -1,6 +1,27 @@
-"""What users are told of cells that were handled for them."""
+"""What users are told of what was handled for them, and of what they got."""
 
 from __future__ import annotations
+
+
+class ConstantPredictionWarning(UserWarning):
+    """A model says one class for every sample.
+
+    The message names the class, its share of the samples, and what may help.
+
+    Parameters
+    ----------
+    message : str
+        What was found.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from mkfusion import ConstantPredictionWarning
+    >>> warnings.simplefilter("error", ConstantPredictionWarning)
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 class MissingCellsWarning(UserWarning):

@@ -2,9 +2,18 @@
 
 from mkfusion.datasets._loaders import (
     load_basic_motions,
+    load_exercises,
     load_mfeat,
+    load_photographs,
     load_promoters,
     load_sonar,
 )
 
-__all__ = ["load_basic_motions", "load_mfeat", "load_promoters", "load_sonar"]
+__all__ = [
+    "load_basic_motions",
+    "load_exercises",
+    "load_mfeat",
+    "load_photographs",
+    "load_promoters",
+    "load_sonar",
+]

@@ -13,19 +13,25 @@ _VIEW = "view_"
 
 def _load(name: str) -> tuple[Modalities, dict[str, np.ndarray], str]:
     """Read the modalities, the other arrays and the description of one data set."""
+    arrays, descr = _arrays(name)
+    views = {
+        key.removeprefix(_VIEW): _as_view(array)
+        for key, array in arrays.items()
+        if key.startswith(_VIEW)
+    }
+    others = {key: array for key, array in arrays.items() if not key.startswith(_VIEW)}
+    return Modalities(**views), others, descr
+
+
+def _arrays(name: str) -> tuple[dict[str, np.ndarray], str]:
+    """Read the arrays and the description of one data set."""
     folder = files("mkfusion.datasets")
     with (
         folder.joinpath("data", f"{name}.npz").open("rb") as file,
         np.load(file, allow_pickle=False) as arrays,
     ):
-        views = {
-            key.removeprefix(_VIEW): _as_view(arrays[key])
-            for key in arrays
-            if key.startswith(_VIEW)
-        }
-        others = {key: arrays[key] for key in arrays if not key.startswith(_VIEW)}
-    descr = folder.joinpath("descr", f"{name}.rst").read_text(encoding="utf-8")
-    return Modalities(**views), others, descr
+        found = dict(arrays)
+    return found, folder.joinpath("descr", f"{name}.rst").read_text(encoding="utf-8")
 
 
 def _as_view(array: np.ndarray) -> np.ndarray | list[str]:
@@ -78,6 +84,69 @@ def load_basic_motions(*, return_X_y: bool = False) -> Any:
     return _bunch(data, others["y"], descr, split=others["split"])
 
 
+def load_exercises(*, return_X_y: bool = False) -> Any:
+    """Load Shoulder Exercises: long recordings of the two sensors of a smart watch.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(recordings, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    bunch : sklearn.utils.Bunch
+        With the attributes
+
+        - ``recordings`` : list of 70 dict, of the arrays `accelerometer` (3, n_steps), in g, and
+          `gyroscope` (3, n_steps), in rad/s: axes, then 236 to 635 time steps; float64
+        - ``rate`` : float, 12.5 time steps in a second
+        - ``target`` : ndarray of str, shape (70,), the exercise
+        - ``target_names`` : ndarray of str, shape (7,), the sorted exercises
+        - ``subject`` : ndarray of int, shape (70,), who did it: keep each one's recordings together
+          in cross-validation
+        - ``DESCR`` : str, what the data are, their source and terms
+    (recordings, target) : tuple of list and ndarray of shape (70,)
+        If `return_X_y` is True.
+
+    See Also
+    --------
+    mkfusion.cut_windows : Cut recordings into windows.
+
+    References
+    ----------
+    Burns et al., "Shoulder physiotherapy exercise recognition: machine learning the inertial
+    signals from a smartwatch", Physiological Measurement 39, 2018.
+
+    Examples
+    --------
+    >>> from mkfusion import cut_windows
+    >>> from mkfusion.datasets import load_exercises
+    >>> sets = load_exercises()
+    >>> windows = cut_windows(
+    ...     sets.recordings, length=4.0, rate=sets.rate, labels=sets.target, groups=sets.subject
+    ... )
+    >>> windows.data
+    Modalities with 552 samples
+      accelerometer  ndarray  (552, 3, 50)
+      gyroscope      ndarray  (552, 3, 50)
+    """
+    arrays, descr = _arrays("exercises")
+    borders = np.cumsum(arrays["length"], dtype=np.int64)[:-1]
+    parts = np.split(arrays["values"] / 1000.0, borders, axis=1)
+    recordings = [{"accelerometer": one[:3], "gyroscope": one[3:]} for one in parts]
+    target = arrays["y"]
+    if return_X_y:
+        return recordings, target
+    return Bunch(
+        recordings=recordings,
+        rate=12.5,
+        target=target,
+        target_names=np.unique(target),
+        subject=arrays["subject"].astype(np.int64),
+        DESCR=descr,
+    )
+
+
 def load_mfeat(*, return_X_y: bool = False) -> Any:
     """Load Multiple Features: six descriptions of the same 2,000 handwritten numerals.
 
@@ -115,6 +184,48 @@ def load_mfeat(*, return_X_y: bool = False) -> Any:
     if return_X_y:
         return data, target
     return _bunch(data, target, descr)
+
+
+def load_photographs(*, return_X_y: bool = False) -> Any:
+    """Load Photographs: small squares that were cut from eight photographs.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    bunch : sklearn.utils.Bunch
+        With the attributes
+
+        - ``data`` : Modalities of 240 samples with one modality, `image` (240, 24, 24, 3): height,
+          width, and red, green and blue; uint8
+        - ``target`` : ndarray of str, shape (240,), what the photograph shows
+        - ``target_names`` : ndarray of str, shape (8,), the sorted photographs
+        - ``group`` : ndarray of str, shape (240,), the fifth of the photograph, from left to right,
+          that a square was cut from: keep its squares together in cross-validation
+        - ``DESCR`` : str, what the data are, their sources and terms
+    (data, target) : tuple of Modalities and ndarray of shape (240,)
+        If `return_X_y` is True.
+
+    Examples
+    --------
+    >>> from mkfusion.datasets import load_photographs
+    >>> photographs = load_photographs()
+    >>> photographs.data["image"].shape
+    (240, 24, 24, 3)
+    >>> print(*photographs.target_names)
+    astronaut cat coffee flower retina rocket temple tissue
+    """
+    arrays, descr = _arrays("photographs")
+    data, target = Modalities(image=arrays["image"]), arrays["y"]
+    if return_X_y:
+        return data, target
+    group = np.array(
+        [f"{name} {strip}" for name, strip in zip(target, arrays["strip"], strict=True)]
+    )
+    return _bunch(data, target, descr, group=group)
 
 
 def load_promoters(*, return_X_y: bool = False) -> Any:

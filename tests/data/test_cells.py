@@ -22,12 +22,18 @@ def test_infinite_cells_are_found():
     assert find_infinity(["texts"]) is None
 
 
-@pytest.mark.parametrize("estimator", [InteractionRegressor, InteractionClassifier, CCAFusion])
+WORDS = ["x", "y", "x", "y"], r"modality 'p': .*column 'b' holds 'x' in row 0; expected finite"
+INFINITE = [1, 2, np.inf, 3], r"modality 'p': .*column 'b' is not finite in row 2; expected finite"
+
+
+# Words are categories in interaction regression.
 @pytest.mark.parametrize(
-    ("cells", "said"),
+    ("estimator", "cells", "said"),
     [
-        (["x", "y", "x", "y"], r"modality 'p': .*column 'b' holds 'x' in row 0; expected finite"),
-        ([1, 2, np.inf, 3], r"modality 'p': .*column 'b' is not finite in row 2; expected finite"),
+        (CCAFusion, *WORDS),
+        (CCAFusion, *INFINITE),
+        (InteractionRegressor, *INFINITE),
+        (InteractionClassifier, *INFINITE),
     ],
 )
 def test_the_column_is_named(estimator, cells, said):

@@ -388,7 +388,7 @@ class AnnotatedData:
 
 def test_what_is_neither_array_nor_table_is_refused_with_the_remedy() -> None:
     data = AnnotatedData()
-    message = r"is a AnnotatedData; expected an array.*mdata\[m\].to_df\(\).reindex\(mdata.obs_na"
+    message = r"is a AnnotatedData; expected an array.*from_anndata\(adata\), or adata.to_df\(\) as"
     with pytest.raises(TypeError, match=f"modality 'rna' {message}"):
         Modalities(rna=data)
     for estimator in (

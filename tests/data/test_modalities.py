@@ -99,6 +99,12 @@ def test_refused_keys(modalities: Modalities, key, error: type[Exception], messa
         (None, {"a": {"b": A}}, TypeError, "modality 'a' is a dict"),
         (None, {"a": np.array(3.0)}, TypeError, "modality 'a' is a single value"),
         (None, {"a": np.float64(3.0)}, TypeError, "modality 'a' is a "),
+        (
+            None,
+            {"a": TABLE.set_axis(["u"] * TABLE.shape[1], axis=1)},
+            ValueError,
+            "column 'u' more",
+        ),
         (None, {"a": None}, ValueError, r"modalities \['a'\] are all None; expected data for at"),
         (None, {"a": Modalities(b=A)}, TypeError, "modality 'a' is a Modalities"),
     ],
@@ -233,3 +239,17 @@ def test_cross_validation_hands_out_modalities(modalities: Modalities) -> None:
     expected = cross_val_score(KNeighborsClassifier(1), A, y, cv=KFold(3))
     np.testing.assert_array_equal(found, expected)
     assert all(isinstance(samples, Modalities) for samples in seen)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "object", "Float64"])
+def test_rows_of_gaps_are_found_whatever_holds_the_numbers(dtype):
+    table = pd.DataFrame({"a": [1.0, np.nan, np.nan], "b": [np.nan, np.nan, 2.0]}, dtype=dtype)
+    assert Modalities(one=table).present()[:, 0].tolist() == [True, False, True]
+    assert Modalities(one=table.assign(n=[1, 2, 3])).present().all()
+
+
+@pytest.mark.parametrize(
+    "none", [A[:0], TABLE[:0], TABLE[:0].astype(object), SERIES[:0], SPARSE.tocsr()[:0], []]
+)
+def test_no_samples_have_no_modality(none) -> None:
+    assert Modalities(a=none).present().shape == (0, 1)

@@ -47,7 +47,13 @@ def test_labels_from_decisions_are_those_of_scikit_learn(n_classes: int) -> None
         (read_labels, np.zeros(4), r"y has one class, 0\.0; expected"),
         (read_labels, [1, 2, 1], "y has 3 samples; expected 4"),
         (read_labels, [0.0, 1.0, np.nan, 1.0], "y contains NaN"),
+        (read_labels, np.array(["a", np.nan, "b", None], dtype=object), "y has 2 missing labels"),
         (read_labels, [0.1, 1.0, 0.3, 1.0], "continuous"),
+        (read_labels, np.eye(4), r"y has shape \(4, 4\), 4 targets .*MultiOutputClassifier"),
+        (read_labels, [["a"], ["a", "b"], ["b"], []], r"y has \['a', 'b'\] for sample 1; .*Binar"),
+        (read_labels, [{"a"}] * 4, r"y has \{'a'\} for sample 0; expected one .*MultiOutputClass"),
+        (read_labels, [("a", "b")] * 4, r"y has \('a', 'b'\) for sample 0; expected one class"),
+        (read_numbers, np.ones((4, 2)), r"y has shape \(4, 2\), 2 targets .*MultiOutputRegressor"),
         (read_numbers, None, "y: expected numbers; requires y"),
         (read_numbers, [1.0, 2.0], "y has 2 samples; expected 4"),
         (read_numbers, [1.0, 2.0, np.inf, 0.0], "y contains infinity"),
@@ -114,5 +120,7 @@ SURVIVAL = np.array(
 
 @pytest.mark.parametrize("read", [read_labels, read_numbers])
 def test_survival_targets_are_refused(read) -> None:
-    with pytest.raises(ValueError, match=r"fields \['event', 'time'\].*Survival is not supported"):
+    with pytest.raises(
+        ValueError, match=r"fields \['event', 'time'\].*compare_fusion learn survival targets"
+    ):
         read(X, SURVIVAL)

@@ -5,7 +5,13 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from mkfusion import Modalities
-from mkfusion.datasets import load_basic_motions, load_mfeat, load_promoters, load_sonar
+from mkfusion.datasets import (
+    load_basic_motions,
+    load_exercises,
+    load_mfeat,
+    load_promoters,
+    load_sonar,
+)
 
 SETS = {
     load_basic_motions: (
@@ -116,3 +122,20 @@ def test_promoters_of_different_groups_share_no_long_run():
             assert seen.setdefault(run, group) == group
     # The windows lie in twelve places of it.
     assert len(np.unique(bunch.group[bunch.target == "other"])) == 12
+
+
+def test_exercises_are_recordings_of_two_sensors():
+    sets = load_exercises()
+    assert len(sets.recordings) == len(sets.target) == len(sets.subject) == 70
+    pairs = set(zip(sets.subject.tolist(), sets.target.tolist(), strict=True))
+    assert len(pairs) == 70  # each of ten people did each of seven exercises once
+    for one in sets.recordings:
+        assert one["accelerometer"].shape == one["gyroscope"].shape
+        assert len(one["gyroscope"]) == 3
+    # What moves little feels the pull of the earth: 1 g.
+    pulls = [np.linalg.norm(one["accelerometer"].mean(axis=1)) for one in sets.recordings]
+    assert 0.9 < np.median(pulls) < 1.1
+    assert "Copyright (c) 2018, David M. Burns" in sets.DESCR
+    recordings, target = load_exercises(return_X_y=True)
+    np.testing.assert_array_equal(target, sets.target)
+    np.testing.assert_array_equal(recordings[3]["gyroscope"], sets.recordings[3]["gyroscope"])
