@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -16,14 +17,38 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import Interval, Options
+from mkfusion._messages import shown
+from mkfusion._parallel import threads_for
+from mkfusion._types import Indices
 from mkfusion.data import rollback
+from mkfusion.mkl._needs import uneven, weigh
+from mkfusion.mkl._selection import Search, Selection, unproven
 from mkfusion.mkl._validation import Training
-from mkfusion.solvers import MAX_TIME, ROUNDING, Loss, MKLResult, one_blas_thread, solve_mkl
-from mkfusion.stack import prediction_stack, remember_input, warn_degenerate
+from mkfusion.solvers import (
+    CACHE,
+    MAX_TIME,
+    ROUNDING,
+    Deadline,
+    Loss,
+    MKLResult,
+    one_blas_thread,
+    solve_mkl,
+)
+from mkfusion.stack import (
+    KernelStack,
+    prediction_stack,
+    remember_input,
+    warn_degenerate,
+    weighted_products,
+)
 
+# Megabytes for kernels between samples: all rows of the composite one of eleven thousand.
+CACHE_SIZE = CACHE // 2**20
 _TINY = float(np.finfo(float).tiny)
 # Composite kernels that are indefinite by such a share of their diagonal are not so by rounding.
 _DEFECT = 1e-6
+# Choices of kernels that a fit with few of them tells of.
+_RUNNERS_UP = 10
 
 
 class BaseMKL(BaseEstimator, ABC):
@@ -34,6 +59,10 @@ class BaseMKL(BaseEstimator, ABC):
     max_iter: int
     max_time: float | None
     verbose: bool | int
+    # Models that were saved by earlier versions have none of their own.
+    cache_size: float = CACHE_SIZE
+    n_kernels: int | None = None
+    selection_: Selection
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "C": [Interval(Real, 0, None, closed="neither")],
@@ -42,6 +71,7 @@ class BaseMKL(BaseEstimator, ABC):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "cache_size": [Interval(Real, 0, None, closed="neither")],
         "verbose": ["verbose"],
     }
 
@@ -52,8 +82,8 @@ class BaseMKL(BaseEstimator, ABC):
         return tags
 
     @abstractmethod
-    def _loss(self) -> Loss:
-        """Return the loss of every task."""
+    def _loss(self, training: Training) -> Loss:
+        """Return the loss of every task, which may depend on the size of the targets."""
 
     @abstractmethod
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
@@ -71,38 +101,125 @@ class BaseMKL(BaseEstimator, ABC):
         """Return the strength of the penalty form, 0 for the constraint form."""
         return getattr(self, "lam", None) or 0.0
 
+    def _cache(self) -> int:
+        """Return how many bytes kernels between samples may take."""
+        return int(self.cache_size * 2**20)
+
+    def _weigh(self, training: Training) -> None:
+        """Refuse what there is no memory for, and say what takes long."""
+        n_tasks = max(map(len, training.groups))
+        told = bool(self.verbose)
+        name = type(self).__name__
+        weigh(name, training.stack, n_tasks, self._loss(training), self._cache(), verbose=told)
+
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         self._check_parameters()
         training = self._prepare(X, y, sample_weight)
+        self._weigh(training)
         learned = np.concatenate(training.groups).T if self.p < np.inf else None
         warn_degenerate(training.stack, learned, stacklevel=3)
-        results = self._solve(training)
+        selection, kernels, max_time = self._select(training)
+        results = self._solve(training, kernels, max_time)
         with rollback(self):
             self._keep(X, training, results)
-            self._warn(results, stacklevel=4)
+            self._keep_selection(selection)
+            self._warn(results, training.stack, stacklevel=4)
         return self
 
-    def _solve(self, training: Training) -> list[MKLResult]:
-        """Solve each group of tasks that shares weights."""
-        with one_blas_thread():
-            results = list(
-                Parallel(n_jobs=getattr(self, "n_jobs", None), prefer="threads")(
-                    delayed(solve_mkl)(
-                        training.stack,
-                        targets,
-                        np.tile(self._price() * training.weights, (len(targets), 1)),
-                        loss=self._loss(),
-                        p=self.p,
-                        lam=self._strength(),
-                        tol=self.tol,
-                        max_iter=self.max_iter,
-                        max_time=self.max_time,
-                        report=_print_progress if self.verbose else None,
-                    )
-                    for targets in training.groups
-                )
+    def _select(self, training: Training) -> tuple[Selection | None, Indices | None, float | None]:
+        """Return the best kernels, if only some are allowed, and the seconds that are left."""
+        if self.n_kernels is None:
+            return None, None, self.max_time
+        names = training.stack.names
+        if self.n_kernels > len(names):
+            raise ValueError(
+                f"n_kernels is {self.n_kernels}; expected at most the {len(names)} kernels of X."
             )
+        deadline = Deadline(self.max_time)
+        groups = [np.array([k]) for k in range(len(names))]
+        search = self._search(training, names, groups, self.max_time)
+        selection, kernels, _ = search.find(int(self.n_kernels), _RUNNERS_UP)
+        return selection, kernels, deadline.left
+
+    def _search(
+        self,
+        training: Training,
+        names: list[str],
+        groups: list[Indices],
+        max_time: float | None,
+    ) -> Search:
+        """Return the search for the best modalities."""
+        if self._strength():
+            raise ValueError(
+                f"lam is {shown(self._strength())}; expected None where the best kernels are "
+                "chosen: what is proven is of the constraint form."
+            )
+        if len(training.groups) > 1:
+            raise ValueError(
+                "per_class_weights is True; expected False where the best kernels are chosen: all "
+                "classes share them."
+            )
+        return Search(
+            training,
+            loss=self._loss(training),
+            price=self._price(),
+            p=float(self.p),
+            tol=self.tol,
+            names=names,
+            groups=groups,
+            max_time=max_time,
+            cache=self._cache(),
+            verbose=bool(self.verbose),
+        )
+
+    def _keep_selection(self, selection: Selection | None) -> None:
+        """Set the fitted attribute of a choice, and warn where it is not proven."""
+        if hasattr(self, "selection_"):
+            del self.selection_
+        if selection is None:
+            return
+        self.selection_ = selection
+        told = unproven(selection, f"{self.n_kernels} kernels", self.tol, self.max_time)
+        if told is not None:
+            warnings.warn(told, ConvergenceWarning, stacklevel=4)
+
+    def _solve(
+        self,
+        training: Training,
+        kernels: Indices | None = None,
+        max_time: float | None = None,
+    ) -> list[MKLResult]:
+        """Solve each group of tasks that shares weights, on some kernels or all."""
+        n_jobs = getattr(self, "n_jobs", None)
+        at_once = min(threads_for(n_jobs), len(training.groups))
+        solve = partial(
+            solve_mkl,
+            training.stack if kernels is None else training.stack.select(kernels),
+            loss=self._loss(training),
+            p=self.p,
+            lam=self._strength(),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            max_time=self.max_time if kernels is None else max_time,
+            report=_print_progress if self.verbose else None,
+            cache=self._cache() // at_once,
+        )
+        price = self._price() * training.weights
+        tasks = [(targets, np.tile(price, (len(targets), 1))) for targets in training.groups]
+        if len(tasks) == 1:  # calling joblib takes longer than small fits between two loops
+            results = [solve(*tasks[0])]
+        else:
+            with one_blas_thread():
+                results = list(
+                    Parallel(n_jobs=n_jobs, require="sharedmem")(
+                        delayed(solve)(*task) for task in tasks
+                    )
+                )
         look_again(training, results)
+        if kernels is not None:
+            weights = np.zeros(training.stack.shape[2])
+            weights[kernels] = results[0].weights
+            results = [results[0]._replace(weights=weights)]
         return results
 
     def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> None:
@@ -122,13 +239,13 @@ class BaseMKL(BaseEstimator, ABC):
         self.n_iter_ = max(result.n_iter for result in results)
         remember_input(self, X, len(training.weights))
 
-    def _warn(self, results: list[MKLResult], *, stacklevel: int) -> None:
+    def _warn(self, results: list[MKLResult], stack: KernelStack, *, stacklevel: int) -> None:
         """Warn if a fitted model is above its tolerance."""
         limits = {result.limit for result in results if not result.converged}
         if limits:
             warnings.warn(
                 f"{type(self).__name__} reached the relative duality gap {self.duality_gap_:.2g} "
-                f"{self._reason(limits)}",
+                f"{self._reason(limits)}{uneven(stack)}",
                 ConvergenceWarning,
                 stacklevel=stacklevel,
             )
@@ -164,11 +281,12 @@ class BaseMKL(BaseEstimator, ABC):
         weights = np.atleast_2d(self.weights_)
         decision = np.tile(self.intercept_, (stack.shape[0], 1))
         if len(weights) == 1:
-            decision += stack.combine(weights[0], cols=self.support_) @ self.dual_coef_.T
+            decision += weighted_products(stack, weights[0], self.support_, self.dual_coef_).T
         else:
             for u, (d, beta) in enumerate(zip(weights, self.dual_coef_, strict=True)):
                 used = np.flatnonzero(beta)
-                decision[:, u] += stack.combine(d, cols=self.support_[used]) @ beta[used]
+                own = beta[np.newaxis, used]
+                decision[:, u] += weighted_products(stack, d, self.support_[used], own)[0]
         return decision
 
 

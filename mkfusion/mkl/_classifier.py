@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 
 from mkfusion._compat import Interval, Options
 from mkfusion.data import labels_from_decisions, read_labels
-from mkfusion.mkl._base import BaseMKL
+from mkfusion.mkl._base import CACHE_SIZE, BaseMKL
 from mkfusion.mkl._validation import Training, checked, class_weights
 from mkfusion.solvers import Hinge, Loss, MKLResult
 from mkfusion.stack import training_stack
@@ -44,6 +44,9 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         instead of all sharing one vector.
     class_weight : dict or "balanced", default=None
         Factor of C for each class, as in :class:`sklearn.svm.SVC`.
+    n_kernels : int, default=None
+        Only the best so many kernels, or fewer where these are as good, get weight: `selection_`
+        says how sure that is. None allows all. It takes the constraint form.
     tol : float, default=1e-3
         Relative duality gap to reach: the objective is at most this share above the optimum.
     max_iter : int, default=200
@@ -51,6 +54,9 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     max_time : float, default=None
         Seconds after which to end with the best weights so far and a warning, about: a step that
         has begun is not cut short, and checking the kernels does not count. None is no limit.
+    cache_size : float, default=2048
+        Megabytes for rows of the composite kernel and what is made of them, as in
+        :class:`sklearn.svm.SVC`. With less than all rows need (16 n^2 bytes) they come and go.
     n_jobs : int, default=None
         Threads that solve one-versus-rest problems with `per_class_weights`.
     verbose : bool or int, default=False
@@ -80,6 +86,10 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     n_iter_ : int
         Choices of kernel weights that were tried (the most of any problem with
         `per_class_weights`).
+    selection_ : Selection
+        With `n_kernels`: ``names`` of the chosen kernels, their ``objective``, the ``lower_bound``
+        of all choices, the ``gap`` between the two as a share, and ``runners_up`` at most 1 %
+        worse; they may be ``complete``.
     n_features_in_ : int
         Number of training samples: the columns that kernels must have to predict.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -128,6 +138,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMKL._parameter_constraints,
         "per_class_weights": ["boolean"],
+        "n_kernels": [Interval(Integral, 1, None, closed="left"), None],
         "class_weight": [dict, Options(str, {"balanced"}), None],
         "n_jobs": [
             Interval(Integral, 1, None, closed="left"),
@@ -144,9 +155,11 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         lam: float | None = None,
         per_class_weights: bool = False,
         class_weight: dict[Any, float] | str | None = None,
+        n_kernels: int | None = None,
         tol: float = 1e-3,
         max_iter: int = 200,
         max_time: float | None = None,
+        cache_size: float = CACHE_SIZE,
         n_jobs: int | None = None,
         verbose: bool | int = False,
     ) -> None:
@@ -155,9 +168,11 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         self.lam = lam
         self.per_class_weights = per_class_weights
         self.class_weight = class_weight
+        self.n_kernels = n_kernels
         self.tol = tol
         self.max_iter = max_iter
         self.max_time = max_time
+        self.cache_size = cache_size
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -187,7 +202,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         """
         return self._fit(X, y, sample_weight)
 
-    def _loss(self) -> Loss:
+    def _loss(self, training: Training) -> Loss:
 
         return Hinge()
 
@@ -197,7 +212,9 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         weights = class_weights(self.class_weight, sample_weight, stack, labels)
         signs = labels.signs
         groups = [row[np.newaxis] for row in signs] if self.per_class_weights else [signs]
-        return Training(checked(stack), groups, weights, labels.classes, labels.given)
+        return Training(
+            checked(stack, self._cache()), groups, weights, labels.classes, labels.given
+        )
 
     def _keep(self, X: Any, training: Training, results: list[MKLResult]) -> None:
         assert training.classes is not None
@@ -220,6 +237,13 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             With two classes, positive towards ``classes_[1]``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         decision = self._decisions(X)
         return decision[:, 0] if len(self.classes_) == 2 else decision
@@ -237,5 +261,12 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         -------
         ndarray of shape (n_samples,)
             Class labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return labels_from_decisions(self.decision_function(X), self.classes_)

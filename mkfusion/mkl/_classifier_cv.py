@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils import compute_class_weight
 
 from mkfusion._messages import shown
-from mkfusion._types import Indices
-from mkfusion.data import Labels
+from mkfusion._sigmoids import class_chances
+from mkfusion._types import Floats, Indices
+from mkfusion.data import ConstantPredictionWarning, Labels, labels_from_decisions
+from mkfusion.mkl._base import CACHE_SIZE
 from mkfusion.mkl._classifier import MKLClassifier
-from mkfusion.mkl._cross_validation import BaseMKLCV, OfFold, constraints_of_choice
+from mkfusion.mkl._cross_validation import (
+    BaseMKLCV,
+    OfFold,
+    constraints_of_choice,
+    decisions_of,
+)
 from mkfusion.mkl._validation import Training
+from mkfusion.solvers import MKLResult
 
 
 class _ClassifierOfFold(OfFold, MKLClassifier):
     """A classifier of a fold."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, of labels that are known to be fine.
+
+        Checking them once more takes longer than many a fit on a path.
+        """
+        return float(np.average(self.predict(X) == y, weights=sample_weight))
 
 
 class MKLClassifierCV(BaseMKLCV, MKLClassifier):
@@ -37,10 +53,15 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
     ps : float or array-like of shape (n_ps,), default=None
         Norms of the kernel weights, at least 1, to choose among; None is 1.
     cv : int, cross-validation splitter or iterable of (train, test), default=None
-        As for :class:`sklearn.model_selection.GridSearchCV`; None is five stratified folds.
+        As for :class:`sklearn.model_selection.GridSearchCV`, but that a number of folds is drawn by
+        `random_state`, whatever order the samples are in, and keeps `groups` together; None is
+        five. They are stratified.
     scoring : str or callable, default=None
-        As for :class:`sklearn.model_selection.GridSearchCV`; None is the accuracy. The score may
-        ask for predictions or decision values, not for probabilities.
+        As for :class:`sklearn.model_selection.GridSearchCV`; None is "neg_log_loss", minus the log
+        loss of the samples held out, which sees more than which side of the boundary samples are
+        on, and is not misled by uneven classes. Its probabilities are those of `predict_proba`,
+        without offsets unless there is a `class_weight`: what `predict` says is then scored too.
+        Other scores may ask for predictions or decision values, not for probabilities.
     refit : bool, default=True
         Whether to fit to all samples with the best C and p; otherwise there is the choice only.
     lam : float, default=None
@@ -56,6 +77,11 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
     max_time : float, default=None
         Seconds for each fit, those in which it waits for others not counted, about; None is no
         limit.
+    random_state : int, RandomState instance or None, default=0
+        Draws the folds if `cv` is a number or None.
+    cache_size : float, default=2048
+        Megabytes for rows of the composite kernel and what is made of them, as in
+        :class:`sklearn.svm.SVC`. With less than all rows need (16 n^2 bytes) they come and go.
     n_jobs : int, default=None
         How many folds may compute at the same time, in threads; passes over the kernels use all
         processors in any case.
@@ -89,6 +115,8 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
         Exact minimisers of the hinge loss.
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
+    calibration_ : ndarray of shape (1, 2) or (n_classes, 2)
+        Slope and offset that make a logit of each column of decision values; without `refit` too.
     objective_ : float
         Primal objective value, summed over the one-versus-rest problems.
     duality_gap_ : float
@@ -102,6 +130,9 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
 
     Warns
     -----
+    ConstantPredictionWarning
+        If the model says one class for every training sample, unless weights leave the others less
+        to say than one sample of it.
     sklearn.exceptions.ConvergenceWarning
         If `max_iter` or `max_time` did not suffice, or rounding errors of the kernels stood in the
         way, in some folds or at last.
@@ -116,6 +147,20 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
     Names are those of :class:`sklearn.linear_model.LogisticRegressionCV` where it has the like, and
     scores are an array by p, C and fold, not the table of strings and columns of `GridSearchCV`:
     ``scores_[:, :, k]`` is fold k, and ``scores_.mean(axis=2)`` what is compared.
+
+    Probabilities of two classes are a sigmoid of the decision values, fitted to those of the
+    samples that the folds hold out with the best C and p, as Platt's. More than two are
+    ``softmax(a f + b)`` of the values f of all classes, with one slope a for all of them. Offsets b
+    are 0 unless they fit better by the Bayesian information criterion. In either case each of n
+    samples is of other classes by 1 / (2 (n + 1)), half an error in all, where Platt
+    and :class:`sklearn.calibration.CalibratedClassifierCV` have one error of each class; a slope
+    that would be negative is 0. `predict` goes by decision values, and need not name the most
+    likely class where offsets are not 0, as with uneven classes.
+
+    C and p are chosen by probabilities without offsets, with the slope that suits them best: with a
+    small C all training samples may be support vectors at the bound, whose decision values rank new
+    samples well, and have any threshold. An offset would hide that. With a `class_weight`, which
+    moves the threshold on purpose, they are chosen by `predict_proba` as it is.
 
     After a kernelizer in a pipeline, kernels are computed once, from all training samples, and not
     in each fold: what they learn, such as a width from the median distance, does not see labels.
@@ -150,6 +195,8 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
         tol: float = 1e-3,
         max_iter: int = 200,
         max_time: float | None = None,
+        random_state: Any = 0,
+        cache_size: float = CACHE_SIZE,
         n_jobs: int | None = None,
         verbose: bool | int = False,
     ) -> None:
@@ -164,6 +211,8 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
         self.tol = tol
         self.max_iter = max_iter
         self.max_time = max_time
+        self.random_state = random_state
+        self.cache_size = cache_size
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -202,6 +251,52 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
         """
         return self._fit_cv(X, y, sample_weight, groups, params)
 
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the probability of each class.
+
+        They are fitted to the decision values of the samples held out by the folds.
+
+        Parameters
+        ----------
+        X : list of n_kernels arrays of shape (n_samples, n), ndarray of shape \
+                (n_samples, n, n_kernels) or (n_samples, n), or KernelStack
+            Kernels between the samples and the n training samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
+        """
+        decisions = self._decisions(X)
+        return class_chances(self.calibration_, decisions)
+
+    def _warn_constant(self, training: Training, results: list[MKLResult]) -> None:
+        decisions = decisions_of(results).T
+        if decisions.shape[1] == 1:
+            decisions = decisions[:, 0]
+        found = labels_from_decisions(decisions, self.classes_)
+        own = training.given == found[0]
+        others = float(training.weights[~own].sum())
+        # Weights by which the others are worth less than one sample ask for such a model.
+        asked = own.any() and others < float(training.weights[own].mean())
+        if (found == found[0]).all() and not asked:
+            share = float(np.mean(own))
+            by = "log loss" if self.scoring is None else f"scoring={shown(self.scoring)}"
+            warnings.warn(
+                f"{type(self).__name__} says {shown(found[0])} for every training sample, as "
+                f"{share:.0%} of them are: no C and p told the classes apart better by "
+                f"{by}. predict_proba and decision_function may still "
+                'rank samples; class_weight="balanced" gives every class the same say.',
+                ConstantPredictionWarning,
+                stacklevel=5,
+            )
+
     def _machine(self, C: float, p: float, *, of_fold: bool) -> MKLClassifier:
         kind = _ClassifierOfFold if of_fold else MKLClassifier
         return kind(
@@ -213,6 +308,7 @@ class MKLClassifierCV(BaseMKLCV, MKLClassifier):
             tol=self.tol,
             max_iter=self.max_iter,
             max_time=self.max_time,
+            cache_size=self.cache_size,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.data import has_fractions, one_target, read_labels, read_numbers, seems_classes
 from mkfusion.mkl._base import BaseMKL
+from mkfusion.mkl._consensus import statis_weights, topology_weights
 from mkfusion.solvers import HardMargin, one_blas_thread
 from mkfusion.stack import (
     BLOCK_BYTES,
@@ -189,6 +190,7 @@ def easymkl_weights(stack: KernelStack, signs: Floats, lam: float) -> Floats:
 
 
 _LEARNED = ("alignment", "unbiased_alignment", "alignf", "easymkl")
+_CONSENSUS = ("statis", "sparse_umkl")
 
 
 _ALIGNMENTS = {
@@ -218,6 +220,9 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
           kernels that say the same share their weight, and useless ones get none.
         - ``"easymkl"``: each kernel in proportion to the distance that it sees between the two
           classes, at the points where all kernels together see them nearest.
+        - ``"statis"``: each kernel by how much it agrees with the others; needs no target.
+        - ``"sparse_umkl"``: the weights whose weighted sum keeps best who is whose neighbour in the
+          single kernels; many are zero; needs no target.
         - array: these non-negative weights.
         - an MKL model such as :class:`MKLClassifier` or :class:`MKLRegressor` that is not fitted:
           those of its copy, fitted in `fit`.
@@ -233,6 +238,8 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
         What `y` is for the three alignments. "auto" takes numbers with a fraction for a
         continuous target, and whole numbers, strings and booleans for classes; more than 20
         different whole numbers it refuses.
+    n_neighbors : int, default=5
+        For "sparse_umkl": how many neighbours of each sample to look at in each kernel.
 
     Attributes
     ----------
@@ -288,6 +295,19 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
     derivation gives where these share their kernel weights. (Weights for every class, as MKLpy
     learns, do not make one Gram matrix.)
 
+    "statis" takes the leading eigenvector of the matrix of alignments between the centred kernels,
+    ``<K_c, L_c> / (||K_c|| ||L_c||)``: the weighted sum that is aligned best with all of them. It
+    and "sparse_umkl" are the consensus of mixKernel (Mariette and Villa-Vialaneix, 2018), which
+    applies them to cosine-normalised kernels, as :class:`ColumnKernelizer` gives. "sparse_umkl"
+    minimises ``sum_ij W_ij ||sum_k d_k (K_k[i] - K_k[j])||^2`` over weights d that sum to one, with
+    rows of centred kernels, where W_ij counts how often j is among those other samples with which i
+    has the `n_neighbors` largest values of a centred kernel, or the other way round; samples that
+    are as near as the last of them count too. A kernel that sees few differences at all has much
+    weight, so that scales matter for it. This is what the paper says. mixKernel's function, up to
+    version 0.9-2, takes sums of absolute differences between rows instead, multiplies their
+    matrices, and brings what it minimises to a diagonal of ones: its weights are others. (The
+    paper's "full-UMKL" is not convex, and what it finds depends on where it starts.)
+
     Give scikit-learn's `SVC` and `SVR` after a combiner no sample weights of zero, as bagging draws
     them: with a precomputed kernel, up to version 1.9.1 at least, they predict from the wrong
     columns then, and with a class without weight they name the wrong classes (scikit-learn issues
@@ -308,6 +328,12 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
 
     Székely and Rizzo, "Partial distance correlation with methods for dissimilarities", Annals of
     Statistics 42 (2014).
+
+    Lavit, Escoufier, Sabatier and Traissac, "The ACT (STATIS method)", Computational Statistics &
+    Data Analysis 18 (1994).
+
+    Mariette and Villa-Vialaneix, "Unsupervised multiple kernel learning for heterogeneous data
+    integration", Bioinformatics 34 (2018).
 
     Aiolli and Donini, "EasyMKL: a scalable multiple kernel learning algorithm", Neurocomputing 169
     (2015).
@@ -330,17 +356,28 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "weighting": [Options(str, {"uniform", *_LEARNED}), "array-like", HasMethods(["fit"])],
+        "weighting": [
+            Options(str, {"uniform", *_LEARNED, *_CONSENSUS}),
+            "array-like",
+            HasMethods(["fit"]),
+        ],
         "lam": [Interval(Real, 0, 1, closed="right")],
         "target_type": [Options(str, {"auto", "classes", "continuous"})],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
-        self, weighting: Any = "uniform", *, lam: float = 0.1, target_type: str = "auto"
+        self,
+        weighting: Any = "uniform",
+        *,
+        lam: float = 0.1,
+        target_type: str = "auto",
+        n_neighbors: int = 5,
     ) -> None:
         self.weighting = weighting
         self.lam = lam
         self.target_type = target_type
+        self.n_neighbors = n_neighbors
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -363,7 +400,8 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
             Gram matrices of the training samples.
         y : array-like of shape (n,), default=None
             Class labels, or a continuous target for the three alignments. Ignored where
-            nothing is learned: with "uniform", given weights and fitted models.
+            nothing is learned from it: with "uniform", "statis", "sparse_umkl", given weights and
+            fitted models.
 
         Returns
         -------
@@ -386,8 +424,7 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
             warn_degenerate(stack, None, stacklevel=2)
         model = None
         if isinstance(self.weighting, str):
-            m = stack.shape[2]
-            weights = self._learn(stack, y) if learned else np.full(m, 1.0 / m)
+            weights = self._learn(stack, y) if learned else self._agreed(stack)
         elif hasattr(self.weighting, "fit"):
             model, weights = _model_weights(self.weighting, stack, y)
         else:
@@ -419,13 +456,23 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
                 stacklevel=3,
             )
             weights = np.ones(len(weights))
-        if not weights.any():
-            raise ValueError(
-                "X holds no kernel that tells samples apart where y does; expected at least one "
-                "that is not constant."
-            )
-        weights = weights / weights.max()
-        return weights / weights.sum()
+        return _to_one(weights, "tells samples apart where y does")
+
+    def _agreed(self, stack: KernelStack) -> NDArray[np.float64]:
+        """Return weights that sum to one and need no target."""
+        n, _, m = stack.shape
+        if self.weighting == "uniform":
+            return np.full(m, 1.0 / m)
+        with one_blas_thread():
+            if self.weighting == "statis":
+                weights = statis_weights(stack)
+            elif self.n_neighbors < n:
+                weights = topology_weights(stack, self.n_neighbors)
+            else:
+                raise ValueError(
+                    f"n_neighbors is {self.n_neighbors}; expected fewer than the {n} samples of X."
+                )
+        return _to_one(weights, "tells samples apart")
 
     def _targets(self, stack: KernelStack, y: Any) -> NDArray[np.float64]:
         """Return centred columns Y (n, n_targets): the target kernel is Y Y'."""
@@ -464,10 +511,27 @@ class KernelCombiner(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n), float64
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         check_is_fitted(self)
         stack = prediction_stack(self, X, self.n_features_in_, self.kernel_names_)
         return stack.combine(self.weights_)
+
+
+def _to_one(weights: Floats, what: str) -> Floats:
+    """Return weights that sum to one."""
+    if not weights.any():
+        raise ValueError(
+            f"X holds no kernel that {what}; expected at least one that is not constant."
+        )
+    weights = weights / weights.max()
+    return weights / weights.sum()
 
 
 def _signs(stack: KernelStack, y: Any) -> NDArray[np.float64]:

@@ -12,6 +12,8 @@ from mkfusion.solvers import Loss, Squared, one_blas_thread
 # losses act on some samples from the first, and are followed from a tenth of where the function
 # spans the targets.
 _SPAN, _BELOW = 1e4, 0.1
+# Of sums of similarities, those that do not change with the order in which they are added.
+_DIGITS = 9
 
 
 def cost_grid(training: Training, loss: Loss, count: int, *, classes: bool) -> Floats:
@@ -52,6 +54,16 @@ def cost_grid(training: Training, loss: Loss, count: int, *, classes: bool) -> F
     if count == 1:
         return np.array([first * np.sqrt(_SPAN)])
     return np.geomspace(first, first * _SPAN, count)
+
+
+def kernel_sums(training: Training) -> Floats:
+    """Return the sum (n,) of each sample's similarities to all, in all kernels.
+
+    They do not depend on the order of the samples beyond rounding, which is cut off.
+    """
+    (sums,) = _products(training, np.ones((1, training.stack.shape[0])))
+    size = float(np.abs(sums).max())
+    return np.round(sums / size, _DIGITS) if size > 0.0 else sums
 
 
 def _at_bounds(y: Floats, weights: Floats, loss: Loss, *, classes: bool) -> Floats:

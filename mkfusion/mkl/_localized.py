@@ -183,6 +183,13 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
         -------
         ndarray of shape (n_samples, n_kernels)
             Gates between 0 and 1; 0 for kernels that only gate others.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         check_is_fitted(self)
         stack = prediction_stack(self, X, self.n_features_in_, self.kernel_names_)
@@ -211,6 +218,13 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             With two classes, positive towards ``classes_[1]``.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         check_is_fitted(self)
         stack = prediction_stack(self, X, self.n_features_in_, self.kernel_names_)
@@ -236,6 +250,13 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
         -------
         ndarray of shape (n_samples,)
             Class labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return labels_from_decisions(self.decision_function(X), self.classes_)
 

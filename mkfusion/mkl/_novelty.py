@@ -11,7 +11,7 @@ from sklearn.base import OutlierMixin
 
 from mkfusion._compat import Interval
 from mkfusion.data import read_weights
-from mkfusion.mkl._base import BaseMKL
+from mkfusion.mkl._base import CACHE_SIZE, BaseMKL
 from mkfusion.mkl._validation import Training, checked
 from mkfusion.solvers import Loss, OneClass
 from mkfusion.stack import training_stack
@@ -46,6 +46,9 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
     max_time : float, default=None
         Seconds after which to end with the best weights so far and a warning, about: a step that
         has begun is not cut short, and checking the kernels does not count. None is no limit.
+    cache_size : float, default=2048
+        Megabytes for rows of the composite kernel and what is made of them, as in
+        :class:`sklearn.svm.SVC`. With less than all rows need (16 n^2 bytes) they come and go.
     verbose : bool or int, default=False
         Whether to print the gap after every choice of kernel weights.
 
@@ -124,6 +127,7 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         tol: float = 1e-3,
         max_iter: int = 200,
         max_time: float | None = None,
+        cache_size: float = CACHE_SIZE,
         verbose: bool | int = False,
     ) -> None:
         self.nu = nu
@@ -131,6 +135,7 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         self.tol = tol
         self.max_iter = max_iter
         self.max_time = max_time
+        self.cache_size = cache_size
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -173,6 +178,13 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self.decision_function(X) + self.offset_
 
@@ -188,6 +200,13 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._decisions(X)[:, 0]
 
@@ -203,14 +222,21 @@ class MKLNoveltyDetector(OutlierMixin, BaseMKL):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return np.where(self.decision_function(X) < 0.0, -1, 1)
 
-    def _loss(self) -> Loss:
+    def _loss(self, training: Training) -> Loss:
 
         return OneClass(float(self.nu))
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
         stack = training_stack(self, X, to_be_checked=True, sample_weight=sample_weight)
         weights = read_weights(sample_weight, stack)
-        return Training(checked(stack), [np.zeros((1, stack.shape[0]))], weights)
+        return Training(checked(stack, self._cache()), [np.zeros((1, stack.shape[0]))], weights)

@@ -52,7 +52,8 @@ def mkl_path(
     Raises
     ------
     ValueError, TypeError
-        If not exactly one of C and p is given, or as :meth:`MKLClassifier.fit` raises.
+        If not exactly one of C and p is given, `estimator` has `n_kernels`, or as
+        :meth:`MKLClassifier.fit` raises.
 
     Examples
     --------
@@ -76,11 +77,17 @@ def mkl_path(
         raise TypeError(
             f"estimator is {shown(template)}; expected an MKLClassifier or MKLRegressor."
         )
+    if template.n_kernels is not None:
+        raise ValueError(
+            f"estimator has n_kernels={shown(template.n_kernels)}; expected None: a path follows "
+            "the weights of all kernels."
+        )
     models = [clone(template).set_params(**{name: value}) for value in values]
     for model in models:
         model._check_parameters()
 
     training = models[0]._prepare(X, y, sample_weight)
+    template._weigh(training)
     learned = any(model.p < np.inf for model in models)
     targets = np.concatenate(training.groups).T if learned else None
     warn_degenerate(training.stack, targets, stacklevel=2)
@@ -96,15 +103,16 @@ def mkl_path(
                 training.stack,
                 targets,
                 settings,
-                loss=template._loss(),
+                loss=template._loss(training),
                 tol=template.tol,
                 max_iter=template.max_iter,
                 max_time=template.max_time,
+                cache=template._cache(),
             )
         )
     solved = list(zip(*paths, strict=True))
     look_again(training, chain.from_iterable(solved))
     for model, results in zip(models, solved, strict=True):
         model._keep(X, training, list(results))
-        model._warn(list(results), stacklevel=3)
+        model._warn(list(results), training.stack, stacklevel=3)
     return models

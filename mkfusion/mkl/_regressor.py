@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,10 +11,13 @@ from sklearn.base import RegressorMixin
 
 from mkfusion._compat import Interval, StrOptions
 from mkfusion.data import read_numbers, read_weights
-from mkfusion.mkl._base import BaseMKL
+from mkfusion.mkl._base import CACHE_SIZE, BaseMKL
 from mkfusion.mkl._validation import Training, checked
 from mkfusion.solvers import Loss, Squared, Tube
 from mkfusion.stack import training_stack
+
+# The half-width of the tube, in standard deviations of the targets, if none is given.
+_SHARE = 0.1
 
 
 class MKLRegressor(RegressorMixin, BaseMKL):
@@ -37,14 +40,18 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         Norm of the kernel weights, in [1, inf]: 1 chooses few kernels, 1 < p < inf weights all of
         them the more evenly the larger it is, ``numpy.inf`` is their unweighted sum.
     epsilon : float, default=0.1
-        Non-negative half-width, in units of y, of the tube within which errors cost nothing; not
-        used with the squared error.
+        Non-negative half-width, in units of y, of the tube within which errors cost nothing, 0.1
+        as that of :class:`sklearn.svm.SVR`. None is a tenth of the standard deviation of y in
+        training, whatever its unit. Not used with the squared error.
     loss : {"epsilon_insensitive", "squared_error"}, default="epsilon_insensitive"
         ``max(0, |error| - epsilon)``, as :class:`sklearn.svm.SVR`, or ``error**2``, which solves a
         linear system of the size of the training set for every choice of weights.
     lam : float, default=None
         Positive strength of the penalty form, in which the size of the weights is free; None is
         the constraint form.
+    n_kernels : int, default=None
+        Only the best so many kernels, or fewer where these are as good, get weight: `selection_`
+        says how sure that is. None allows all. It takes the constraint form.
     tol : float, default=1e-3
         Relative duality gap to reach: the objective is at most this share above the optimum.
     max_iter : int, default=200
@@ -52,6 +59,10 @@ class MKLRegressor(RegressorMixin, BaseMKL):
     max_time : float, default=None
         Seconds after which to end with the best weights so far and a warning, about: a step that
         has begun is not cut short, and checking the kernels does not count. None is no limit.
+    cache_size : float, default=2048
+        Megabytes for rows of the composite kernel and what is made of them, as in
+        :class:`sklearn.svm.SVC`. With less than all rows need (16 n^2 bytes) they come and go.
+        The squared loss needs all of them whatever this is.
     verbose : bool or int, default=False
         Whether to print the gap after every choice of kernel weights.
 
@@ -74,6 +85,10 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         to `objective_`, which is what the optimum is below; 0 if both are zero.
     n_iter_ : int
         Choices of kernel weights that were tried.
+    selection_ : Selection
+        With `n_kernels`: ``names`` of the chosen kernels, their ``objective``, the ``lower_bound``
+        of all choices, the ``gap`` between the two as a share, and ``runners_up`` at most 1 %
+        worse; they may be ``complete``.
     n_features_in_ : int
         Number of training samples: the columns that kernels must have to predict.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -117,9 +132,12 @@ class MKLRegressor(RegressorMixin, BaseMKL):
     (442,)
     """
 
+    loss: str | None  # None is for those that choose C
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMKL._parameter_constraints,
-        "epsilon": [Interval(Real, 0, None, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="left"), None],
+        "n_kernels": [Interval(Integral, 1, None, closed="left"), None],
         "loss": [StrOptions({"epsilon_insensitive", "squared_error"})],
     }
 
@@ -128,12 +146,14 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         C: float = 1.0,
         p: float = 1.0,
         *,
-        epsilon: float = 0.1,
+        epsilon: float | None = 0.1,
         loss: str = "epsilon_insensitive",
         lam: float | None = None,
+        n_kernels: int | None = None,
         tol: float = 1e-3,
         max_iter: int = 200,
         max_time: float | None = None,
+        cache_size: float = CACHE_SIZE,
         verbose: bool | int = False,
     ) -> None:
         self.C = C
@@ -141,9 +161,11 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         self.epsilon = epsilon
         self.loss = loss
         self.lam = lam
+        self.n_kernels = n_kernels
         self.tol = tol
         self.max_iter = max_iter
         self.max_time = max_time
+        self.cache_size = cache_size
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -187,15 +209,32 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._decisions(X)[:, 0]
 
-    def _loss(self) -> Loss:
-
-        return Squared() if self.loss == "squared_error" else Tube(float(self.epsilon))
+    def _loss(self, training: Training) -> Loss:
+        if self.loss == "squared_error":
+            return Squared()
+        return Tube(_SHARE * _deviation(training) if self.epsilon is None else float(self.epsilon))
 
     def _prepare(self, X: Any, y: Any, sample_weight: Any) -> Training:
         stack = training_stack(self, X, to_be_checked=True, y=y, sample_weight=sample_weight)
         y = read_numbers(stack, y)
         weights = read_weights(sample_weight, stack)
-        return Training(checked(stack), [y[np.newaxis]], weights, given=y)
+        return Training(checked(stack, self._cache()), [y[np.newaxis]], weights, given=y)
+
+
+def _deviation(training: Training) -> float:
+    """Return the standard deviation of the targets, each counted as often as its weight says."""
+    ((y,),), weights = training.groups, training.weights
+    largest = float(np.abs(y).max()) or 1.0  # squares of what is divided by it cannot overflow
+    shares = y / largest
+    centred = shares - np.average(shares, weights=weights)
+    return largest * float(np.sqrt(np.average(centred**2, weights=weights)))

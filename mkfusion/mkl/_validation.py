@@ -10,7 +10,7 @@ from sklearn.utils import compute_class_weight
 
 from mkfusion._messages import shown
 from mkfusion.data import Labels, read_weights
-from mkfusion.solvers import MANY_KERNELS, one_blas_thread
+from mkfusion.solvers import CACHE, MANY_KERNELS, bytes_of_rows, one_blas_thread
 from mkfusion.stack import KernelStack
 
 # Kernels on demand are computed once and kept if they are not larger than this.
@@ -48,12 +48,18 @@ class Training(NamedTuple):
     given: NDArray[Any] | None = None
 
 
-def checked(stack: KernelStack) -> KernelStack:
-    """Return Gram matrices that were checked, in memory unless they are very large."""
-    if stack.shape[2] <= MANY_KERNELS and not stack.in_memory and _belongs_in_memory(stack):
+def checked(stack: KernelStack, cache: int = CACHE) -> KernelStack:
+    """Return Gram matrices that were checked, in memory unless they are very large.
+
+    `cache` are the bytes that they and the rows of a composite kernel may take together.
+    """
+    few = stack.shape[2] <= MANY_KERNELS and not stack.in_memory
+    if few and _belongs_in_memory(stack, cache - bytes_of_rows(stack.shape[0])):
         # The solver reads rows of these many times; of more kernels it sees a few whole passes.
         stack = stack.materialize()
     _check_size(stack)
+    if stack.known_gram.all():
+        return stack
     with one_blas_thread():
         stack.check_gram("X")
     return stack
@@ -67,7 +73,8 @@ def _check_size(stack: KernelStack) -> None:
     suspects = np.arange(stack.shape[2]) if stack.in_memory else np.flatnonzero(~stack.known_gram)
     if not suspects.size:
         return
-    largest = np.abs(stack.select(suspects).diagonal()).max(axis=1)
+    some = stack if len(suspects) == stack.shape[2] else stack.select(suspects)
+    largest = np.abs(some.diagonal()).max(axis=1)
     if (largest > LARGEST_ENTRY).any():
         k = int(suspects[largest.argmax()])
         raise ValueError(
@@ -77,11 +84,11 @@ def _check_size(stack: KernelStack) -> None:
         )
 
 
-def _belongs_in_memory(stack: KernelStack) -> bool:
-    """Whether passes over rows are faster over a copy in memory, which is not too large."""
+def _belongs_in_memory(stack: KernelStack, room: int) -> bool:
+    """Whether passes over rows are faster over a copy in memory, for which there is room."""
     if stack.rank is not None and _LOW_RANK * stack.rank <= stack.shape[0]:
         return False
-    return bool(stack.dtype.itemsize * np.prod(stack.shape) <= IN_MEMORY_BYTES)
+    return bool(stack.dtype.itemsize * np.prod(stack.shape) <= min(room, IN_MEMORY_BYTES))
 
 
 def class_weights(
@@ -89,7 +96,10 @@ def class_weights(
 ) -> NDArray[np.float64]:
     """Return the factor (n,) of C for each sample."""
     _, classes, codes = labels
-    per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    if class_weight is None:
+        per_class = np.ones(len(classes))
+    else:
+        per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     if not np.all(np.isfinite(per_class) & (per_class >= 0)):
         raise ValueError(
             f"class_weight gives the weights {per_class.tolist()}; expected finite non-negative "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from mkfusion import KernelStack
-from mkfusion.solvers import ROUNDING, Hinge, MKLResult, OneClass, Squared, Tube, solve_mkl
+from mkfusion.solvers import CACHE, ROUNDING, Hinge, MKLResult, OneClass, Squared, Tube, solve_mkl
 from mkfusion.solvers._limits import NEVER
 from mkfusion.solvers._many import Stop, solve_by_columns, solve_by_passes, solve_by_samples
 from mkfusion.solvers._mkl import _solve
@@ -104,11 +105,12 @@ def raw_columns(scale: float) -> tuple[KernelStack, np.ndarray, np.ndarray]:
 def ways(stack: KernelStack, y: np.ndarray, C: float, p: float) -> MKLResult:
     """Solve as is done with many kernels, or many samples."""
     stop, cost, reg = Stop(1e-3, 50, NEVER, None), np.full_like(y, C), Regulariser(p, 0.0)
+    solve = partial(_solve, cache=CACHE)
     if p == 1.0:
-        return solve_by_columns(stack, y, cost, Hinge(), reg, stop, _solve)
+        return solve_by_columns(stack, y, cost, Hinge(), reg, stop, solve)
     if p == 2.0:
         return solve_by_passes(stack, y, cost, Hinge(), reg, stop)
-    found = solve_by_samples(stack, y, cost, Hinge(), reg, stop, _solve, np.arange(20))
+    found = solve_by_samples(stack, y, cost, Hinge(), reg, stop, solve, np.arange(20), CACHE)
     assert found is not None
     return found
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit, log_softmax, softmax
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_diabetes, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.metrics import check_scoring, make_scorer, mean_absolute_error, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    check_scoring,
+    log_loss,
+    make_scorer,
+    mean_absolute_error,
+    r2_score,
+    recall_score,
+)
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import (
     GridSearchCV,
@@ -22,20 +33,25 @@ from sklearn.model_selection import (
     LeaveOneOut,
     ShuffleSplit,
     StratifiedKFold,
+    cross_val_predict,
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import scale
 from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import check_decision_proba_consistency
 
 from mkfusion import (
     ColumnKernelizer,
+    ConstantPredictionWarning,
+    Kernelizer,
     KernelStack,
     MKLClassifier,
     MKLClassifierCV,
     MKLRegressor,
     MKLRegressorCV,
 )
+from oracles.calibration import calibrated
 from oracles.names import named
 
 COSTS = [0.01, 0.1, 1.0, 10.0]
@@ -71,6 +87,12 @@ def search(
         plain.set_fit_request(sample_weight=True)
         found = GridSearchCV(plain, grid, scoring=scorer, error_score="raise", **how)
         return found.fit(X, y, **fit)
+
+
+def as_given(cv: Any, *, classes: bool) -> Any:
+    """Return folds that are the same for both: a number of them is drawn by our models."""
+    kind = StratifiedKFold if classes else KFold
+    return kind(cv) if isinstance(cv, int) else cv
 
 
 def scores_of(found: GridSearchCV, shape: tuple[int, int]) -> np.ndarray:
@@ -109,9 +131,11 @@ CLASSIFIED: dict[str, tuple[Any, Any, dict[str, Any], dict[str, Any], dict[str, 
 }
 
 
+@pytest.mark.filterwarnings("ignore::mkfusion.ConstantPredictionWarning")
 @pytest.mark.parametrize("case", CLASSIFIED)
 def test_scores_of_a_classifier_are_those_of_a_grid_search(case: str) -> None:
     X, y, own, how, fit = CLASSIFIED[case]
+    how = {"scoring": "accuracy", **how, "cv": as_given(how.get("cv", 5), classes=True)}
     grid = {"C": COSTS, "p": NORMS}
     found = search(MKLClassifier(tol=TOL, **own), grid, X, y, fit, **how)
     model = MKLClassifierCV(COSTS, NORMS, tol=TOL, **own, **how).fit(X, y, **fit)
@@ -143,6 +167,7 @@ def test_scores_of_a_regressor_are_those_of_a_grid_search(
     loss: str, how: dict[str, Any], fit: dict[str, Any]
 ) -> None:
     own = {"loss": loss, "epsilon": 5.0, "tol": 1e-8}
+    how = {**how, "cv": as_given(how.get("cv", 5), classes=False)}
     grid = {"C": COSTS, "p": [1.0, 2.0]}
     found = search(MKLRegressor(**own), grid, SUGAR_STACK, SUGAR, fit, **how)
     model = MKLRegressorCV(COSTS, [1, 2], **own, **how).fit(SUGAR_STACK, SUGAR, **fit)
@@ -165,7 +190,9 @@ def test_one_kernel_and_its_sum_are_chosen_as_for_an_svc() -> None:
     gram = WINE_STACK.combine(np.ones(WINE_STACK.shape[2]))
     found = GridSearchCV(SVC(kernel="precomputed", tol=1e-8), {"C": COSTS}).fit(gram, TWO_OF_WINE)
     for kernels, p in (([gram], 1.0), (WINE_STACK, np.inf)):
-        model = MKLClassifierCV(COSTS, p, tol=TOL).fit(kernels, TWO_OF_WINE)
+        model = MKLClassifierCV(COSTS, p, cv=StratifiedKFold(5), scoring="accuracy", tol=TOL).fit(
+            kernels, TWO_OF_WINE
+        )
         np.testing.assert_allclose(
             model.scores_[0].mean(axis=1), found.cv_results_["mean_test_score"], atol=1e-12
         )
@@ -216,6 +243,27 @@ def test_several_units_of_the_target_and_of_kernels_give_the_same_choice() -> No
     large = MKLRegressorCV(4, epsilon=2000.0).fit(SUGAR_STACK, 1000.0 * SUGAR)
     np.testing.assert_allclose(large.Cs_, 1000.0 * small.Cs_)
     np.testing.assert_allclose(large.scores_, small.scores_, atol=1e-2)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e6])
+@pytest.mark.parametrize("loss", ["squared_error", "epsilon_insensitive"])
+def test_the_unit_of_the_target_makes_no_difference(loss: str, unit: float) -> None:
+    tube = loss == "epsilon_insensitive"
+    told = MKLRegressorCV(4, epsilon=0.1 * SUGAR.std(), loss=loss, tol=1e-8)
+    told.fit(SUGAR_STACK, SUGAR)
+    model = MKLRegressorCV(4, loss=loss, tol=1e-8).fit(SUGAR_STACK, unit * SUGAR + unit)
+    # C is in units of the target where it prices its deviations, of none where their squares.
+    np.testing.assert_allclose(model.Cs_, (unit if tube else 1.0) * told.Cs_, rtol=1e-6)
+    np.testing.assert_allclose(model.scores_, told.scores_, atol=1e-4)
+    predicted = model.predict(SUGAR_STACK) / unit - 1
+    np.testing.assert_allclose(predicted, told.predict(SUGAR_STACK), rtol=1e-3)
+
+
+def test_the_loss_of_numbers_is_the_squared_error_unless_epsilon_is_given() -> None:
+    for given, loss in (({}, "squared_error"), ({"epsilon": 5.0}, "epsilon_insensitive")):
+        model = MKLRegressorCV([1.0, 10.0], **given).fit(SUGAR_STACK, SUGAR)
+        plain = MKLRegressor(model.C_, loss=loss, **given).fit(SUGAR_STACK, SUGAR)
+        np.testing.assert_array_equal(model.predict(SUGAR_STACK), plain.predict(SUGAR_STACK))
 
 
 def test_kernels_after_a_kernelizer_are_computed_once() -> None:
@@ -270,17 +318,19 @@ def test_results_do_not_depend_on_how_many_compute_at_a_time() -> None:
 def test_many_folds_are_solved_in_turns() -> None:
     some = np.r_[0:20, 60:80]
     stack, y = WINE_STACK[np.ix_(some, some)], WINE[1][some]
-    model = MKLClassifierCV([0.1, 1.0], cv=LeaveOneOut(), tol=TOL).fit(stack, y)
+    model = MKLClassifierCV([0.1, 1.0], cv=LeaveOneOut(), scoring="accuracy", tol=TOL)
+    model.fit(stack, y)
     found = search(MKLClassifier(tol=TOL), {"C": [0.1, 1.0]}, stack, y, {}, cv=LeaveOneOut())
     np.testing.assert_array_equal(model.scores_, scores_of(found, (1, 2)))
 
 
 def test_without_a_refit_there_is_the_choice_only() -> None:
     model = MKLClassifierCV(COSTS).fit(WINE_STACK, WINE[1])
-    chosen = model.C_, model.p_
+    chosen, calibration = (model.C_, model.p_), model.calibration_
     model.set_params(refit=False).fit(WINE_STACK, WINE[1])
     assert (model.C_, model.p_) == chosen
     assert not hasattr(model, "weights_")
+    np.testing.assert_array_equal(model.calibration_, calibration)
     with pytest.raises(NotFittedError, match="refit=False"):
         model.predict(WINE_STACK)
 
@@ -343,7 +393,8 @@ def test_metadata_goes_to_the_splitter_and_to_the_scorer() -> None:
         ({"ps": [np.nan]}, r"ps contains nan; expected numbers of at least 1"),
         ({"ps": 0.5}, r"'ps' parameter"),
         ({"scoring": "smell"}, r"'scoring' parameter.*'smell'"),
-        ({"scoring": "neg_log_loss"}, r"scoring='neg_log_loss' needs probabilities"),
+        ({"scoring": "neg_brier_score"}, r"scoring='neg_brier_score' needs probabilities"),
+        ({"random_state": "now"}, r"'random_state' parameter"),
         ({"scoring": lambda *_: np.nan}, r"gave nan on a fold of 36 samples; expected a finite"),
         ({"cv": 1}, r"'cv' parameter"),
         ({"cv": 100}, r"cv=100 does not split the 178 samples: .*Expected fewer folds"),
@@ -407,8 +458,10 @@ def test_scores_are_printed_if_wanted(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize("pair", [(MKLClassifier, MKLClassifierCV), (MKLRegressor, MKLRegressorCV)])
 def test_parameters_are_those_of_the_plain_estimator(pair: tuple[type, type]) -> None:
     plain, chosen = (inspect.signature(kind).parameters for kind in pair)
-    assert set(plain) - {"C", "p"} <= set(chosen)
-    for name in set(plain) & set(chosen):
+    # The best few kernels are proven for one C: there is no path of them.
+    assert set(plain) - {"C", "p", "n_kernels"} <= set(chosen)
+    # Where C is chosen, so are the loss and the width of its tube (docs/defaults.md).
+    for name in (set(plain) & set(chosen)) - {"epsilon", "loss"}:
         assert plain[name].default == chosen[name].default
 
 
@@ -418,5 +471,223 @@ def test_folds_of_a_large_stack_are_those_of_a_grid_search() -> None:
     stack = stack_of(X)
     folds = StratifiedKFold(4, shuffle=True, random_state=0)
     found = search(MKLClassifier(tol=TOL), {"C": [0.1, 3.0], "p": [1, 2]}, stack, y, {}, cv=folds)
-    model = MKLClassifierCV([0.1, 3.0], [1, 2], tol=TOL, cv=folds, n_jobs=2).fit(stack, y)
+    model = MKLClassifierCV([0.1, 3.0], [1, 2], tol=TOL, cv=folds, scoring="accuracy", n_jobs=2)
+    model.fit(stack, y)
     np.testing.assert_allclose(model.scores_, scores_of(found, (2, 2)), atol=1e-12)
+
+
+@pytest.mark.parametrize("weights", [None, np.arange(40) % 3])
+def test_folds_score_as_scikit_learn_does(weights: np.ndarray | None) -> None:
+    rng, new = np.random.default_rng(0), np.empty((40, 1))
+    y = np.array(["no", "yes", "or"])[rng.integers(3, size=40)]
+    classifier = MKLClassifierCV()._machine(1.0, 1.0, of_fold=True)
+    classifier.classes_, classifier.weights_ = np.unique(y), np.ones(1)
+    classifier.hold_out(new, rng.normal(size=(40, 3)))
+    expected = accuracy_score(y, classifier.predict(new), sample_weight=weights)
+    assert classifier.score(new, y, weights) == expected
+    regressor = MKLRegressorCV()._machine(1.0, 1.0, of_fold=True)
+    numbers = rng.normal(size=40)
+    for given in (numbers, np.ones(40)):  # no spread: by convention 0, or 1 where all is right
+        for found in (rng.normal(size=40), given):
+            regressor.hold_out(new, found[:, np.newaxis])
+            expected = r2_score(given, found, sample_weight=weights)
+            assert regressor.score(new, given, weights) == pytest.approx(expected, rel=1e-12)
+
+
+# ------------------------------------------------------------ the score by default, probabilities
+
+UNEVEN = (TWO_X[:, 0] + 0.7 * TWO_X[:, 1] > 0.9).astype(int)
+
+
+@pytest.mark.parametrize("y", [TWO, UNEVEN], ids=["even", "uneven"])
+def test_the_default_score_of_two_classes_is_that_of_values_and_a_slope(y: np.ndarray) -> None:
+    folds = StratifiedKFold(4, shuffle=True, random_state=1)
+    model = MKLClassifierCV([0.3, 3.0], tol=TOL, cv=folds).fit(TWO_STACK, y)
+    # Half an error in one sample more, for what is apart
+    wanted = np.where(y == 1, 1 - 0.5 / 121, 0.5 / 121)
+    for j, C in enumerate(model.Cs_):
+        plain = MKLClassifier(C, tol=TOL)
+        held_out = cross_val_predict(plain, TWO_STACK, y, cv=folds, method="decision_function")
+        slope = minimize_scalar(
+            lambda a, f=held_out: np.sum(np.logaddexp(0, a * f) - wanted * a * f)
+        ).x
+        chances = expit(slope * held_out)
+        losses = [log_loss(y[test], chances[test]) for _, test in folds.split(y, y)]
+        np.testing.assert_allclose(-model.scores_[0, j], losses, rtol=2e-3)
+        if model.C_ == C:
+            decisions = model.decision_function(TWO_STACK)
+            np.testing.assert_allclose(
+                model.predict_proba(TWO_STACK),
+                calibrated(held_out[:, np.newaxis], y, decisions[:, np.newaxis]),
+                atol=2e-3,
+            )
+
+
+def test_with_class_weights_the_default_score_is_that_of_calibrated_values() -> None:
+    folds = StratifiedKFold(4, shuffle=True, random_state=1)
+    model = MKLClassifierCV([0.3], tol=TOL, cv=folds, class_weight="balanced")
+    model.fit(TWO_STACK, UNEVEN)
+    plain = MKLClassifier(0.3, tol=TOL, class_weight="balanced")
+    held_out = cross_val_predict(plain, TWO_STACK, UNEVEN, cv=folds, method="decision_function")
+    chances = calibrated(held_out[:, np.newaxis], UNEVEN, held_out[:, np.newaxis])[:, 1]
+    losses = [log_loss(UNEVEN[test], chances[test]) for _, test in folds.split(UNEVEN, UNEVEN)]
+    np.testing.assert_allclose(-model.scores_[0, 0], losses, rtol=2e-3)
+
+
+def test_values_without_a_threshold_are_not_chosen_by_default() -> None:
+    # With a small C the linear machine ranks samples as well as with a large one, and says the
+    # frequent class of all of them.
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(-1.5, 1.0, 85), rng.normal(1.5, 1.0, 15)]
+    y = np.repeat([0, 1], [85, 15])
+    K = np.outer(x, x) + 1.0
+    model = MKLClassifierCV([1e-4, 1.0]).fit(K, y)
+    ranks = MKLClassifierCV([1e-4, 1.0], scoring="roc_auc", refit=False).fit(K, y)
+    assert abs(np.diff(ranks.scores_.mean(axis=2)[0])[0]) < 0.01
+    with pytest.warns(ConstantPredictionWarning):
+        MKLClassifierCV([1e-4]).fit(K, y)
+    assert model.C_ == 1.0
+    assert recall_score(y, model.predict(K)) > 0.5
+
+
+@pytest.mark.parametrize(("C", "has_offsets"), [(0.02, True), (0.2, False)])
+def test_the_default_score_of_more_classes_is_that_of_a_softmax_of_their_values(
+    C: float, has_offsets: bool
+) -> None:
+    y = WINE[1]
+    folds = StratifiedKFold(4, shuffle=True, random_state=1)
+    model = MKLClassifierCV([C], tol=TOL, cv=folds).fit(WINE_STACK, y)
+    plain = MKLClassifier(C, tol=TOL)
+    values = cross_val_predict(plain, WINE_STACK, y, cv=folds, method="decision_function")
+    # Half an error in one sample more, shared by the two classes that a sample is not of
+    wanted = np.where(np.eye(3)[y] == 1, 1 - 0.5 / 179, 0.25 / 179)
+
+    def loss(at: np.ndarray) -> float:
+        return -float(np.sum(wanted * log_softmax(at[0] * values + at[1:], axis=1)))
+
+    at = minimize(loss, [1.0, 0.0, 0.0, 0.0], options={"gtol": 1e-6}).x
+    without = np.r_[minimize_scalar(lambda slope: loss(np.r_[slope, 0, 0, 0])).x, 0, 0, 0]
+    # Schwarz's criterion: two parameters more
+    earned = 2 * (loss(without) - loss(at)) - 2 * np.log(178)
+    assert (earned > 0) == has_offsets
+    # C is chosen by what the slope makes of the values alone.
+    chances = softmax(without[0] * values, axis=1)
+    at = at if has_offsets else without
+    losses = [log_loss(y[test], chances[test]) for _, test in folds.split(y, y)]
+    np.testing.assert_allclose(-model.scores_[0, 0], losses, rtol=1e-2)
+    found = model.predict_proba(WINE_STACK)
+    decisions = model.decision_function(WINE_STACK)
+    np.testing.assert_allclose(found, softmax(at[0] * decisions + at[1:], axis=1), atol=2e-3)
+    if not has_offsets:
+        np.testing.assert_array_equal(
+            model.classes_[found.argmax(axis=1)], model.predict(WINE_STACK)
+        )
+
+
+def test_probabilities_of_two_classes_rank_as_decision_values() -> None:
+    """Scikit-learn's check, with kernels of the samples that it makes."""
+    model = make_pipeline(Kernelizer(["rbf"]), MKLClassifierCV(COSTS, cv=4))
+    check_decision_proba_consistency("MKLClassifierCV", model)
+
+
+def test_neg_log_loss_is_the_default() -> None:
+    by_default = MKLClassifierCV(COSTS).fit(WINE_STACK, WINE[1])
+    by_name = MKLClassifierCV(COSTS, scoring="neg_log_loss").fit(WINE_STACK, WINE[1])
+    np.testing.assert_array_equal(by_default.scores_, by_name.scores_)
+
+
+def test_weights_of_samples_count_as_copies_in_the_default_score() -> None:
+    twice = np.r_[np.arange(120), np.arange(0, 120, 3)]
+    weights = 1.0 + (np.arange(120) % 3 == 0)
+    fold = np.arange(120) % 4
+
+    def splits(fold: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(4)]
+
+    of_weights = MKLClassifierCV(COSTS, tol=TOL, cv=splits(fold))
+    of_weights.fit(TWO_STACK, TWO, sample_weight=weights)
+    of_copies = MKLClassifierCV(COSTS, tol=TOL, cv=splits(fold[twice]))
+    of_copies.fit(TWO_STACK[np.ix_(twice, twice)], TWO[twice])
+    np.testing.assert_allclose(of_weights.scores_, of_copies.scores_, rtol=1e-3)
+    np.testing.assert_allclose(of_weights.calibration_, of_copies.calibration_, rtol=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore::mkfusion.ConstantPredictionWarning")
+def test_values_that_go_against_the_classes_are_calibrated_to_their_frequencies() -> None:
+    # Samples that are like no others: what is said of one held out is the intercept, which goes
+    # by the others, and so against its own class.
+    y = np.repeat([0, 1], [12, 8])
+    model = MKLClassifierCV([0.1, 1.0], cv=LeaveOneOut(), tol=TOL).fit(np.eye(20), y)
+    # Each sample is of the other class by half an error in one sample more.
+    share = (8 * (1 - 0.5 / 21) + 12 * 0.5 / 21) / 20
+    assert model.calibration_[0, 0] == pytest.approx(0.0, abs=1e-12)
+    np.testing.assert_allclose(model.predict_proba(np.eye(20))[:, 1], share)
+
+
+def test_a_class_that_a_fold_has_not_learned_counts_as_unlikely() -> None:
+    model = MKLClassifierCV(COSTS, cv=KFold(3)).fit(WINE_STACK, WINE[1])
+    fair = MKLClassifierCV(COSTS).fit(WINE_STACK, WINE[1])
+    assert np.isfinite(model.scores_).all()
+    assert model.best_score_ < fair.best_score_ - 0.3
+    np.testing.assert_allclose(model.predict_proba(WINE_STACK).sum(axis=1), 1.0)
+
+
+# ------------------------------------------------------------------ folds that nobody has given
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_the_order_of_samples_makes_no_difference(classes: bool) -> None:
+    X, y = (WINE_STACK, WINE[1]) if classes else (SUGAR_STACK, SUGAR)
+    kind: Any = MKLClassifierCV if classes else MKLRegressorCV
+    order = np.random.default_rng(3).permutation(len(y))
+    one = kind([0.1, 1.0, 10.0], tol=TOL).fit(X, y)
+    other = kind([0.1, 1.0, 10.0], tol=TOL).fit(X[np.ix_(order, order)], y[order])
+    np.testing.assert_allclose(other.scores_, one.scores_, atol=1e-3)
+    assert other.C_ == one.C_
+
+
+def test_folds_are_drawn_by_random_state() -> None:
+    first, again, other = (
+        MKLClassifierCV(COSTS, random_state=seed).fit(TWO_STACK, TWO).scores_ for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_a_number_of_folds_is_stratified_and_keeps_groups_together() -> None:
+    groups = np.arange(150) // 10
+    values = SUGAR + 1e-6 * np.arange(150)  # no two are equal
+    held_out = []
+
+    def remember(model: Any, X: Any, y: Any) -> float:
+        held_out.append(np.flatnonzero(np.isin(values, y)))
+        return 0.0
+
+    MKLRegressorCV([1.0], scoring=remember, cv=3).fit(SUGAR_STACK, values, groups=groups)
+    assert sorted(np.concatenate(held_out)) == list(range(150))
+    assert sum(len(set(groups[some])) for some in held_out) == 15
+    shares: list[float] = []
+    MKLClassifierCV([1.0], scoring=lambda m, X, y: shares.append(y.mean()) or 0.0, cv=4).fit(
+        TWO_STACK, UNEVEN
+    )
+    np.testing.assert_allclose(shares, UNEVEN.mean(), atol=1 / 30)
+
+
+def test_a_model_that_says_one_class_says_so() -> None:
+    y = np.repeat(["rare", "usual"], [12, 108])
+    noise = [rbf_kernel(np.random.default_rng(0).normal(size=(120, 3)), gamma=0.1)]
+    told = "'usual' for every training sample, as 90% of them are: .* better by log loss\\."
+    with pytest.warns(ConstantPredictionWarning, match=told):
+        model = MKLClassifierCV([1e-3, 1e-2]).fit(noise, y)
+    with pytest.warns(ConstantPredictionWarning, match="better by scoring='accuracy'"):
+        MKLClassifierCV([1e-3, 1e-2], scoring="accuracy").fit(noise, y)
+    assert set(model.predict(noise)) == {"usual"}
+    # The 12 weigh more than one of the others: still a surprise.
+    with pytest.warns(ConstantPredictionWarning, match="'usual'"):
+        MKLClassifierCV([1e-3], class_weight={"rare": 0.1, "usual": 1.0}).fit(noise, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConstantPredictionWarning)
+        MKLClassifierCV().fit(WINE_STACK, WINE[1])
+        # Asked for: the 12 samples weigh less than one of the others.
+        asked = MKLClassifierCV([1e-3], class_weight={"rare": 0.05, "usual": 1.0}).fit(noise, y)
+        assert set(asked.predict(noise)) == {"usual"}

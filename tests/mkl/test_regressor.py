@@ -185,6 +185,29 @@ def test_in_a_grid_search_it_beats_the_mean() -> None:
     assert search.best_score_ > 0.35
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e100])
+def test_without_epsilon_it_is_a_tenth_of_the_standard_deviation(unit: float) -> None:
+    K = rbf_kernel(X, gamma=0.05)
+    y = unit * Y
+    model = MKLRegressor(unit, epsilon=None, tol=1e-8).fit([K], y)
+    told = MKLRegressor(unit, epsilon=0.1 * unit * np.std(Y), tol=1e-8).fit([K], y)
+    np.testing.assert_allclose(model.predict([K]), told.predict([K]), rtol=1e-5)
+
+
+def test_weights_count_in_the_standard_deviation() -> None:
+    K, times = rbf_kernel(X, gamma=0.05), np.arange(len(Y)) % 3
+    often = np.repeat(np.arange(len(Y)), times)
+    weighted = MKLRegressor(epsilon=None, tol=1e-8).fit([K], Y, sample_weight=times)
+    repeated = MKLRegressor(epsilon=None, tol=1e-8).fit([K[np.ix_(often, often)]], Y[often])
+    predicted = repeated.predict([K[:, often]])
+    np.testing.assert_allclose(weighted.predict([K]), predicted, rtol=1e-4)
+
+
+def test_targets_without_a_spread_have_no_tube() -> None:
+    model = MKLRegressor(epsilon=None).fit([np.eye(9)], np.full(9, 3.0))
+    np.testing.assert_array_equal(model.predict([np.eye(9)]), 3.0)
+
+
 @pytest.mark.parametrize(
     ("parameters", "y", "message"),
     [
