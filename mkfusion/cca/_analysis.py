@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import combinations
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from numpy.typing import NDArray
+from scipy.linalg import lstsq
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion._compat import Interval, StrOptions, check_feature_names_in
+from mkfusion._compat import Interval, StrOptions
 from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.cca._reading import PAIR, as_numbers, read_analysis, read_analysis_again
+from mkfusion.cca._reading import (
+    PAIR,
+    as_numbers,
+    read_analysis,
+    read_analysis_again,
+    refuse_constant,
+)
 from mkfusion.cca._solver import (
     Block,
     Solution,
@@ -29,19 +35,15 @@ from mkfusion.cca._solver import (
     standardize,
     whiten,
 )
+from mkfusion.cca._space import REMEDY, LinearSpace, SharedSpace
 from mkfusion.data import (
     Modalities,
-    View,
     about,
     blaming,
-    check_entries,
     column_names,
+    read_again,
     remember_features,
-)
-
-_REMEDY = (
-    "expected it in all of them. transform_modality and CCAFusion(missing='marginalise') go by "
-    "what samples have."
+    take_views,
 )
 
 
@@ -52,7 +54,7 @@ class Whitened(NamedTuple):
     details: Any
 
 
-class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
+class CanonicalAnalysis(SharedSpace):
     """Directions in each modality whose scores go together."""
 
     n_components: int | None
@@ -63,8 +65,6 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         "regularisation": [Interval(Real, 0, 1, closed="both"), "array-like"],
     }
 
-    _views: list[View]  # none where the modalities are X and y
-    modality_names_: list[str]
     canonical_correlations_: Floats
 
     @abstractmethod
@@ -86,14 +86,8 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         Along the directions (r_v, k) the scores have unit variance; their signs are chosen here.
         """
 
-    @abstractmethod
-    def _project(self, data: Any, v: int) -> Floats:
-        """Return the scores (n_samples, k) of any samples of modality v."""
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+    def _n_components(self) -> int:
+        return len(self.canonical_correlations_)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find the components.
@@ -133,7 +127,7 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         ridges = self._ridges(len(samples.parts))
         whitened = []
         for v, (data, c) in enumerate(zip(samples.parts, ridges, strict=True)):
-            with about(names[v] if samples.views else ""), blaming(data, _REMEDY):
+            with about(names[v] if samples.views else ""), blaming(data, REMEDY):
                 whitened.append(self._whiten(data, v, c))
         blocks = [one.block.H for one in whitened]
         k = self._count(names, [block.shape[1] for block in blocks])
@@ -172,12 +166,8 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
 
     def _count(self, names: Sequence[str], ranks: Sequence[int]) -> int:
         """Return how many components to find."""
+        refuse_constant(names, ranks)
         most = min(ranks)
-        if most == 0:
-            raise ValueError(
-                f"{names[ranks.index(0)]!r} does not vary over the training samples; expected a "
-                "modality that does."
-            )
         k = most if self.n_components is None else self.n_components
         if not 1 <= k <= most:
             some = ", ".join(f"{name}: {r}" for name, r in zip(names, ranks, strict=True))
@@ -186,72 +176,6 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
                 f"number of independent columns of a modality ({some})."
             )
         return k
-
-    def transform(self, X: Any, y: Any = None) -> Any:
-        """Return the scores of samples in the shared space.
-
-        Parameters
-        ----------
-        X : Modalities, or array-like or DataFrame of shape (n_samples, n_features)
-            Samples like those of `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Samples of the second modality, where `fit` was given it as y.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_modalities * n_components), or (n_samples, n_components)
-            The scores of all modalities side by side, or of X alone where the second modality was
-            y; with `y`, a tuple of both, as scikit-learn's own CCA returns it.
-        """
-        check_is_fitted(self)
-        scores = self._scores(X, y)
-        if self._views:
-            return np.hstack(scores)
-        return scores[0] if len(scores) == 1 else tuple(scores)
-
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
-        """Fit, and return the scores of the training samples.
-
-        Parameters
-        ----------
-        X : Modalities, or array-like or DataFrame of shape (n_samples, n_features)
-            As in `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            As in `fit`.
-        **fit_params : dict
-            There are none.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_modalities * n_components), or tuple
-            As `transform`.
-        """
-        return self.fit(X, y, **fit_params).transform(X, y)
-
-    def transform_modality(self, data: Any, name: str) -> Floats:
-        """Return the scores of samples of which one modality is known.
-
-        Parameters
-        ----------
-        data : array-like or DataFrame of shape (n_samples, n_columns), or what a kernel takes
-            The modality's own samples.
-        name : str
-            One of `modality_names_`; "X" and "y" where `fit` was given two arrays.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components)
-
-        Raises
-        ------
-        ValueError
-            If there is no such modality.
-        """
-        check_is_fitted(self)
-        if name not in self.modality_names_:
-            raise ValueError(f"name is {shown(name)}; expected one of {self.modality_names_}.")
-        with about(name if self._views else ""):
-            return self._project(data, self.modality_names_.index(name))
 
     def correlations(self, X: Any, y: Any = None) -> Floats:
         """Return how well the components hold on any samples.
@@ -268,6 +192,12 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         ndarray of shape (n_components,)
             Correlation between the scores of two modalities, the mean over their pairs if there
             are more; 0 for scores that do not vary.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `y` is lacking where the modalities are X and y, or the samples are not like those
+            of `fit`.
         """
         check_is_fitted(self)
         scores = self._scores(X, y)
@@ -288,38 +218,15 @@ class CanonicalAnalysis(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         float
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return float(self.correlations(X, y).mean())
-
-    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
-        """Return the names of the columns of `transform`, such as ``"gyro__cca0"``.
-
-        Parameters
-        ----------
-        input_features : array-like of shape (n_features,), default=None
-            Ignored, but checked against the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_features_out,)
-        """
-        check_is_fitted(self)
-        check_feature_names_in(self, input_features, generate_names=False)
-        kind = type(self).__name__.lower()
-        components = [f"{kind}{j}" for j in range(len(self.canonical_correlations_))]
-        if not self._views:
-            return np.array(components, dtype=object)
-        names = [f"{name}__{one}" for name in self.modality_names_ for one in components]
-        return np.array(names, dtype=object)
-
-    def _scores(self, X: Any, y: Any) -> list[Floats]:
-        """Return the scores (n_samples, k) of the modalities that are given."""
-        data = read_analysis_again(self, X, y, self._views)
-        scores = []
-        for v, one in enumerate(data):
-            with about(self.modality_names_[v] if self._views else ""), blaming(one, _REMEDY):
-                scores.append(self._project(one, v))
-        return scores
 
 
 def mean_correlations(scores: Sequence[Floats]) -> Floats:
@@ -354,36 +261,28 @@ def _warn_of_certainty(
 
 
 class _Columns(NamedTuple):
-    """A modality's columns, and their names if they have any."""
+    """A modality's columns, their names if they have any, and whether they came as one in 1-D."""
 
     table: Table
     names: list[str] | None
+    flat: bool
 
 
-class LinearAnalysis(CanonicalAnalysis):
+class LinearAnalysis(LinearSpace, CanonicalAnalysis):
     """An analysis whose scores are weighted sums of columns."""
-
-    scale: bool
-    modalities: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CanonicalAnalysis._parameter_constraints,
-        "scale": ["boolean"],
-        "modalities": [list, tuple, None],
+        **LinearSpace._parameter_constraints,
     }
-
-    def _all_or_given(self, X: Any) -> Any:
-        """Return the modalities that were asked for, all of them by default."""
-        if self.modalities is not None:
-            check_entries(self.modalities, "modalities", ("(name, columns)",))
-            return self.modalities
-        return [(name, name) for name in X.names] if isinstance(X, Modalities) else None
 
     def _whiten(self, data: Any, v: int, c: float) -> Whitened:
         table = standardize(as_numbers(self, data), self.scale)
         block = whiten(table.samples, c, table.rounding)
         W = block.W / table.deviation[:, np.newaxis]
-        return Whitened(Block(block.H, W), _Columns(table, column_names(data)))
+        return Whitened(
+            Block(block.H, W), _Columns(table, column_names(data), np.asarray(data).ndim == 1)
+        )
 
     def _keep(self, whitened: Sequence[Whitened], directions: Sequence[Floats]) -> None:
         tables = [one.details.table for one in whitened]
@@ -407,12 +306,6 @@ class LinearAnalysis(CanonicalAnalysis):
                 for table, loading in zip(tables, loadings, strict=True)
             ]
         )
-
-    def _project(self, data: Any, v: int) -> Floats:
-        weights = self.weights_[v]
-        samples = as_numbers(self, data, len(weights), self._column_names[v])
-        scores: Floats = (samples - self.means_[v]) @ weights
-        return scores
 
 
 def _loadings(samples: Floats, scores: Floats) -> Floats:
@@ -466,6 +359,8 @@ class CCA(LinearAnalysis):
         variance one.
     means_ : list of two ndarray of shape (n_columns,)
         Means of the columns.
+    coef_ : ndarray of shape (n_columns of the second, n_columns of the first)
+        What `predict` multiplies the first modality by, less its means.
     loadings_ : list of two ndarray of shape (n_columns, n_components)
         Correlations of each column with the scores of its own modality: what to read, since weights
         of correlated columns say little.
@@ -546,6 +441,54 @@ class CCA(LinearAnalysis):
 
     def _solve(self, blocks: Sequence[NDArray[np.float64]], k: int) -> Solution:
         return solve_pair(blocks, k)
+
+    def _keep(self, whitened: Sequence[Whitened], directions: Sequence[Floats]) -> None:
+        super()._keep(whitened, directions)
+        block, table = whitened[0].block, whitened[1].details.table
+        scores = block.H @ directions[0] * np.sqrt(len(block.H) - 1.0)
+        slopes = lstsq(scores, table.samples * table.deviation)[0]
+        self._flat_target = whitened[1].details.flat
+        self.coef_ = (block.W @ directions[0] @ slopes).T
+
+    def predict(self, X: Any) -> Floats:
+        """Return what the first modality says of the columns of the second.
+
+        It is the regression of these columns on the scores of the first modality, by least squares
+        in the training samples. With all components and without regularisation it is that on the
+        columns of the first modality; fewer components are reduced-rank regression.
+
+        Parameters
+        ----------
+        X : Modalities, or array-like or DataFrame of shape (n_samples, n_features)
+            Samples like those of `fit`, of which `Modalities` may lack the second one.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_targets), or (n_samples,)
+            In the units of the second modality; one-dimensional where that was.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other columns or modalities than in fit, or cells it cannot take.
+
+        See Also
+        --------
+        predict_modality : How far that holds for new samples.
+        """
+        check_is_fitted(self)
+        if not self._views:
+            data = read_analysis_again(self, X, None, [])[0]
+        elif isinstance(X, Modalities):
+            data = take_views(X, self._views[:1])[0]
+        else:
+            data = read_again(self, X, self._views[:1])[0]
+        with about(self.modality_names_[0] if self._views else ""), blaming(data, REMEDY):
+            samples = as_numbers(self, data, len(self.means_[0]), self._column_names[0])
+        said: Floats = (samples - self.means_[0]) @ self.coef_.T + self.means_[1]
+        return said[:, 0] if self._flat_target else said
 
 
 class MultisetCCA(LinearAnalysis):

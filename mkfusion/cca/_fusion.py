@@ -233,6 +233,13 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples, n_features_out)
             The parts side by side.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         check_is_fitted(self)
         names = self.cca_.modality_names_
@@ -289,6 +296,11 @@ class CCAFusion(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_features_out,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
         """
         check_is_fitted(self)
         check_feature_names_in(self, input_features, generate_names=False)

@@ -93,3 +93,12 @@ def as_numbers(
             f"{n_columns} features as input."
         )
     return matrix
+
+
+def refuse_constant(names: Sequence[str], ranks: Sequence[int]) -> None:
+    """Refuse modalities whose training samples have no independent columns."""
+    if min(ranks) == 0:
+        raise ValueError(
+            f"{names[list(ranks).index(0)]!r} does not vary over the training samples; expected a "
+            "modality that does."
+        )

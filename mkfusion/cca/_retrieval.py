@@ -59,7 +59,7 @@ def retrieve(query: ArrayLike, gallery: ArrayLike, k: int = 10) -> Retrieved:
 
     See Also
     --------
-    recall_at_k, mean_average_precision : How good is it?
+    recall_at_k, mean_average_precision, mean_reciprocal_rank, median_rank : How good is it?
     ZeroShotClassifier : A gallery of classes.
 
     Notes
@@ -188,15 +188,126 @@ def mean_average_precision(
     return total / len(queries)
 
 
-def _unit(query: ArrayLike, gallery: ArrayLike) -> tuple[Floats, Floats]:
-    """Return rows of length one, or zero where they were."""
-    queries = check_array(query, dtype=np.float64, input_name="query")
-    rows = check_array(gallery, dtype=np.float64, input_name="gallery")
-    if queries.shape[1] != rows.shape[1]:
+def mean_reciprocal_rank(
+    query: ArrayLike,
+    gallery: ArrayLike,
+    *,
+    query_labels: ArrayLike | None = None,
+    gallery_labels: ArrayLike | None = None,
+) -> float:
+    """Return the mean over queries of one over the rank of the first right sample.
+
+    Parameters
+    ----------
+    query : array-like of shape (n_queries, n_components)
+        Scores of one modality.
+    gallery : array-like of shape (n_gallery, n_components)
+        Scores of another modality.
+    query_labels : array-like of shape (n_queries,), default=None
+        Right are the samples of the query's label. None: right is the sample in the same row alone.
+    gallery_labels : array-like of shape (n_gallery,), default=None
+        Labels of the gallery, with `query_labels`.
+
+    Returns
+    -------
+    float
+        Between 0 and 1. Chance is about ``(log(n_gallery) + 0.58) / n_gallery`` for pairs, for
+        which it is the mean average precision too. Wrong samples that are as similar as the right
+        one come before it.
+
+    Raises
+    ------
+    ValueError
+        If a query has no right sample in the gallery, or shapes do not fit.
+
+    Examples
+    --------
+    >>> from mkfusion import mean_reciprocal_rank
+    >>> mean_reciprocal_rank([[1.0, 0.0], [0.1, 1.0]], [[1.0, 0.2], [0.0, 1.0]])
+    1.0
+    >>> mean_reciprocal_rank([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.2], [0.9, 0.1]])
+    0.5
+    """
+    return float(np.mean(1.0 / _ranks(query, gallery, query_labels, gallery_labels)))
+
+
+def median_rank(
+    query: ArrayLike,
+    gallery: ArrayLike,
+    *,
+    query_labels: ArrayLike | None = None,
+    gallery_labels: ArrayLike | None = None,
+) -> float:
+    """Return the median over queries of the rank of the first right sample.
+
+    Parameters
+    ----------
+    query : array-like of shape (n_queries, n_components)
+        Scores of one modality.
+    gallery : array-like of shape (n_gallery, n_components)
+        Scores of another modality.
+    query_labels : array-like of shape (n_queries,), default=None
+        Right are the samples of the query's label. None: right is the sample in the same row alone.
+    gallery_labels : array-like of shape (n_gallery,), default=None
+        Labels of the gallery, with `query_labels`.
+
+    Returns
+    -------
+    float
+        At least 1. Chance is ``(n_gallery + 1) / 2`` for pairs. Wrong samples that are as similar
+        as the right one come before it.
+
+    Raises
+    ------
+    ValueError
+        If a query has no right sample in the gallery, or shapes do not fit.
+
+    Examples
+    --------
+    >>> from mkfusion import median_rank
+    >>> median_rank([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.2], [0.9, 0.1]])
+    2.0
+    """
+    return float(np.median(_ranks(query, gallery, query_labels, gallery_labels)))
+
+
+def _ranks(
+    query: ArrayLike,
+    gallery: ArrayLike,
+    query_labels: ArrayLike | None,
+    gallery_labels: ArrayLike | None,
+) -> Floats:
+    """Return the rank (n_queries,) of the first right sample, behind wrong ones as similar."""
+    wanted, offered = _labels(query, gallery, query_labels, gallery_labels)
+    queries, rows = _unit(query, gallery)
+    ranks = np.empty(len(queries))
+    for batch in _batches(queries, rows):
+        right = wanted[batch][:, np.newaxis] == offered
+        cosines = queries[batch] @ rows.T
+        best = np.where(right, cosines, -np.inf).max(axis=1, keepdims=True)
+        ranks[batch] = 1.0 + np.count_nonzero((cosines >= best) & ~right, axis=1)
+    return ranks
+
+
+def check_same_space(
+    first: ArrayLike, second: ArrayLike, names: tuple[str, str]
+) -> tuple[Floats, Floats]:
+    """Return two arrays of scores, refused if these are not numbers in the same space."""
+    a, b = (
+        check_array(scores, dtype=np.float64, input_name=name)
+        for scores, name in zip((first, second), names, strict=True)
+    )
+    if a.shape[1] != b.shape[1]:
         raise ValueError(
-            f"query has {queries.shape[1]} components and gallery {rows.shape[1]}; expected scores "
+            f"{names[0]} has {a.shape[1]} components and {names[1]} {b.shape[1]}; expected scores "
             "in the same space."
         )
+    return a, b
+
+
+def _unit(query: ArrayLike, gallery: ArrayLike) -> tuple[Floats, Floats]:
+    """Return rows of length one, or zero where they were."""
+    queries, rows = check_same_space(query, gallery, ("query", "gallery"))
     return normalize(queries), normalize(rows)
 
 

@@ -156,6 +156,13 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples,)
             Cosines in the shared space; with two classes, the second's less the first's.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
@@ -175,6 +182,13 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,)
             Class labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return labels_from_decisions(self.decision_function(X), self.classes_)
 

@@ -7,7 +7,14 @@ import pytest
 from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import cosine_similarity
 
-from mkfusion.cca import _retrieval as retrieval, mean_average_precision, recall_at_k, retrieve
+from mkfusion.cca import (
+    _retrieval as retrieval,
+    mean_average_precision,
+    mean_reciprocal_rank,
+    median_rank,
+    recall_at_k,
+    retrieve,
+)
 
 rng = np.random.default_rng(0)
 QUERY, GALLERY = rng.normal(size=(30, 4)), rng.normal(size=(50, 4))
@@ -65,6 +72,23 @@ def test_average_precision_by_scikit_learn() -> None:
     pairs = cosine_similarity(QUERY, GALLERY[:30])
     ranks = 1 + np.sum(pairs > np.diag(pairs)[:, np.newaxis], axis=1)
     assert mean_average_precision(QUERY, GALLERY[:30]) == pytest.approx(np.mean(1.0 / ranks))
+
+
+def test_ranks_by_hand() -> None:
+    order = np.argsort(-cosine_similarity(QUERY, GALLERY), axis=1)
+    ranks = [
+        1 + np.flatnonzero(GALLERY_LABELS[row] == label)[0]
+        for label, row in zip(QUERY_LABELS, order, strict=True)
+    ]
+    labels = {"query_labels": QUERY_LABELS, "gallery_labels": GALLERY_LABELS}
+    found = mean_reciprocal_rank(QUERY, GALLERY, **labels)
+    assert found == pytest.approx(np.mean(1.0 / np.array(ranks)))
+    assert median_rank(QUERY, GALLERY, **labels) == np.median(ranks)
+    # With one right sample for each query it is the mean average precision.
+    pairs = QUERY, GALLERY[:30]
+    assert mean_reciprocal_rank(*pairs) == pytest.approx(mean_average_precision(*pairs))
+    # A space in which all are alike finds nothing.
+    assert median_rank(np.ones((9, 2)), np.ones((9, 2))) == 9.0
 
 
 def test_perfect_and_constant() -> None:
