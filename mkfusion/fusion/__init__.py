@@ -3,6 +3,7 @@
 from mkfusion.fusion._early import EarlyFusionClassifier, EarlyFusionRegressor
 from mkfusion.fusion._gated import GatedFusionClassifier, GatedFusionRegressor
 from mkfusion.fusion._late import LateFusionClassifier, LateFusionRegressor
+from mkfusion.fusion._privileged import PrivilegedClassifier
 from mkfusion.fusion._shift import ModalityShiftClassifier, ModalityShiftRegressor
 from mkfusion.fusion.interaction._classifier import InteractionClassifier
 from mkfusion.fusion.interaction._display import InteractionDisplay
@@ -20,4 +21,5 @@ __all__ = [
     "LateFusionRegressor",
     "ModalityShiftClassifier",
     "ModalityShiftRegressor",
+    "PrivilegedClassifier",
 ]

@@ -142,6 +142,13 @@ class _EarlyFusion(TransformerParameters):
         -------
         ndarray of shape (n_samples,)
             Class labels, or numbers.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._ask("predict", X)
 
@@ -230,6 +237,13 @@ class EarlyFusionClassifier(ClassifierMixin, _EarlyFusion):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._ask("predict_proba", X)
 
@@ -245,6 +259,13 @@ class EarlyFusionClassifier(ClassifierMixin, _EarlyFusion):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._ask("decision_function", X)
 

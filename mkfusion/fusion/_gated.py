@@ -255,6 +255,13 @@ class GatedFusion(ExpertFusion):
         -------
         ndarray of shape (n_samples, n_modalities)
             Non-negative, rows of sum 1; in the order of `modality_names_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._opened(X, self._known(X))
 
@@ -425,6 +432,13 @@ class GatedFusionClassifier(ClassifierMixin, GatedFusion):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._mixed(X)
 
@@ -440,6 +454,13 @@ class GatedFusionClassifier(ClassifierMixin, GatedFusion):
         -------
         ndarray of shape (n_samples,)
             Class labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         mixed = self._mixed(X)
         return labels_from_decisions(mixed, self.classes_)
@@ -574,5 +595,12 @@ class GatedFusionRegressor(RegressorMixin, GatedFusion):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._mixed(X)[:, 0]

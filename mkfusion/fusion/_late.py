@@ -408,6 +408,13 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         if self.combine == "stack":
             return self.final_estimator_.predict_proba(self._stack_sees(X))
@@ -429,6 +436,13 @@ class LateFusionClassifier(ClassifierMixin, LateFusion):
         -------
         ndarray of shape (n_samples,)
             Class labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         if self.combine == "stack":
             return np.asarray(self.final_estimator_.predict(self._stack_sees(X)))
@@ -592,6 +606,13 @@ class LateFusionRegressor(RegressorMixin, LateFusion):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         if self.combine == "stack":
             return np.asarray(self.final_estimator_.predict(self._stack_sees(X)))

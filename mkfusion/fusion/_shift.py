@@ -354,6 +354,13 @@ class ModalityShift(TransformerParameters):
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples, 1)
             Norms of rows are below `max_norm_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other columns or modalities than in fit, or cells it cannot take.
         """
         blocks, scores, _ = self._read(X)
         return self._offset(blocks, scores)
@@ -370,6 +377,13 @@ class ModalityShift(TransformerParameters):
         -------
         ndarray of shape (n_samples, n_others)
             Between 0 and 1; in the order of `other_names_`. 0 where a modality is missing.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         blocks, scores, present = self._read(X)
         return self._offset.gates(blocks, scores) * present
@@ -530,6 +544,13 @@ class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return np.asarray(softmax(self._shifted(X), axis=1))
 
@@ -545,6 +566,13 @@ class ModalityShiftClassifier(ClassifierMixin, ModalityShift):
         -------
         ndarray of shape (n_samples,)
             Class labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         shifted = self._shifted(X)
         return labels_from_decisions(shifted, self.classes_)
@@ -678,5 +706,12 @@ class ModalityShiftRegressor(RegressorMixin, ModalityShift):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._shifted(X)[:, 0]

@@ -70,9 +70,11 @@ def find_basis(terms: Floats, weights: Floats, names: Sequence[str]) -> Basis:
     dependencies: list[str] = []
     if not _is_independent(columns, tolerance):
         kept, dependencies = _choose(columns, tolerance, mean, scale, names)
-    q, r = qr(columns[:, kept], mode="economic")
     back = np.zeros((1 + len(names), 1 + len(kept)))
-    back[1 + kept, 1:] = solve_triangular(r, np.eye(len(kept))) / scale[kept, None]
+    q = np.empty((len(terms), 0))
+    if len(kept):  # an older SciPy solves no systems of nothing
+        q, r = qr(columns[:, kept], mode="economic")
+        back[1 + kept, 1:] = solve_triangular(r, np.eye(len(kept))) / scale[kept, None]
     back[0, 1:] = -mean @ back[1:, 1:]
     back[0, 0] = 1 / np.sqrt(total)
     values = np.column_stack([np.full(len(terms), back[0, 0]), q / root[:, None]])

@@ -129,6 +129,10 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
 
     Notes
     -----
+    Columns of strings, or of a categorical type, are coded against their first level (in the order
+    of the type, or sorted): a column of 0 and 1 for each other level, named ``"column[level]"``. A
+    level that no training sample had is refused.
+
     Without a penalty, :meth:`test_effect` and :meth:`test_interaction` are likelihood-ratio tests,
     and Wald tests with a robust covariance; the model keeps its training samples for the former.
     HC3 is that of R's sandwich package; statsmodels 0.15 gives HC0 under this name, too.
@@ -196,7 +200,7 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         Parameters
         ----------
         X : Modalities, DataFrame or array-like of shape (n_samples, n_features)
-            Columns of finite numbers.
+            Columns of finite numbers, and (in a DataFrame) of categories.
         y : array-like of shape (n_samples,)
             Labels of two classes: strings, integers or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -247,6 +251,13 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._fitted_values(self._read(X))
 
@@ -261,6 +272,13 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         Returns
         -------
         ndarray of shape (n_samples, 2)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         log_odds = self.decision_function(X)
         return np.column_stack([expit(-log_odds), expit(log_odds)])
@@ -276,6 +294,13 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         Returns
         -------
         ndarray of shape (n_samples, 2)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         log_odds = self.decision_function(X)
         return np.column_stack([log_expit(-log_odds), log_expit(log_odds)])
@@ -292,6 +317,13 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         -------
         ndarray of shape (n_samples,)
             Class labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return labels_from_decisions(self.decision_function(X), self.classes_)
 
@@ -334,20 +366,30 @@ class InteractionClassifier(ClassifierMixin, BaseInteraction):
         )
 
     def _infer(
-        self, coef: Floats, values: Floats, target: Floats, weights: Floats, basis: Basis
+        self,
+        names: list[str],
+        coef: Floats,
+        values: Floats,
+        target: Floats,
+        weights: Floats,
+        basis: Basis,
     ) -> Inference:
-        self._training = values, target, weights
         log_odds = coef[0] + values @ coef[1:]
-        return logistic_inference(
-            self._terms.names, coef, log_odds, target, weights, basis, self.cov_type
-        )
+        return logistic_inference(names, coef, log_odds, target, weights, basis, self.cov_type)
 
     def _compare(self, which: NDArray[np.bool_]) -> InteractionTest:
         if self.cov_type != "nonrobust":
             return wald_test(self.inference_, which)
-        values, target, weights = self._training
-        names = [name for name, out in zip(self._terms.names, which, strict=True) if not out]
-        basis = find_basis(values[:, ~which], weights, names)
-        return likelihood_ratio_test(
-            self.inference_, which, -fit_logistic(basis.values, target, weights).loss
-        )
+        return self._gain(self.inference_, self._without(which), which)
+
+    def _part(self, names: list[str], values: Floats, target: Floats, weights: Floats) -> Inference:
+        basis = find_basis(values, weights, names)
+        coef = basis.back @ fit_logistic(basis.values, target, weights).coef
+        return self._infer(names, coef, values, target, weights, basis)
+
+    def _gain(
+        self, model: Inference, smaller: Inference, more: NDArray[np.bool_]
+    ) -> InteractionTest:
+        if self.cov_type != "nonrobust":
+            return wald_test(model, more)
+        return likelihood_ratio_test(model, more, smaller.log_likelihood)

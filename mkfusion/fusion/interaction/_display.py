@@ -169,6 +169,9 @@ class InteractionDisplay:
             raise ValueError(f"a={shown(a)} and b={shown(b)} are the same column; expected two.")
         values = np.linspace(columns[:, first].min(), columns[:, first].max(), n_points)
         levels, level_names = _levels(columns[:, second])
+        named = estimator._layout.levels_of(second)
+        if named is not None and len(named) == 2:
+            level_names = [str(named[int(value)]) for value in levels]
         grid = np.tile(columns.mean(axis=0), (len(levels) * n_points, 1))
         grid[:, first] = np.tile(values, len(levels))
         grid[:, second] = np.repeat(levels, n_points)
@@ -210,6 +213,11 @@ class InteractionDisplay:
         Returns
         -------
         self : InteractionDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt

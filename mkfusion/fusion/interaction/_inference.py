@@ -20,6 +20,10 @@ from mkfusion.fusion.interaction._logistic import log_loss
 
 # Samples that a fit passes through whatever they are: their residual says nothing.
 _FULL_LEVERAGE = 1 - 1e-10
+# Residuals that are so small beside the target are rounding.
+_ROUNDING = 1e-13
+# And then estimates of zero are rounding, too, within so many of its standard errors.
+_REAL = 1e4
 
 
 class Inference(NamedTuple):
@@ -56,6 +60,8 @@ class Inference(NamedTuple):
         Akaike's information criterion, of which less is better.
     bic : float
         Schwarz's.
+    exact : bool
+        Whether the model fits every sample, so that what is left is rounding.
     """
 
     terms: list[str]
@@ -72,6 +78,7 @@ class Inference(NamedTuple):
     log_likelihood: float
     aic: float
     bic: float
+    exact: bool = False
 
     def critical(self, confidence: float) -> float:
         """Return how many standard errors an interval reaches to either side."""
@@ -132,7 +139,7 @@ def linear_inference(
         covariance = scale * basis.back @ basis.back.T
     else:
         covariance = _sandwich(basis.back, bread, (root * residual) ** 2, cov_type)
-    r2 = 1 - rss / tss if tss > 0 else np.nan
+    r2 = (1 - rss / tss if names else 0.0) if tss > 0 else np.nan
     with np.errstate(divide="ignore"):
         half = n_samples / 2
         log_likelihood = float(
@@ -153,6 +160,7 @@ def linear_inference(
         1 - (1 - r2) * (n_samples - 1) / df_resid,
         log_likelihood,
         *_criteria(log_likelihood, n_terms, n_samples),
+        exact=rss <= _ROUNDING**2 * float(weights @ y**2),
     )
 
 
@@ -209,7 +217,7 @@ def logistic_inference(
         len(names),
         df_resid,
         1.0,
-        1 - log_likelihood / -log_loss(alone, target, weights),
+        1 - log_likelihood / -log_loss(alone, target, weights) if names else 0.0,
         np.nan,
         log_likelihood,
         *_criteria(log_likelihood, len(names), n_samples),
@@ -261,27 +269,51 @@ def _sandwich(
 
 def coefficient_table(inference: Inference, confidence: float) -> Any:
     """Return a DataFrame indexed by term, or a structured array (1 + n_terms,) without pandas."""
-    columns = _columns(inference, confidence)
+    return as_table("term", inference.terms, coefficient_columns(inference, confidence))
+
+
+def as_table(index: str, labels: list[str], columns: dict[str, NDArray[Any]]) -> Any:
+    """Return a DataFrame, or a structured array without pandas.
+
+    Parameters
+    ----------
+    index : str
+        What the labels are.
+    labels : list of n_rows str
+    columns : dict of str to ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    DataFrame or structured ndarray of shape (n_rows,)
+    """
     try:
         import pandas as pd
     except ImportError:
-        kinds = [("term", object), *((name, np.float64) for name in columns)]
-        table = np.empty(len(inference.terms), dtype=kinds)
-        table["term"] = inference.terms
+        kinds = [(index, object), *((name, values.dtype) for name, values in columns.items())]
+        table = np.empty(len(labels), dtype=kinds)
+        table[index] = labels
         for name, values in columns.items():
             table[name] = values
         return table
-    return pd.DataFrame(columns, index=pd.Index(inference.terms, name="term"))
+    return pd.DataFrame(columns, index=pd.Index(labels, name=index))
 
 
-def _columns(inference: Inference, confidence: float) -> dict[str, Floats]:
-    error = np.sqrt(np.diagonal(inference.covariance))
+def coefficient_columns(inference: Inference, confidence: float) -> dict[str, Floats]:
+    """Return the columns (n_terms,) of a table of estimates, by their names.
+
+    Of a perfect fit there is no statistic, and p-values are 0 or 1.
+    """
+    error = np.sqrt(np.maximum(np.diagonal(inference.covariance), 0.0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = inference.estimate / error
+        # Without an error zero is zero for sure.
+        statistic = np.where(inference.estimate == 0.0, 0.0, inference.estimate / error)
     if inference.distribution == "t":
         p_value = 2 * stats.t.sf(np.abs(statistic), inference.df_resid)
     else:
         p_value = 2 * stats.norm.sf(np.abs(statistic))
+    if inference.exact:
+        p_value = np.where(np.abs(statistic) > _REAL, 0.0, 1.0)
+        statistic = np.full(len(statistic), np.nan)
     reach = inference.critical(confidence) * error
     return {
         "estimate": inference.estimate,
@@ -341,13 +373,18 @@ def wald_test(inference: Inference, which: NDArray[np.bool_]) -> InteractionTest
     # In units of standard errors: those of terms may differ by many powers of ten.
     error = np.sqrt(np.diagonal(covariance))
     if not (error > 0).all():  # a perfect fit
-        statistic = np.inf if estimate.any() else np.nan
+        statistic = np.inf if estimate.any() else 0.0
     else:
         scaled = covariance / np.outer(error, error)
         z = estimate / error
         statistic = float(z @ np.linalg.solve(scaled, z))
     robust = inference.cov_type != "nonrobust"
     return _test("Wald" if robust else "F", inference, which, statistic)
+
+
+def exact_test(test: InteractionTest, smaller: Inference) -> InteractionTest:
+    """Return a test of a perfect fit: yes if the model without the terms is none, or no."""
+    return test._replace(statistic=np.nan, p_value=1.0 if smaller.exact else 0.0)
 
 
 def likelihood_ratio_test(
@@ -372,12 +409,31 @@ def _test(
     return InteractionTest(kind, statistic, df, df_resid, p_value, terms, "")
 
 
-def conclude(test: InteractionTest, claim: str, confidence: float) -> InteractionTest:
-    """Say what a test says about a claim, which begins in lower case."""
+def p_in_words(p: float, *, bare: bool = False) -> str:
+    """Return a p-value as it is printed, without "p = " if `bare`."""
+    if p < 1e-4:
+        return "< 0.0001" if bare else "p < 0.0001"
+    return f"{p:.2g}" if bare else f"p = {p:.2g}"
+
+
+def conclude(
+    test: InteractionTest, claim: str, confidence: float, *, exact: bool = False
+) -> InteractionTest:
+    """Say what a test says about a claim, which begins in lower case.
+
+    Parameters
+    ----------
+    test : InteractionTest
+    claim : str
+    confidence : float
+    exact : bool, default=False
+        Whether there are no errors to compare with.
+    """
     law = f"χ²({test.df})" if np.isinf(test.df_resid) else f"F({test.df}, {test.df_resid:g})"
-    p = "p < 0.0001" if test.p_value < 1e-4 else f"p = {test.p_value:.2g}"
     size = f"{test.statistic:.3g}" if test.statistic < 1000 else f"{test.statistic:.0f}"
-    numbers = f"({law} = {size}, {p})"
+    numbers = f"({law} = {size}, {p_in_words(test.p_value)})"
+    if exact:
+        numbers = "(the model fits every sample exactly)"
     if test.p_value < 1 - confidence:
         return test._replace(conclusion=f"{claim[0].upper()}{claim[1:]} {numbers}.")
     return test._replace(conclusion=f"No evidence that {claim} {numbers}.")

@@ -35,6 +35,7 @@ from mkfusion.fusion.interaction._inference import (
     InteractionTest,
     coefficient_table,
     conclude,
+    exact_test,
 )
 from mkfusion.fusion.interaction._layout import (
     Layout,
@@ -43,6 +44,13 @@ from mkfusion.fusion.interaction._layout import (
     read_known_columns,
 )
 from mkfusion.fusion.interaction._penalized import Penalty, fit_penalized, make_groups
+from mkfusion.fusion.interaction._reports import (
+    Moderator,
+    Step,
+    slopes_table,
+    steps_table,
+    summary_text,
+)
 from mkfusion.fusion.interaction._terms import FORMS, Scaling, Terms, learn_scaling, make_terms
 from mkfusion.kernels import SampleCompletion
 
@@ -109,6 +117,8 @@ class BaseInteraction(TakesMissing, BaseEstimator):
 
     _completion: SampleCompletion | None
     _means: Floats
+    _deviations: Floats
+    _training: tuple[Floats, Floats, Floats]
     _layout: Layout
     _terms: Terms
     _scaling: Scaling
@@ -156,6 +166,9 @@ class BaseInteraction(TakesMissing, BaseEstimator):
         terms = make_terms(layout, self.form)
         self._layout, self._terms = layout, terms
         self._means = np.average(columns, axis=0, weights=weights)
+        n_seen = int(np.count_nonzero(weights))
+        squares = np.average((columns - self._means) ** 2, axis=0, weights=weights)
+        self._deviations = np.sqrt(squares * (n_seen / max(n_seen - 1, 1)))
         self._scaling = learn_scaling(columns, weights, kind)
         self.term_names_ = np.array(terms.names, dtype=object)
         self.n_iter_ = 1
@@ -179,7 +192,9 @@ class BaseInteraction(TakesMissing, BaseEstimator):
             self._no_inference = problem
         elif not hasattr(self, "_no_inference"):
             try:
-                self.inference_ = self._infer(coef, values, target, weights, basis)
+                names = self._terms.names
+                self.inference_ = self._infer(names, coef, values, target, weights, basis)
+                self._training = values, target, weights
             except ValueError as error:  # too few samples: the fit stands, its errors are unknown
                 self._no_inference = str(error)
         return coef[1:], float(coef[0])
@@ -190,9 +205,31 @@ class BaseInteraction(TakesMissing, BaseEstimator):
 
     @abstractmethod
     def _infer(
-        self, coef: Floats, values: Floats, target: Floats, weights: Floats, basis: Basis
+        self,
+        names: list[str],
+        coef: Floats,
+        values: Floats,
+        target: Floats,
+        weights: Floats,
+        basis: Basis,
     ) -> Inference:
         """Return the inference for coefficients (1 + n_terms,) of terms (n_samples, n_terms)."""
+
+    @abstractmethod
+    def _part(self, names: list[str], values: Floats, target: Floats, weights: Floats) -> Inference:
+        """Return the inference of a model with some of the terms (n_samples, n_names) only."""
+
+    @abstractmethod
+    def _gain(
+        self, model: Inference, smaller: Inference, more: NDArray[np.bool_]
+    ) -> InteractionTest:
+        """Test a model against one without some of its terms (n_terms,)."""
+
+    def _without(self, which: NDArray[np.bool_]) -> Inference:
+        """Return the inference of the model without some terms (n_terms,)."""
+        values, target, weights = self._training
+        names = [name for name, out in zip(self._terms.names, which, strict=True) if not out]
+        return self._part(names, values[:, ~which], target, weights)
 
     @abstractmethod
     def _compare(self, which: NDArray[np.bool_]) -> InteractionTest:
@@ -345,7 +382,16 @@ class BaseInteraction(TakesMissing, BaseEstimator):
         which = self._terms.with_columns(self._columns_of(a))
         beyond = " beyond the other modalities" if len(self._layout.names) > 1 else ""
         claim = f"the target depends on {a}{beyond}"
-        return conclude(self._compare(which), claim, _check_confidence(confidence))
+        return self._conclusion(which, claim, confidence)
+
+    def _conclusion(
+        self, which: NDArray[np.bool_], claim: str, confidence: float
+    ) -> InteractionTest:
+        confidence, exact = _check_confidence(confidence), self.inference_.exact
+        found = self._compare(which)
+        if exact:
+            found = exact_test(found, self._without(which))
+        return conclude(found, claim, confidence, exact=exact)
 
     def test_interaction(
         self, a: str, b: str | None = None, *, confidence: float = 0.95
@@ -385,7 +431,136 @@ class BaseInteraction(TakesMissing, BaseEstimator):
                 '"multiplicative" or "bilinear".'
             )
         claim = f"the effect of {a} depends on {b or 'another modality'}"
-        return conclude(self._compare(which), claim, _check_confidence(confidence))
+        return self._conclusion(which, claim, confidence)
+
+    def simple_slopes(self, a: str, b: str, at: Any = None, *, confidence: float = 0.95) -> Any:
+        """Return the effect of one column at several values of another, with standard errors.
+
+        The effect of a column of categories is that of each level against the first. All other
+        columns that it is multiplied with are at their mean.
+
+        Parameters
+        ----------
+        a : str
+            Column whose effect is asked for: a modality of one column, or a column's name.
+        b : str
+            Column that it depends on.
+        at : array-like of shape (n_values,), default=None
+            Numbers, or levels, of `b`; None is the mean of the training samples and one standard
+            deviation below and above, or all levels of a column of categories.
+        confidence : float, default=0.95
+            Of the intervals.
+
+        Returns
+        -------
+        DataFrame or structured ndarray of shape (n_slopes,)
+            A row for each value of `b` (and each level of `a` but the first); the column "at" and
+            those of :meth:`inference_table`: slopes are of the target, or of the log-odds.
+
+        Raises
+        ------
+        ValueError
+            If there is no inference, a and b are not two columns, or the model has no product of
+            them.
+
+        References
+        ----------
+        Aiken and West, "Multiple Regression: Testing and Interpreting Interactions", Sage (1991).
+        """
+        inference = self._inferred()
+        one, other = self._columns_of(a), self._columns_of(b)
+        if not self._terms.between(one, other).any():
+            raise ValueError(
+                f"The model has no products of {shown(a)} with {shown(b)}: "
+                f"form={shown(self.form)}. Expected columns of two modalities and a form with "
+                "products."
+            )
+        focal = [(self._layout.columns[j], int(j)) for j in np.flatnonzero(one)]
+        moderator = Moderator(b, np.flatnonzero(other), self._levels_of(a, one, b, other))
+        settings = moderator.settings(at, self._means[other], self._deviations[other])
+        return slopes_table(
+            inference,
+            self._terms,
+            self._scaling,
+            focal,
+            moderator,
+            settings,
+            self._means,
+            _check_confidence(confidence),
+        )
+
+    def _levels_of(
+        self, a: str, one: NDArray[np.bool_], b: str, other: NDArray[np.bool_]
+    ) -> list[Any] | None:
+        """Return the levels of column b, None of numbers; refuse what is more than one column."""
+        layout = self._layout
+        for name, columns in ((a, one), (b, other)):
+            sources = sorted({layout.sources[j] for j in np.flatnonzero(columns)})
+            if len(sources) > 1:
+                raise ValueError(
+                    f"modality {name!r} has {len(sources)} columns; expected the name of one of "
+                    f"them: {sources[:20]}."
+                )
+        levels = layout.levels_of(int(np.flatnonzero(other)[0]))
+        if levels is not None and int(other.sum()) < len(levels) - 1:
+            return None  # one level against all others
+        return levels
+
+    def nested_models(self) -> Any:
+        """Return the model beside smaller ones: the mean alone, main effects, with products.
+
+        Returns
+        -------
+        DataFrame or structured ndarray of shape (n_models,)
+            A row for each model, "intercept", "additive" and the form; the columns "n_terms",
+            "r2" (McFadden's of classes), "adjusted_r2", "delta_r2" (beyond the row above), the
+            test against the row above ("F" with "df" and "df_resid", or "chi2" with "df", and
+            "p_value"; of classes the likelihood ratio, with a robust `cov_type` Wald's), and
+            "log_likelihood", "aic" and "bic".
+
+        Raises
+        ------
+        ValueError
+            If there is no inference.
+        """
+        inference = self._inferred()
+        main = self._terms.second < 0
+        masks = [("intercept", np.zeros(len(main), dtype=bool))]
+        if main.any() and not main.all():
+            masks.append(("additive", main))
+        masks.append((self.form, np.ones(len(main), dtype=bool)))
+        steps: list[Step] = []
+        for k, (name, keep) in enumerate(masks):
+            found = inference if keep.all() else self._without(~keep)
+            test = None
+            if k:
+                smaller = steps[-1].inference
+                test = self._gain(found, smaller, ~masks[k - 1][1][keep])
+                if found.exact:
+                    test = exact_test(test, smaller)
+            steps.append(Step(name, found, test))
+        return steps_table(steps)
+
+    def summary(self, confidence: float = 0.95) -> str:
+        """Return a table to print: samples, R², estimates, tests and intervals.
+
+        Parameters
+        ----------
+        confidence : float, default=0.95
+            Of the intervals.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            If there is no inference.
+        """
+        title = f"{type(self).__name__}, {self.form}"
+        inference = self._inferred()
+        return summary_text(title, inference, _check_confidence(confidence), self._logistic)
 
     def _columns_of(self, name: str) -> NDArray[np.bool_]:
         """Return the columns (n_columns,) of a modality, or the one of a name."""
@@ -394,6 +569,8 @@ class BaseInteraction(TakesMissing, BaseEstimator):
             return np.asarray(layout.owner == layout.names.index(name))
         if name in layout.columns:
             return np.arange(len(layout.columns)) == layout.columns.index(name)
+        if name in layout.sources:  # all levels of a column of categories
+            return np.array([source == name for source in layout.sources])
         raise ValueError(
             f"There is no modality {name!r}; there are {layout.names}, with the columns "
             f"{layout.columns[:20]}{', ...' if len(layout.columns) > 20 else ''}."

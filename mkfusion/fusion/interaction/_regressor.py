@@ -11,7 +11,7 @@ from sklearn.base import RegressorMixin
 
 from mkfusion._types import Floats
 from mkfusion.data import check_rows, read_numbers, read_weights, remember_features, rollback
-from mkfusion.fusion.interaction._basis import Basis
+from mkfusion.fusion.interaction._basis import Basis, find_basis
 from mkfusion.fusion.interaction._inference import (
     Inference,
     InteractionTest,
@@ -128,6 +128,10 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
 
     Notes
     -----
+    Columns of strings, or of a categorical type, are coded against their first level (in the order
+    of the type, or sorted): a column of 0 and 1 for each other level, named ``"column[level]"``. A
+    level that no training sample had is refused.
+
     The coefficient of a main effect is the effect of a column *where all columns that it is
     multiplied with are zero*: for raw columns this may be nowhere near the samples, with centred
     ones it is at their mean. Centring thus changes the estimates, standard errors and p-values of
@@ -212,7 +216,7 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         Parameters
         ----------
         X : Modalities, DataFrame or array-like of shape (n_samples, n_features)
-            Columns of finite numbers.
+            Columns of finite numbers, and (in a DataFrame) of categories.
         y : array-like of shape (n_samples,)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -251,6 +255,13 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         Returns
         -------
         ndarray of shape (n_samples,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ValueError, TypeError
+            If X has other kernels, columns or modalities than in fit, or cells it cannot take.
         """
         return self._fitted_values(self._read(X))
 
@@ -258,13 +269,29 @@ class InteractionRegressor(RegressorMixin, BaseInteraction):
         return np.asarray(basis.back @ (basis.values.T @ (weights * target)))
 
     def _infer(
-        self, coef: Floats, values: Floats, target: Floats, weights: Floats, basis: Basis
+        self,
+        names: list[str],
+        coef: Floats,
+        values: Floats,
+        target: Floats,
+        weights: Floats,
+        basis: Basis,
     ) -> Inference:
         # From the basis, not from the terms: offsets of columns cost no digits.
         residual = target - basis.values @ (basis.values.T @ (weights * target))
         return linear_inference(
-            self._terms.names, coef, residual, target, weights, basis, self.cov_type, self.use_t
+            names, coef, residual, target, weights, basis, self.cov_type, self.use_t
         )
 
     def _compare(self, which: NDArray[np.bool_]) -> InteractionTest:
         return wald_test(self.inference_, which)
+
+    def _part(self, names: list[str], values: Floats, target: Floats, weights: Floats) -> Inference:
+        basis = find_basis(values, weights, names)
+        coef = self._solve(values, target, weights, basis)
+        return self._infer(names, coef, values, target, weights, basis)
+
+    def _gain(
+        self, model: Inference, smaller: Inference, more: NDArray[np.bool_]
+    ) -> InteractionTest:
+        return wald_test(model, more)
