@@ -89,6 +89,11 @@ class AddedInformation:
         -------
         pandas.DataFrame of shape (n_modalities, 3)
             With columns others_add (`single_pvalues`), adds (`pvalues`) and adds_holm.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         columns = {
             "others_add": self.single_pvalues,
@@ -321,6 +326,13 @@ class AddedInformationDisplay:
         Returns
         -------
         AddedInformationDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`added_information`.
+        ImportError
+            If matplotlib is not installed.
         """
         return cls(added_information(kernels_or_X, y, **options)).plot(ax=ax)
 
@@ -335,6 +347,11 @@ class AddedInformationDisplay:
         Returns
         -------
         AddedInformationDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         found = self.information
         names = found.modality_names

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from mkfusion._compat import num_samples
 from mkfusion._messages import shown
-from mkfusion._types import Indices
+from mkfusion._types import Floats, Indices
 from mkfusion.data import check_rows, read_groups, read_splits
 
 
@@ -53,6 +55,32 @@ def check_jobs(n_jobs: Any) -> None:
             f"n_jobs is {shown(n_jobs)}; expected None, or a whole number other than 0: -1 is "
             "all processors."
         )
+
+
+def check_names(argument: str, names: Iterable[Any]) -> list[str]:
+    """Return names as texts; refuse two that are the same then."""
+    found = [str(name) for name in names]
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{argument} has {twice[0]!r} more than once; expected a name of its own for each."
+        )
+    return found
+
+
+def check_scores(scores: Floats, scoring: str) -> Floats:
+    """Return scores (..., n_splits); refuse splits for which there are none.
+
+    A mean over the others would be of other splits than those that were asked for.
+    """
+    n_splits = scores.shape[-1]
+    undefined = np.flatnonzero(np.isnan(scores).reshape(-1, n_splits).any(axis=0))
+    if undefined.size:
+        raise ValueError(
+            f"{scoring} is not a number on split {undefined[0] + 1} of {n_splits}, whose test "
+            "samples may be too few or of one class; expected splits for which it is defined."
+        )
+    return scores
 
 
 def count_samples(name: str, data: Any, least: int) -> int:

@@ -155,7 +155,7 @@ def single_scores(block: Block, y: NDArray[Any], n_classes: int) -> Floats:
     gaps = np.isnan(cells)
     # Gaps are one end: whether a cell is empty can tell as much as what is in it.
     ranks = rankdata(np.where(gaps, -np.inf, cells), axis=0)
-    binned = _binned_scores(ranks, y, n_classes)
+    binned = binned_scores(ranks, y, n_classes)
     if n_classes == 2:
         first = int((y == 0).sum())
         areas = (ranks[y == 0].sum(axis=0) - first * (first + 1) / 2) / max(
@@ -180,8 +180,22 @@ def _squared_correlations(cells: Floats, y: NDArray[Any]) -> Floats:
     return np.asarray((y @ cells) ** 2 / np.where(sizes > 0, sizes, 1.0))
 
 
-def _binned_scores(ranks: Floats, y: NDArray[Any], n_classes: int) -> Floats:
-    """Return what bins of each column, learned on half of the samples, score on the others."""
+def binned_scores(ranks: Floats, y: NDArray[Any], n_classes: int) -> Floats:
+    """Return what bins of each column, learned on half of the samples, score on the others.
+
+    Parameters
+    ----------
+    ranks : ndarray of shape (n_samples, n_columns)
+    y : ndarray of shape (n_samples,)
+        Numbers, or the numbers of classes.
+    n_classes : int
+        0 of numbers.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
+        Balanced accuracy, or R2.
+    """
     n, width = ranks.shape
     n_bins = int(np.clip(n // _SAMPLES_OF_A_BIN, 4, _MOST_BINS))
     bins = np.minimum(((ranks - 0.5) * n_bins / n).astype(np.intp), n_bins - 1)

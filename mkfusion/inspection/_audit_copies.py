@@ -161,10 +161,33 @@ def _near_pairs(parts: Sequence[Part], there: Indices) -> Indices:
         return nothing
     ratio = np.ones(n)
     ratio[there_is] = distances[there_is, 0] / far[there_is]
-    chance = np.minimum(1.0, (k - 1.0) * ratio ** _dimension(distances[there_is]))
-    found = np.flatnonzero((ratio < _FAR_BELOW) & (chance * n < _CHANCE))
+    dimension, most = _dimension(distances[there_is]), _CHANCE / n / (k - 1.0)
+    found = np.flatnonzero((ratio < _FAR_BELOW) & (ratio**dimension < most))
+    if not len(found):
+        return nothing
     pairs = np.sort(np.stack([there[found], there[neighbours[found, 0]]], axis=1), axis=1)
+    dimensions = np.minimum(dimension, _shared_numbers(parts, pairs))
+    pairs = pairs[ratio[found] ** dimensions < most]
     return np.unique(pairs, axis=0) if len(pairs) else nothing
+
+
+def _shared_numbers(parts: Sequence[Part], pairs: Indices) -> Floats:
+    """Return in how many dimensions samples of the same categories can differ, (n_pairs,).
+
+    These are the numbers that both have: of a gap it is not known how near it is. Infinity is for
+    samples of which a category differs, and for texts, which have no columns.
+    """
+    shared = np.zeros(len(pairs))
+    for part in parts:
+        if part.n_columns == 0:
+            shared += np.inf
+        for block in part.blocks():
+            a, b = block.cells[pairs.T]
+            gaps = np.isnan(a) | np.isnan(b)
+            shared += (~gaps[:, ~block.nominal]).sum(axis=1)
+            same = (a == b) | (np.isnan(a) & np.isnan(b))
+            shared[~same[:, block.nominal].all(axis=1)] = np.inf
+    return shared
 
 
 def _side_by_side(parts: Sequence[Part], there: Indices) -> Floats | None:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mkfusion._messages import shown
+from mkfusion._types import Indices
 from mkfusion.data import is_uneven
+from mkfusion.inspection._audit_batch import tells_batch
 from mkfusion.inspection._audit_columns import (
     PERFECT,
     Seen,
@@ -19,12 +21,14 @@ from mkfusion.inspection._audit_columns import (
 )
 from mkfusion.inspection._audit_design import as_batch, associated, gaps_of_columns
 from mkfusion.inspection._audit_outcome import MOST_SHOWN, Finding, counted, listed, some_of
-from mkfusion.inspection._audit_tables import Part
+from mkfusion.inspection._audit_tables import Part, sample_codes
 
 # Findings of chance are at most so many in all audits, for each kind of test.
 ALPHA = 0.01
 _PERFECT_MODALITY = 0.995
 _CONFOUNDED = 0.9
+# Of the way from guessing to no error, from where on a batch is clearly told.
+_CLEARLY = 0.5
 _FEW_OF_A_CLASS = 8
 _RARE, _MANY_MISSING = 0.1, 0.2
 
@@ -237,8 +241,10 @@ def classes_told(y: NDArray[Any], target: Target) -> list[Finding]:
     return found
 
 
-def batches_told(batch: NDArray[Any], target: Target) -> list[Finding]:
-    """Look whether batches have to do with the target."""
+def batches_told(
+    parts: list[Part], batch: NDArray[Any], target: Target, groups: NDArray[Any] | None
+) -> list[Finding]:
+    """Look whether batches have to do with the target, and whether modalities tell them."""
     codes = as_batch(batch)
     if codes is None:
         return [
@@ -250,9 +256,13 @@ def batches_told(batch: NDArray[Any], target: Target) -> list[Finding]:
             )
         ]
     n_batches = int(codes.max()) + 1
-    test = associated(codes, target)
-    if n_batches < 2 or test.p_value >= ALPHA:
+    if n_batches < 2:
         return []
+    test = associated(codes, target)
+    confounded = test.p_value < ALPHA
+    found = _told_by_modalities(parts, codes, groups, confounded)
+    if not confounded:
+        return found
     measure = "Cramér's V" if target.n_classes else "share of variance"
     same = test.strength >= _CONFOUNDED
     return [
@@ -267,5 +277,37 @@ def batches_told(batch: NDArray[Any], target: Target) -> list[Finding]:
             "seen (the batch as groups).",
             n=n_batches,
             examples=some_of([str(one) for one in np.unique(batch.astype(str))]),
-        )
+        ),
+        *found,
     ]
+
+
+def _told_by_modalities(
+    parts: list[Part], codes: Indices, groups: NDArray[Any] | None, confounded: bool
+) -> list[Finding]:
+    """Look which modalities tell the batch."""
+    found = []
+    whose = None if groups is None else sample_codes(groups)
+    for part in parts:
+        told = tells_batch(part, codes, whose, ALPHA / len(parts))
+        if told is None:
+            continue
+        chance = 1.0 / told.n_batches
+        clear = told.score - chance >= _CLEARLY * (1.0 - chance)
+        who = f"Modality {part.name!r} tells" if told.column is None else ""
+        who = who or f"Column {told.column!r} of modality {part.name!r} tells"
+        how = "of a linear model " if told.column is None else ""
+        found.append(
+            Finding(
+                "warning" if clear or confounded else "note",
+                "batch",
+                f"{who} the batch: balanced accuracy {told.score:.2f} {how}on held-out samples, "
+                f"where guessing has {chance:.2f}.",
+                "What it says of the target may be where a sample was measured: see how it does "
+                "on batches that it has not seen (the batch as groups), or exclude what tells it.",
+                part.name,
+                told.n_batches,
+                () if told.column is None else (told.column,),
+            )
+        )
+    return found

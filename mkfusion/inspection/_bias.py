@@ -109,6 +109,11 @@ class UnimodalBias:
         -------
         pandas.DataFrame of shape (n_modalities, 5)
             With columns verdict, change, loss, low and high.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         low, high = self.intervals.T
         return as_frame(
@@ -330,6 +335,13 @@ class UnimodalBiasDisplay:
         Returns
         -------
         UnimodalBiasDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`unimodal_bias`.
+        ImportError
+            If matplotlib is not installed.
         """
         return cls(unimodal_bias(estimator, X, y, **options)).plot(ax=ax)
 
@@ -344,6 +356,11 @@ class UnimodalBiasDisplay:
         Returns
         -------
         UnimodalBiasDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         found = self.bias
         ax = axes_of(ax, "UnimodalBiasDisplay", 1.2 + 0.4 * len(found.modality_names))

@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from mkfusion._compat import num_samples, safe_indexing
 from mkfusion._messages import shown
+from mkfusion._parallel import in_turn
 from mkfusion._types import Floats, Indices
 from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
@@ -66,9 +67,8 @@ class Projector:
             return samples, respond(self.estimator, self.parts.recombine(rows, rest), self.name)
 
         total: Floats | None = None
-        for samples, values in Parallel(
-            n_jobs=self.n_jobs, prefer="threads", return_as="generator"
-        )(delayed(responses)(batch) for batch in gen_batches(n * size, self.batch_size)):
+        calls = (delayed(responses)(batch) for batch in gen_batches(n * size, self.batch_size))
+        for samples, values in in_turn(calls, self.n_jobs, prefer="threads"):
             if total is None:
                 total = np.zeros((n, values.shape[1]))
             np.add.at(total, samples, values)
@@ -181,6 +181,11 @@ class AdditiveProjection:
         -------
         pandas.DataFrame of shape (3, 3)
             "model", "projection" and "gap", with columns score, low and high.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         return as_frame(
             {
@@ -439,6 +444,13 @@ class EmapDisplay:
         Returns
         -------
         EmapDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`emap`.
+        ImportError
+            If matplotlib is not installed.
         """
         return cls(emap(estimator, X, y, **options)).plot(ax=ax)
 
@@ -453,6 +465,11 @@ class EmapDisplay:
         Returns
         -------
         EmapDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         ax = axes_of(ax, "EmapDisplay", 5.0)
         found = self.projection

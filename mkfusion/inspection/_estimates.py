@@ -158,13 +158,7 @@ class Sampling:
         if variance > 1e-12 and value * (1 - value) > 0:
             size = min(value * (1 - value) / variance, most)
         size /= self.factor
-        z = self._quantile(self.n_units(among))
-        centre = value + z * z / (2 * size)
-        half = z * np.sqrt(value * (1 - value) / size + (z / (2 * size)) ** 2)
-        scale = 1 + z * z / size
-        # Rounding is not to leave the value outside.
-        low, high = min((centre - half) / scale, value), max((centre + half) / scale, value)
-        return Estimate(value, float(max(low, 0.0)), float(min(high, 1.0)))
+        return _wilson(value, size, self._quantile(self.n_units(among)))
 
     def free(self, value: float, influence: Floats, among: Mask | None = None) -> Estimate:
         """Return a measure without bounds, with the interval of a normal distribution."""
@@ -177,6 +171,54 @@ class Sampling:
             return Estimate(value, np.nan, np.nan)
         _, low, high = self.free(float(np.log(value)), influence / value)
         return Estimate(value, float(np.exp(low)), float(np.exp(high)))
+
+
+def _wilson(value: float, size: float, z: float) -> Estimate:
+    """Return a share with Wilson's interval of so many answers, right or wrong."""
+    centre = value + z * z / (2 * size)
+    half = z * np.sqrt(value * (1 - value) / size + (z / (2 * size)) ** 2)
+    scale = 1 + z * z / size
+    # Rounding is not to leave the value outside.
+    low, high = min((centre - half) / scale, value), max((centre + half) / scale, value)
+    return Estimate(value, float(max(low, 0.0)), float(min(high, 1.0)))
+
+
+def concordance_estimate(
+    sampling: Sampling, in_order: Floats, total: Floats, event: Mask
+) -> Estimate:
+    """Return in what share of pairs who has the event earlier has the larger risk.
+
+    Parameters
+    ----------
+    sampling : Sampling
+    in_order, total : ndarray of shape (n_predictions,)
+        Weights of the pairs that each is in: of those in order, and of all.
+    event : ndarray of shape (n_predictions,)
+
+    Returns
+    -------
+    Estimate
+        NaN if there are no pairs.
+
+    Notes
+    -----
+    As many independent units as have an event tell of the variance, and few of them little: hence
+    Student's quantiles. By simulation 95% intervals then cover 92 to 98% from five events on.
+    """
+    n_pairs = 0.5 * total.sum()
+    if not n_pairs > 0.0:
+        return NOTHING
+    value = float(0.5 * in_order.sum() / n_pairs)
+    # Pairs count as often as they are predicted, samples alike in `sampling`.
+    influence = (in_order - value * total) / n_pairs / sampling.weights
+    n = sampling.n_units(event & (total > 0.0))
+    if n < 2:
+        return Estimate(value, np.nan, np.nan)
+    variance = sampling._error(influence) ** 2 * n / (n - 1)
+    size = n / sampling.factor
+    if variance > 1e-12 and value * (1 - value) > 0:
+        size = value * (1 - value) / variance
+    return _wilson(value, size, float(student.ppf(0.5 + 0.5 * sampling.level, n - 1)))
 
 
 def area_under_roc(sampling: Sampling, positive: Mask, scores: Floats) -> Estimate:

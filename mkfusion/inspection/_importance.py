@@ -18,12 +18,14 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import safe_indexing
+from mkfusion._repeated import Once, heard
 from mkfusion._types import Floats, Indices
 from mkfusion.data import Modalities, read_target, resolve_columns
 from mkfusion.inspection._arguments import (
     check_count,
     check_jobs,
     check_level,
+    check_scores,
     group_codes,
     splits_of,
 )
@@ -172,11 +174,11 @@ def subset_scores(
             model = DummyClassifier() if is_classifier(estimator) else DummyRegressor()
             X = np.zeros((len(parts), 1))
         tasks += [(model, X, names, train, test) for train, test in splits]
-    scores = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_and_score)(model, X, y, names, train, test, scorer)
+    found = Parallel(n_jobs=n_jobs)(
+        delayed(heard)(_fit_and_score, model, X, y, names, train, test, scorer)
         for model, X, names, train, test in tasks
     )
-    return np.reshape(scores, (len(subsets), len(splits)))
+    return np.reshape(list(Once().outcomes(found)), (len(subsets), len(splits)))
 
 
 def _fit_and_score(
@@ -264,6 +266,11 @@ class ModalityImportance:
         -------
         pandas.DataFrame of shape (n_modalities, 3)
             With columns importance, low and high.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         low, high = self.intervals.T
         return as_frame(
@@ -392,6 +399,7 @@ def modality_importance(
         subsets = [frozenset(range(n_modalities))]
         subsets += [subsets[0] - {m} for m in range(n_modalities)]
         scores = subset_scores(estimator, parts, target, subsets, splits, scorer, n_jobs)
+        check_scores(scores, label_of(estimator, scoring))
         whole = scores[0].mean()
         repeats = scores[0] - scores[1:]
         low, high = corrected_interval(
@@ -676,6 +684,7 @@ def shapley_values(
     splits = splits_of(estimator, cv, len(parts), target, codes, check_random_state(random_state))
     subsets = [frozenset(some) for size in range(n + 1) for some in combinations(range(n), size)]
     scores = subset_scores(estimator, parts, target, subsets, splits, scorer, n_jobs)
+    check_scores(scores, label_of(estimator, scoring))
     values = shapley_shares(dict(zip(subsets, scores, strict=True)), n)
     low, high = corrected_interval(
         values,
@@ -796,6 +805,13 @@ class ModalityImportanceDisplay:
         Returns
         -------
         ModalityImportanceDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`modality_importance`.
+        ImportError
+            If matplotlib is not installed.
         """
         if method == "shapley":
             return cls(shapley_values(estimator, X, y, **options)).plot(ax=ax)
@@ -812,6 +828,11 @@ class ModalityImportanceDisplay:
         Returns
         -------
         ModalityImportanceDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         found = self.importance
         ax = axes_of(ax, "ModalityImportanceDisplay", 1.2 + 0.4 * len(found.modality_names))

@@ -263,6 +263,11 @@ class PartialInformation:
         -------
         pandas.DataFrame of shape (4, 2)
             With columns bits and share (of the information of both together; NaN if that is 0).
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         bits = list(self.parts.values())
         total = self.information if self.information > 0.0 else np.nan
@@ -414,7 +419,9 @@ def partial_information(
     found = decompose(joint_of(a, b, target), measure=measure, names=names)
     total = float(mutual_information(_counts(both, target)) / np.log(2.0))
     known = found.redundancy + found.unique_a + found.unique_b
-    return PartialInformation(**{**vars(found), "information": total, "synergy": total - known})
+    # Zero has no sign.
+    synergy = total - known + 0.0
+    return PartialInformation(**{**vars(found), "information": total + 0.0, "synergy": synergy})
 
 
 def decompose(joint: Floats, *, measure: str, names: tuple[str, str]) -> PartialInformation:
@@ -452,7 +459,9 @@ def decompose(joint: Floats, *, measure: str, names: tuple[str, str]) -> Partial
     target = joint.sum(axis=(0, 1))
     entropy = -float(np.sum(target[target > 0.0] * np.log(target[target > 0.0])))
     parts = (redundancy, a - redundancy, b - redundancy, total - a - b + redundancy)
-    r, u_a, u_b, s, i_a, i_b, i, h = (float(v / bit) for v in (*parts, a, b, total, entropy))
+    # None is negative, but for rounding.
+    bits = (max(0.0, float(v / bit)) for v in (*parts, a, b, total, entropy))
+    r, u_a, u_b, s, i_a, i_b, i, h = bits
     return PartialInformation(names, r, u_a, u_b, s, i_a, i_b, i, h, measure)
 
 
@@ -529,6 +538,13 @@ class PartialInformationDisplay:
         Returns
         -------
         PartialInformationDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`partial_information`.
+        ImportError
+            If matplotlib is not installed.
         """
         return cls(partial_information(A, B, y, **options)).plot(ax=ax)
 
@@ -543,6 +559,11 @@ class PartialInformationDisplay:
         Returns
         -------
         PartialInformationDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         found = self.information
         ax = axes_of(ax, "PartialInformationDisplay", 2.8)

@@ -84,6 +84,11 @@ class InteractionInformation:
         -------
         pandas.DataFrame of shape (3, 1)
             With column pvalue and rows signs, permutations (NaN for classes) and both.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         permutations = np.nan if self.permutation_pvalue is None else self.permutation_pvalue
         values = [self.sign_pvalue, permutations, self.pvalue]

@@ -18,7 +18,7 @@ from mkfusion.inspection._responses import CachedResponses, Score
 
 Bounds = tuple[float, float]
 UNBOUNDED: Bounds = (-np.inf, np.inf)
-# Names of scikit-learn's scores begin so.
+# Names of scikit-learn's scores, and of scikit-survival's, begin so.
 _FROM_0_TO_1 = (
     "accuracy",
     "balanced_accuracy",
@@ -29,6 +29,7 @@ _FROM_0_TO_1 = (
     "precision",
     "recall",
     "jaccard",
+    "concordance_index",
 )
 _UP_TO_1 = ("r2", "R²", "explained_variance", "d2_")
 _CORRELATIONS = ("matthews_corrcoef",)  # from -1 to 1
@@ -40,7 +41,7 @@ def score_bounds(name: str) -> Bounds:
     Parameters
     ----------
     name : str
-        Of scikit-learn's; of others nothing is known.
+        Of scikit-learn's or scikit-survival's; of others nothing is known.
 
     Returns
     -------

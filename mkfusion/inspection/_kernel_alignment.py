@@ -54,6 +54,11 @@ class KernelAlignment:
         -------
         pandas.DataFrame of shape (n_kernels, n_kernels) or (n_kernels, n_kernels + 1)
             With a last column "target" if there is one.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         columns = dict(zip(self.names, self.alignment.T, strict=True))
         if self.target is not None:
@@ -220,6 +225,13 @@ class KernelAlignmentDisplay:
         Returns
         -------
         KernelAlignmentDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`kernel_alignment`.
+        ImportError
+            If matplotlib is not installed.
         """
         return cls(kernel_alignment(stack, y, **options)).plot(ax=ax)
 
@@ -234,6 +246,11 @@ class KernelAlignmentDisplay:
         Returns
         -------
         KernelAlignmentDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         found = self.alignment
         columns, values = list(found.names), found.alignment

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import safe_indexing
+from mkfusion._repeated import Once, heard
 from mkfusion._types import Floats, Indices
 from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
@@ -40,16 +41,18 @@ class WeightStability:
     Parameters
     ----------
     kernel_names : list of n_kernels str
-    weights : ndarray of shape (n_kernels,)
-        With all samples.
-    draws : ndarray of shape (n_bootstraps, n_kernels)
+    weights : ndarray of shape (n_kernels,) or (n_classes, n_kernels)
+        With all samples; a row for each class where classes have weights of their own.
+    draws : ndarray of shape (n_bootstraps, n_kernels) or (n_bootstraps, n_classes, n_kernels)
         Weights with bootstrapped samples.
-    intervals : ndarray of shape (n_kernels, 2)
+    intervals : ndarray of shape (n_kernels, 2) or (n_classes, n_kernels, 2)
         Of the weights.
-    selection_frequencies : ndarray of shape (n_kernels,)
+    selection_frequencies : ndarray of shape (n_kernels,) or (n_classes, n_kernels)
         Share of the draws in which the kernel has any weight.
     confidence_level : float
         Of the intervals.
+    classes : ndarray of shape (n_classes,) or None
+        What the rows of weights are of; None where one vector is for all.
 
     Examples
     --------
@@ -70,29 +73,44 @@ class WeightStability:
     intervals: Floats
     selection_frequencies: Floats
     confidence_level: float
+    classes: NDArray[Any] | None = None
 
     def __repr__(self) -> str:
-        rows = zip(self.kernel_names, self.weights, self.selection_frequencies, strict=True)
+        rows = zip(self._rows(), self.weights.flat, self.selection_frequencies.flat, strict=True)
         shown = "; ".join(f"{name}: {weight:.3f} ({share:.0%})" for name, weight, share in rows)
         return f"<WeightStability: {shown}>"
+
+    def _rows(self) -> list[str]:
+        if self.classes is None:
+            return self.kernel_names
+        return [f"{label}, {name}" for label in self.classes for name in self.kernel_names]
 
     def to_frame(self) -> Any:
         """Return the weights as a table.
 
         Returns
         -------
-        pandas.DataFrame of shape (n_kernels, 4)
-            With columns weight, low, high and selection_frequency.
+        pandas.DataFrame of shape (n_kernels, 4) or (n_classes * n_kernels, 5)
+            With columns weight, low, high and selection_frequency, and class before them where
+            each has its own.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
-        low, high = self.intervals.T
+        n_kernels = len(self.kernel_names)
+        of_class = {} if self.classes is None else {"class": np.repeat(self.classes, n_kernels)}
+        low, high = self.intervals.reshape(-1, 2).T
         return as_frame(
             {
-                "weight": self.weights,
+                **of_class,
+                "weight": self.weights.ravel(),
                 "low": low,
                 "high": high,
-                "selection_frequency": self.selection_frequencies,
+                "selection_frequency": self.selection_frequencies.ravel(),
             },
-            self.kernel_names,
+            self.kernel_names * (self.weights.size // n_kernels),
             "kernel",
         )
 
@@ -118,7 +136,8 @@ def weight_stability(
     ----------
     estimator : estimator
         With `weights_` and `kernel_names_` after fit, such as
-        :class:`~mkfusion.MKLClassifier`, or a pipeline with such a step. It is cloned.
+        :class:`~mkfusion.MKLClassifier`, or a pipeline with such a step. It is cloned. Classes
+        with weights of their own (``per_class_weights=True``) are told of one by one.
     X : Modalities, KernelStack, ndarray, sparse matrix or DataFrame of shape (n_samples, ...)
         Training samples, or their kernels (n_samples, n_samples, n_kernels).
     y : array-like of shape (n_samples,)
@@ -141,8 +160,7 @@ def weight_stability(
     Raises
     ------
     TypeError, ValueError
-        If the estimator has no weights, or several vectors of them, or they differ in number
-        between draws.
+        If the estimator has no weights, or they differ in number between draws.
 
     See Also
     --------
@@ -191,27 +209,31 @@ def weight_stability(
     n = count_samples("X", X, 2)
     target = read_target(X, y)
     codes = group_codes(groups, X)
-    names, weights = _fitted_weights(estimator, X, target, None, pairwise)
+    once = Once()
+    with once.listening():
+        names, weights, classes = _fitted_weights(estimator, X, target, None, pairwise)
     rows = _draws(n, n_bootstraps, codes, target, is_classifier(estimator), random_state)
-    found = Parallel(n_jobs=n_jobs)(
-        delayed(_fitted_weights)(estimator, X, target, some, pairwise) for some in rows
+    drawn = Parallel(n_jobs=n_jobs)(
+        delayed(heard)(_fitted_weights, estimator, X, target, some, pairwise) for some in rows
     )
-    for other, _ in found:
+    found = list(once.outcomes(drawn))
+    for other, _, _ in found:
         if len(other) != len(names):
             raise ValueError(
                 f"A draw of the samples has the kernels {other}; expected {names}, as with all of "
                 "them."
             )
-    draws = np.stack([one for _, one in found])
-    low, high = percentiles(draws.T, confidence_level)
-    largest = draws.max(axis=1, keepdims=True)
+    draws = np.stack([one for _, one, _ in found])
+    low, high = percentiles(np.moveaxis(draws, 0, -1), confidence_level)
+    largest = draws.max(axis=-1, keepdims=True)
     return WeightStability(
         kernel_names=names,
         weights=weights,
         draws=draws,
-        intervals=np.stack([low, high], axis=1),
+        intervals=np.stack([low, high], axis=-1),
         selection_frequencies=(draws > _SELECTED * largest).mean(axis=0),
         confidence_level=confidence_level,
+        classes=classes,
     )
 
 
@@ -236,7 +258,8 @@ def _draws(
 
 def _fitted_weights(
     estimator: Any, X: Any, y: NDArray[Any], rows: Indices | None, pairwise: bool
-) -> tuple[list[str], Floats]:
+) -> tuple[list[str], Floats, NDArray[Any] | None]:
+    """Return the kernels' names and weights, and the classes that have their own."""
     if rows is not None:
         X = X[np.ix_(rows, rows)] if pairwise else safe_indexing(X, rows)
         y = y[rows]
@@ -246,12 +269,7 @@ def _fitted_weights(
     for step in reversed(steps):
         if hasattr(step, "weights_") and hasattr(step, "kernel_names_"):
             weights = np.asarray(step.weights_, dtype=np.float64)
-            if weights.ndim != 1:
-                raise ValueError(
-                    f"{type(step).__name__} has weights of shape {weights.shape}; expected one "
-                    "vector (per_class_weights=False)."
-                )
-            return list(step.kernel_names_), weights
+            return list(step.kernel_names_), weights, step.classes_ if weights.ndim == 2 else None
     raise TypeError(
         f"{type(estimator).__name__} has no weights_ and kernel_names_ after fit; expected an "
         "estimator that weights kernels, or a pipeline with such a step."
@@ -320,6 +338,13 @@ class WeightStabilityDisplay:
         Returns
         -------
         WeightStabilityDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`weight_stability`.
+        ImportError
+            If matplotlib is not installed.
         """
         return cls(weight_stability(estimator, X, y, **options)).plot(ax=ax)
 
@@ -334,12 +359,18 @@ class WeightStabilityDisplay:
         Returns
         -------
         WeightStabilityDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         found = self.stability
-        ax = axes_of(ax, "WeightStabilityDisplay", 1.2 + 0.35 * len(found.kernel_names))
+        names = found._rows()
+        ax = axes_of(ax, "WeightStabilityDisplay", 1.2 + 0.35 * len(names))
         label = "kernel weight (which is not importance)"
-        draw_intervals(ax, found.kernel_names, found.weights, found.intervals, label)
-        for k, share in enumerate(found.selection_frequencies):
+        draw_intervals(ax, names, found.weights.ravel(), found.intervals.reshape(-1, 2), label)
+        for k, share in enumerate(found.selection_frequencies.flat):
             ax.annotate(f"{share:.0%}", (1.01, k), xycoords=("axes fraction", "data"), va="center")
         ax.set_title("right: share of draws with any weight", fontsize="medium", loc="right")
         self.ax_, self.figure_ = ax, ax.figure

@@ -304,7 +304,10 @@ def _named_kernels(stack: KernelStack, modalities: Any) -> tuple[list[str], list
             f"modalities is a {type(modalities).__name__}; expected a mapping from the name of a "
             "modality to the names or indices of its kernels, since kernels are given."
         )
-    return list(modalities), [kernel_indices(which, stack.names) for which in modalities.values()]
+    return list(modalities), [
+        kernel_indices(which, stack.names, f"modalities[{name!r}]")
+        for name, which in modalities.items()
+    ]
 
 
 def _as_mask(present: Any, n: int, names: list[str]) -> Mask:

@@ -69,7 +69,7 @@ def test_handwritten_digits_have_the_copies_that_comparing_all_rows_finds():
 
 
 @pytest.mark.parametrize(
-    "kind", ["normal", "heavy tails", "rounded", "categories", "three columns"]
+    "kind", ["normal", "heavy tails", "rounded", "categories", "three columns", "gaps"]
 )
 def test_no_copies_in_noise(kind):
     n_false = 0
@@ -82,8 +82,11 @@ def test_no_copies_in_noise(kind):
             X = (X[:, :3] @ [[1, 0.9], [0, 0.3], [0, 0]]).round(1)
         elif kind == "categories":
             X = pd.DataFrame(rng.choice(list("abc"), size=(200, 5)))
-        elif kind == "narrow":
+        elif kind == "three columns":
             X = X[:, :3]
+        elif kind == "gaps":  # who lacks the number is no copy of who has its median
+            X = pd.DataFrame({"age": 60 + 10 * X[:, 0], "sex": X[:, 1] > 0, "site": X[:, 2] > 1})
+            X.loc[rng.random(200) < 0.1, "age"] = np.nan
         n_false += len(told(audit(X, rng.integers(0, 2, 200)), "copies", notes=True))
     assert n_false == 0
 
@@ -110,6 +113,19 @@ def test_copies_under_other_ids(noise):
     folds = list(GroupKFold(5).split(a, y, found.clusters))
     assert told(audit({"a": a, "b": b}, y, cv=folds)) == []
     assert told(audit({"a": a, "b": b}, y, groups=found.clusters)) == []
+
+
+def test_copies_with_gaps():
+    """Near copies that lack the same cell, or of many columns one that the other has."""
+    rng = np.random.default_rng(0)
+    a, y = rng.normal(size=(85, 200)), rng.integers(0, 2, 85)
+    a[:20, 0] = np.nan
+    a[60:] = a[:25] + 0.001 * rng.normal(size=(25, 200))
+    (one,) = audit(a, y).findings
+    assert one.check == "copies" and one.n == 50
+    a[60:70, 5] = np.nan
+    (one,) = audit(a, y).findings
+    assert one.check == "copies" and one.n == 50
 
 
 def test_copies_are_counted_where_folds_part_them():
