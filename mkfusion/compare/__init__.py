@@ -6,4 +6,11 @@ import lazy_loader
 # methods (the help of the command line) does not wait for what runs them.
 __getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 
-__all__ = ["FusionComparison", "Method", "compare_fusion"]
+__all__ = [
+    "FusionChoices",
+    "FusionComparison",
+    "Method",
+    "SurvivalPerformance",
+    "compare_fusion",
+    "fusion_choices",
+]

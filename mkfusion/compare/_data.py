@@ -1,4 +1,4 @@
-"""The samples of a comparison: what users give, what each modality is, and how folds are seen."""
+"""The samples of a comparison: what users give, and what each modality is."""
 
 # `mkfusion.X` loads X when it is first asked for: the help of the command line lists the methods,
 # and is not to wait for compiled code.
@@ -21,17 +21,19 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import mkfusion
-from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._compat import num_samples
 from mkfusion._messages import shown
-from mkfusion._types import Floats, Mask
-from mkfusion.compare._folds import Fold, Splitter
-from mkfusion.compare._machines import Expert
+from mkfusion._types import Floats
+from mkfusion.compare._folds import Splitter
+from mkfusion.compare._metrics import named_metrics
+from mkfusion.compare._survival import FollowUp, survival_scorers
 from mkfusion.data import (
     Known,
     MissingModalityWarning,
@@ -44,6 +46,7 @@ from mkfusion.data import (
     present_samples,
     read_columns,
     refuse_empty,
+    refuse_unknown,
     seems_classes,
     those,
 )
@@ -94,9 +97,14 @@ def as_target(y: NDArray[Any]) -> NDArray[Any]:
 
 
 def is_classification(y: NDArray[Any], task: str) -> bool:
+    if task == "survival":
+        raise ValueError(
+            "task is 'survival' and y has no fields; expected a structured array with a boolean "
+            "field (whether there was an event) and a field of numbers (the time)."
+        )
     if task not in ("auto", "classification", "regression"):
         raise ValueError(
-            f'task is {shown(task)}; expected "auto", "classification" or "regression".'
+            f'task is {shown(task)}; expected "auto", "classification", "regression" or "survival".'
         )
     numbers = y.dtype.kind in "iuf"
     if task == "regression" and not numbers:
@@ -156,18 +164,13 @@ def default_metrics(y: NDArray[Any], classes: bool) -> list[str]:
 
 def make_scorers(scoring: Any, setting: Setting, y: NDArray[Any]) -> dict[str, Any]:
     """Return scorers by the names of their metrics."""
+    if setting.follow_up is not None:
+        return survival_scorers(scoring, setting.follow_up)
     if scoring is None:
         scoring = default_metrics(y, setting.classes)
         if setting.n_classes == 2:
             scoring.append("roc_auc")
-    if isinstance(scoring, Mapping):
-        named = dict(scoring)
-    else:
-        given = [scoring] if isinstance(scoring, str) or callable(scoring) else list(scoring)
-        named = {getattr(one, "__name__", "score") if callable(one) else one: one for one in given}
-    if not named:
-        raise ValueError("scoring is empty; expected at least one metric.")
-    return {str(name): get_scorer(one) for name, one in named.items()}
+    return {name: get_scorer(one) for name, one in named_metrics(scoring).items()}
 
 
 def fingerprint(data: Any) -> str:
@@ -297,7 +300,9 @@ def describe_modalities(X: Modalities, names: list[str], kernels: Any = None) ->
     ValueError, TypeError
         If "auto" knows no kernel of a modality, or one of `kernels` is none.
     """
-    n_missing = (~X.present()).sum(axis=0)
+    present = X.present()
+    refuse_unknown(names, present)
+    n_missing = (~present).sum(axis=0)
     missing = "marginalise" if n_missing.any() else "error"
     given = _given_kernels(kernels, names)
     entries = [
@@ -323,7 +328,7 @@ def describe_modalities(X: Modalities, names: list[str], kernels: Any = None) ->
             kernel = chosen[key]
             features, dense, reason = _features(data, kernel)
         width = clone(features).fit_transform(data).shape[1] if dense else 0
-        shape = _shape(X[key])
+        shape = _shape(X[key], kernel)
         described.append(
             Described(name, key, shape, kernel, features, dense, reason, int(lacking), width)
         )
@@ -379,9 +384,16 @@ def _alone(X: Modalities, key: str) -> Modalities:
     return alone[alone.present()[:, 0]]
 
 
-def _shape(data: Any) -> str:
+def _sees_images(kernel: Any) -> bool:
+    parts = [kernel, *getattr(kernel, "get_params", dict)().values()]
+    return any(isinstance(part, mkfusion.ImageKernel) for part in parts)
+
+
+def _shape(data: Any, kernel: Any) -> str:
     if not hasattr(data, "shape"):
         return f"{len(data)} items"
+    if _sees_images(kernel):
+        return f"images of {data.shape[1]} x {data.shape[2]} pixels"
     if len(data.shape) == 3:
         return f"signals: {data.shape[1]} channels of {data.shape[2]} time steps"
     n_columns = data.shape[1] if len(data.shape) == 2 else 1
@@ -390,9 +402,19 @@ def _shape(data: Any) -> str:
 
 def _features(data: Any, kernel: Any) -> tuple[Any, bool, str]:
     """Return the transformer, whether its features are dense, and why not."""
+    if _sees_images(kernel):
+        return None, False, "images"
     if isinstance(kernel, mkfusion.GlobalAlignmentKernel):
         summary = FunctionTransformer(channel_summaries)
         return make_pipeline(summary, StandardScaler()), True, ""
+    last = kernel[-1] if isinstance(kernel, Pipeline) else kernel
+    if isinstance(last, mkfusion.WeightedDegreeKernel):
+        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        return make_pipeline(FunctionTransformer(letters_in_columns), one_hot), True, ""
+    if isinstance(last, mkfusion.SpectrumKernel):
+        flat = FunctionTransformer(np.ravel)
+        pieces = TfidfVectorizer(analyzer="char", ngram_range=(3, 3), lowercase=False)
+        return make_pipeline(flat, pieces), False, "sequences of different lengths"
     if isinstance(kernel, Pipeline):
         before = clone(kernel[:-1])
         if "tfidfvectorizer" in kernel.named_steps:
@@ -417,6 +439,12 @@ def _features(data: Any, kernel: Any) -> tuple[Any, bool, str]:
     return encoder, True, ""
 
 
+def letters_in_columns(data: Any) -> NDArray[np.str_]:
+    """Return sequences of one length with a letter in each column (n_samples, length)."""
+    strings = np.ravel(data).astype(str)
+    return strings.view("U1").reshape(len(strings), -1)
+
+
 class Setting(NamedTuple):
     """What the methods must know.
 
@@ -428,6 +456,8 @@ class Setting(NamedTuple):
     n_classes : int
     fast : bool
     seed : int
+    follow_up : FollowUp or None
+        Over which time survival is scored; None for classes and numbers.
     """
 
     modalities: list[Described]
@@ -435,6 +465,14 @@ class Setting(NamedTuple):
     n_classes: int
     fast: bool
     seed: int
+    follow_up: FollowUp | None = None
+
+    @property
+    def task(self) -> str:
+        """One of "classification", "regression" and "survival"."""
+        if self.follow_up is not None:
+            return "survival"
+        return "classification" if self.classes else "regression"
 
     @property
     def lacks(self) -> bool:
@@ -564,6 +602,12 @@ def without_advice() -> Iterator[None]:
 class NothingToCompareError(ValueError):
     """Methods that fuse, or modalities on their own, of which none could be run."""
 
+    @classmethod
+    def of_fusion(cls, reasons: Mapping[str, str]) -> NothingToCompareError:
+        """Return the error of no method that fuses, given why each is not applicable."""
+        why = dict(reasons) or "none was asked for"
+        return cls(f"methods leaves nothing that fuses: {why}.")
+
 
 @contextmanager
 def refusals(*kinds: type[Exception]) -> Iterator[None]:
@@ -596,174 +640,3 @@ class Samples(NamedTuple):
     setting: Setting
     inner: Splitter
     scorers: dict[str, Any]
-
-
-class Part(NamedTuple):
-    """Training and test samples, as a method sees them."""
-
-    train: Any
-    y_train: NDArray[Any]
-    test: Any
-    y_test: NDArray[Any]
-
-
-class FoldData:
-    """Samples to learn from, and samples to score on; kernels are made when asked for.
-
-    Parameters
-    ----------
-    samples : Samples
-    rows : Fold
-        Which of them.
-    inner : bool, default=False
-        Whether values are only chosen by it.
-    """
-
-    def __init__(self, samples: Samples, rows: Fold, inner: bool = False) -> None:
-        self.samples = samples
-        self.inner = inner
-        self.setting = samples.setting
-        self.rows = rows
-        # What methods keep of these training samples for the next setting, by their names
-        self.shared: dict[Any, Any] = {}
-        self._kernels: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
-        self._alone: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
-        self._completed: tuple[mkfusion.KernelStack, mkfusion.KernelStack] | None = None
-        self._experts: dict[bool, list[Expert]] = {}
-
-    def part(self, sees: str) -> Part:
-        """Return the samples as a method sees them."""
-        train, test = self.rows
-        n, total = len(train), len(train) + len(test)
-        y = self.samples.y
-        data: tuple[Any, Any]
-        if sees == "X":
-            data = safe_indexing(self.samples.X, train), safe_indexing(self.samples.X, test)
-        elif sees == "modalities":
-            # The same objects again: what was made of them can be found by them.
-            if sees not in self.shared:
-                self.shared[sees] = self.samples.modalities[train], self.samples.modalities[test]
-            data = self.shared[sees]
-        elif sees in ("rows", "completed rows"):
-            there = np.vstack(self.present()) | (sees == "completed rows")
-            rows = np.where(there, np.arange(total)[:, np.newaxis], np.nan)
-            names = self.samples.modalities.names
-            whole = Modalities({name: rows[:, [k]] for k, name in enumerate(names)})
-            data = whole[:n], whole[n:]
-        elif sees == "nothing":
-            data = np.zeros((n, 1)), np.zeros((total - n, 1))
-        else:
-            data = self.alone if sees == "alone" else self.kernels
-        return Part(data[0], y[train], data[1], y[test])
-
-    def folds(self) -> list[Fold]:
-        """Split the samples to learn from once more."""
-        with refusals(ValueError):
-            return self.samples.inner.split(self.rows.train)
-
-    def experts(self, *, completed: bool = False) -> list[Expert]:
-        """Return each modality's machines; samples are positions, those to learn from first."""
-        if completed not in self._experts:
-            first, second = self.completed if completed else self.alone
-            folds = self.folds()
-            grams = [np.vstack([first.gram(k), second.gram(k)]) for k in range(first.shape[2])]
-            self._experts[completed] = [Expert(gram, folds) for gram in grams]
-        return self._experts[completed]
-
-    def present(self) -> tuple[Mask, Mask]:
-        """Return which training samples, and which test samples, have which modalities."""
-        there = self.samples.modalities.present()
-        return there[self.rows.train], there[self.rows.test]
-
-    def score(
-        self,
-        model: Any,
-        X: Any,
-        y: NDArray[Any],
-        metric: str | None = None,
-        kinds: tuple[type[Exception], ...] = (Exception,),
-    ) -> float:
-        """Score a model, or what stands in for one.
-
-        Parameters
-        ----------
-        model : fitted estimator
-        X, y : samples
-        metric : str, default=None
-            None is the first.
-        kinds : tuple of exceptions, default=(Exception,)
-            What the metric may raise to say that it is not for these: metrics are anyone's code,
-            and what stands in for a model is not all that a model is.
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        RefusalError
-            With the name of the metric.
-        """
-        name = next(iter(self.samples.scorers)) if metric is None else metric
-        try:
-            return float(self.samples.scorers[name](model, X, y))
-        except kinds as error:
-            message = f"{type(error).__name__}: {error} (from the metric {name!r})"
-            raise RefusalError(" ".join(message.split())) from error
-        except Exception as error:
-            error.add_note(f"raised by the metric {name!r}")
-            raise
-
-    @property
-    def kernels(self) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
-        """Kernels in memory: all kernel methods of the fold share them."""
-        if self._kernels is None:
-            self._kernels = self._computed("marginalise")
-        return self._kernels
-
-    @property
-    def completed(self) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
-        """The kernels with predictions where samples lack their modality."""
-        if not self.setting.lacks:
-            return self.kernels
-        if self._completed is None:
-            self._completed = self._computed("impute")
-        return self._completed
-
-    def _computed(self, missing: str) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
-        train, test = (self.samples.modalities[rows] for rows in self.rows)
-        kernelizer = self.setting.kernelizer(missing)
-        with refusals(ValueError), without_advice():
-            lazy = kernelizer.fit_transform(train), kernelizer.transform(test)
-            return materialised(lazy[0]), materialised(lazy[1])
-
-    @property
-    def alone(self) -> tuple[mkfusion.KernelStack, mkfusion.KernelStack]:
-        """The kernels without the scaling of samples that lack another modality."""
-        if not self.setting.lacks:
-            return self.kernels
-        if self._alone is None:
-            train, test = (np.sqrt(have.mean(axis=1)) for have in self.present())
-            first, second = self.kernels
-            self._alone = materialised(first, train, train), materialised(second, test, train)
-        return self._alone
-
-
-def materialised(
-    stack: mkfusion.KernelStack, rows: Any = None, columns: Any = None
-) -> mkfusion.KernelStack:
-    """Return a stack in memory, its rows and columns multiplied by factors if there are any.
-
-    Parameters
-    ----------
-    stack : KernelStack of shape (n_rows, n_columns, n_kernels)
-    rows, columns : ndarray of shape (n_rows,) and (n_columns,), default=None
-
-    Returns
-    -------
-    KernelStack
-    """
-    grams = [stack.gram(k) for k in range(stack.shape[2])]
-    if rows is not None:
-        grams = [gram * rows[:, np.newaxis] * columns for gram in grams]
-    return mkfusion.KernelStack(grams, names=stack.names)

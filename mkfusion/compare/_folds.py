@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -50,6 +51,8 @@ class Splitter(NamedTuple):
         Whether y is class labels, of which every training part needs two.
     argument : str
         Where the splitter came from, for messages.
+    survival : bool
+        Whether y is whether there was an event, which some sample of every training part needs.
     """
 
     how: Any
@@ -57,6 +60,7 @@ class Splitter(NamedTuple):
     groups: NDArray[Any] | None
     classes: bool
     argument: str
+    survival: bool = False
 
     def split(self, rows: Indices | None = None) -> list[Fold]:
         """Split some of the samples, or all.
@@ -82,7 +86,10 @@ class Splitter(NamedTuple):
         if groups is not None and rows is not None:
             groups = groups[rows]
         try:
-            folds = [Fold(*pair) for pair in read_splits(self.how, len(y), y, groups=groups)]
+            with warnings.catch_warnings():
+                if self.survival:  # few censored samples are no small class
+                    warnings.filterwarnings("ignore", "The least populated class in y")
+                folds = [Fold(*pair) for pair in read_splits(self.how, len(y), y, groups=groups)]
         except ValueError as error:
             raise ValueError(f"{self.argument} cannot split {len(y)} samples: {error}") from error
         if len(folds) < 2:
@@ -99,7 +106,13 @@ class Splitter(NamedTuple):
                     f"{where} has samples of group {both[0]!r} on both sides; expected a splitter "
                     "that keeps groups together, such as GroupKFold, or a number of folds."
                 )
-            if self.classes and len(np.unique(y[train])) < 2:
+            if self.survival:
+                if not y[train].any():
+                    raise ValueError(
+                        f"{where} trains on censored samples only; expected some events. Take "
+                        "fewer folds, or other ones."
+                    )
+            elif self.classes and len(np.unique(y[train])) < 2:
                 raise ValueError(
                     f"{where} trains on samples of one class, {shown(y[train][0])}; expected two "
                     "or more. Take fewer folds, or other ones."
@@ -139,7 +152,13 @@ class RepeatedGroupFolds:
 
 
 def outer_splitter(
-    cv: Any, y: NDArray[Any], groups: Any, classes: bool, seed: int, fast: bool
+    cv: Any,
+    y: NDArray[Any],
+    groups: Any,
+    classes: bool,
+    seed: int,
+    fast: bool,
+    survival: bool = False,
 ) -> Splitter:
     """Return what splits all samples.
 
@@ -153,6 +172,8 @@ def outer_splitter(
     classes : bool
     seed : int
     fast : bool
+    survival : bool, default=False
+        Whether y is whether there was an event.
 
     Returns
     -------
@@ -165,36 +186,47 @@ def outer_splitter(
     """
     groups = read_groups(groups, len(y))
     if cv is None:
-        cv = repeated_folds(None, 1 if fast else REPEATS, y, groups, classes, seed)
-    return Splitter(_resolve(cv, "cv", groups, classes, seed), y, groups, classes, "cv")
+        cv = repeated_folds(None, 1 if fast else REPEATS, y, groups, classes, seed, survival)
+    stratified = _stratifies(y, classes, survival)
+    how = _resolve(cv, "cv", groups, stratified, seed)
+    return Splitter(how, y, groups, stratified, "cv", survival)
 
 
 def repeated_folds(
-    n_splits: int | None, n_repeats: int, y: NDArray[Any], groups: Any, classes: bool, seed: int
+    n_splits: int | None,
+    n_repeats: int,
+    y: NDArray[Any],
+    groups: Any,
+    classes: bool,
+    seed: int,
+    survival: bool = False,
 ) -> Any:
     """Return what draws folds several times, or a number of folds if it is once.
 
     Parameters
     ----------
     n_splits : int or None
-        Number of folds; None is 5, or fewer where a class or the groups are small.
+        Number of folds; None is 5, or fewer where a class, the events or the groups are few.
     n_repeats : int
     y : ndarray of shape (n_samples,)
     groups : ndarray of shape (n_samples,) or None
     classes : bool
     seed : int
+    survival : bool, default=False
+        Whether y is whether there was an event.
 
     Returns
     -------
     splitter or int
     """
     if n_splits is None:
-        n_splits = _as_many_as_fit(FOLDS, y, groups, classes)
+        n_splits = _as_many_as_fit(FOLDS, y, groups, classes, survival)
     if n_repeats == 1:
         return n_splits
+    stratified = _stratifies(y, classes, survival)
     if groups is not None:
-        return RepeatedGroupFolds(n_splits, n_repeats, classes, seed)
-    kind = RepeatedStratifiedKFold if classes else RepeatedKFold
+        return RepeatedGroupFolds(n_splits, n_repeats, stratified, seed)
+    kind = RepeatedStratifiedKFold if stratified else RepeatedKFold
     return kind(n_splits=n_splits, n_repeats=n_repeats, random_state=seed)
 
 
@@ -229,6 +261,7 @@ def inner_splitter(inner_cv: Any, outer: Splitter, folds: list[Fold], seed: int,
                 outer.y[train],
                 None if groups is None else groups[train],
                 classes,
+                outer.survival,
             )
             for train, _ in folds
         )
@@ -242,7 +275,7 @@ def inner_splitter(inner_cv: Any, outer: Splitter, folds: list[Fold], seed: int,
             "inner_cv is an iterable of splits; expected a number of folds or a splitter, since "
             "the training samples of every fold are split."
         )
-    return Splitter(how, outer.y, groups, classes, "inner_cv")
+    return Splitter(how, outer.y, groups, classes, "inner_cv", outer.survival)
 
 
 def _resolve(cv: Any, argument: str, groups: Any, classes: bool, seed: int) -> Any:
@@ -261,11 +294,20 @@ def _resolve(cv: Any, argument: str, groups: Any, classes: bool, seed: int) -> A
     )
 
 
-def _as_many_as_fit(wanted: int, y: NDArray[Any], groups: Any, classes: bool) -> int:
-    """Return a number of folds such that every class or group can be in each."""
+def _stratifies(y: NDArray[Any], classes: bool, survival: bool) -> bool:
+    """Whether folds are stratified: of survival by event, where some samples had none."""
+    return classes or (survival and not y.all())
+
+
+def _as_many_as_fit(
+    wanted: int, y: NDArray[Any], groups: Any, classes: bool, survival: bool
+) -> int:
+    """Return a number of folds such that every class or group, or an event, can be in each."""
     most = len(y) // 2
     if groups is not None:
         most = len(np.unique(groups))
+    elif survival:
+        most = min(most, int(y.sum()))
     elif classes:
         most = int(np.unique(y, return_counts=True)[1].min())
     return max(2, min(wanted, most))

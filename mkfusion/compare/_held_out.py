@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mkfusion._sigmoids import class_chances, class_logits
 from mkfusion._types import Floats
-from mkfusion.compare._data import FoldData, refusals
-from mkfusion.compare._machines import chances, sigmoids
+from mkfusion.compare._data import refusals
+from mkfusion.compare._fold_data import FoldData
+from mkfusion.compare._survival import survival_chances, survival_risks
 from mkfusion.report import HeldOut
 
 
@@ -24,8 +26,8 @@ def held_out(
     """Return what a fitted model says of the test samples of a fold.
 
     The probabilities of a classifier that has none are made of its decision values, by the sigmoid
-    that fits those of samples held out within the training samples best, whose models have learned
-    with the same values of all parameters.
+    or softmax that fits those of samples held out within the training samples best, whose models
+    have learned with the same values of all parameters.
 
     Parameters
     ----------
@@ -48,6 +50,11 @@ def held_out(
         If they do.
     """
     test, rows = outer.part(sees).test, outer.rows.test
+    if outer.setting.follow_up is not None:
+        with refusals(*kinds):
+            risk = survival_risks(model, test, len(rows))
+            chances = survival_chances(model, test, len(rows), outer.setting.follow_up.times)
+        return HeldOut(rows, risk, chances)
     with refusals(*kinds):
         predicted = np.asarray(model.predict(test))
         told = model.predict_proba(test) if hasattr(model, "predict_proba") else None
@@ -88,4 +95,4 @@ def _calibrated(
     known, true = (np.concatenate(parts) for parts in zip(*within, strict=True))
     if len(np.unique(true)) < len(classes):
         return None
-    return chances(sigmoids(known, true, classes), decisions)
+    return class_chances(class_logits(known, np.searchsorted(classes, true)), decisions)

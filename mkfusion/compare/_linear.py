@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
+from importlib.util import find_spec
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack, issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, enet_path
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import l1_min_c
 
 from mkfusion._compat import l1_logistic, num_samples, safe_indexing
+from mkfusion._survival import breslow, cumulative_hazards, martingale_residuals
 from mkfusion._types import Floats
-from mkfusion.compare._data import FoldData, Setting
+from mkfusion.compare._data import Setting
+from mkfusion.compare._fold_data import FoldData
+from mkfusion.compare._survival import CoxMachine, SurvivalModel
 from mkfusion.data import Modalities, present_samples
 
 # Strengths, the strongest first: of l1 as shares of the one from which on nothing is left,
@@ -24,7 +30,49 @@ FAST_SPARSE = tuple(np.geomspace(0.5, 0.01, 6).tolist())
 # and of l2 as shares of the mean square of a row.
 RIDGE = (10.0, 1.0, 0.1, 0.01, 0.001)
 FAST_RIDGE = (1.0, 0.1, 0.01)
+# A likelihood has a part for every event, which a square penalty of this size is set against.
+COX_RIDGE = (100.0, 10.0, 1.0, 0.1)
+FAST_COX_RIDGE = (100.0, 10.0, 1.0)
+# Events are few, and tell little: weaker ones learn the training samples by heart.
+COX_SPARSE = tuple(np.geomspace(0.8, 0.1, 6).tolist())
+FAST_COX_SPARSE = COX_SPARSE[::2]
 _ELASTIC = 0.5
+
+# What is penalised, of all tasks and of those of a comparison.
+PENALTIES = (
+    "l1, l2 or, of numbers, both; logistic of classes, proportional hazards of survival, there "
+    "with l1 where scikit-survival is installed"
+)
+_PENALTIES = {
+    "classification": "logistic; l1 or l2",
+    "regression": "l1, l2 or both",
+    "survival": "Cox's proportional hazards; l1 or l2",
+}
+_RIDGE_ALONE = (
+    "Cox's proportional hazards; l2 alone, for scikit-survival, which fits l1, was not installed"
+)
+
+
+def has_cox_lasso() -> bool:
+    """Whether there is what fits proportional hazards with l1."""
+    return find_spec("sksurv") is not None
+
+
+def linear_words(words: str, setting: Setting) -> str:
+    """Return words on the penalties of all tasks as words on those of one.
+
+    Parameters
+    ----------
+    words : str
+        Which name `PENALTIES`.
+    setting : Setting
+
+    Returns
+    -------
+    str
+    """
+    lacking = setting.task == "survival" and not has_cox_lasso()
+    return words.replace(PENALTIES, _RIDGE_ALONE if lacking else _PENALTIES[setting.task])
 
 
 def linear_candidates(setting: Setting) -> list[dict[str, Any]]:
@@ -39,6 +87,11 @@ def linear_candidates(setting: Setting) -> list[dict[str, Any]]:
     list of dict
     """
     classes, fast = setting.classes, setting.fast
+    if setting.task == "survival":
+        found = [("l2", strength) for strength in (FAST_COX_RIDGE if fast else COX_RIDGE)]
+        if has_cox_lasso():
+            found += [("l1", strength) for strength in (FAST_COX_SPARSE if fast else COX_SPARSE)]
+        return [{"penalty": penalty, "strength": strength} for penalty, strength in found]
     strengths = FAST_SPARSE if fast else SPARSE
     found = [("l2", strength) for strength in (FAST_RIDGE if fast else RIDGE)]
     if classes:  # an l1 fit of classes has no path: fewer of them
@@ -124,20 +177,23 @@ class LinearPath:
     ----------
     transformers : list of (name, transformer) pairs
         What the features of each modality are.
-    classes : bool
+    task : {"classification", "regression", "survival"}
     seed : int
     """
 
-    def __init__(self, transformers: list[tuple[str, Any]], classes: bool, seed: int) -> None:
+    def __init__(self, transformers: list[tuple[str, Any]], task: str, seed: int) -> None:
         self.beside = Beside(transformers)
-        self.classes, self.seed = classes, seed
+        self.task, self.seed = task, seed
         self._table: Any = None
+        self._taught: Any = None
+        self._y: Any = None
         self._models: dict[Any, Any] = {}
         self._seen: tuple[Any, Any] = (None, None)
 
     def fit(self, X: Modalities, y: NDArray[Any]) -> Self:
-        """Take the training samples, if it has none."""
-        if self._table is None:
+        """Take the training samples: the same again without any work."""
+        if self._taught is not X or not np.array_equal(self._y, y):
+            self._taught, self._models, self._seen = X, {}, (None, None)
             self._table, self._y = self.beside.fit_transform(X), y
             squares = self._table.multiply(self._table) if issparse(self._table) else None
             total = (self._table**2).sum() if squares is None else squares.sum()
@@ -163,8 +219,13 @@ class LinearPath:
         estimator
         """
         if (penalty, strength) not in self._models:
-            if self.classes:
+            if self.task == "classification":
                 self._models[penalty, strength] = self._classifier(penalty, strength)
+            elif self.task == "survival" and penalty == "l1":
+                self._add_cox_lasso(strength)
+            elif self.task == "survival":
+                machine = CoxMachine(1.0 / (strength * self._scale), "linear")
+                self._models[penalty, strength] = machine.fit(self._table, self._y)
             elif penalty == "l2":
                 self._models[penalty, strength] = self._ridge(strength)
             else:
@@ -179,7 +240,11 @@ class LinearPath:
             C = 1.0 / (strength * self._scale)
             model = LogisticRegression(C=C, max_iter=1000).fit(table, y)
             return _Rotated(model, rotation)
-        model = l1_logistic(C=l1_min_c(table, y, loss="log") / strength, random_state=self.seed)
+        try:
+            least = l1_min_c(table, y, loss="log")
+        except ValueError:  # nothing goes with the classes: no coefficient is ever left
+            least = 1.0
+        model = l1_logistic(C=least / strength, random_state=self.seed)
         if len(np.unique(y)) > 2:
             model = OneVsRestClassifier(model)
         return model.fit(table, y)
@@ -223,6 +288,59 @@ class LinearPath:
         )
         for s, one in zip(np.sort(wanted)[::-1], coefficients.T, strict=True):
             self._models.setdefault((penalty, float(s)), _Line(one, mean))
+
+    def _add_cox_lasso(self, strength: float) -> None:
+        """Fit all penalties down to this one, and the usual ones, each from the one before."""
+        # It is an extra.
+        from sksurv.linear_model import CoxnetSurvivalAnalysis
+
+        table = self._table.toarray() if issparse(self._table) else self._table
+        time, event = self._y["time"], self._y["event"]
+        wanted = sorted({*COX_SPARSE, strength}, reverse=True)
+        # From here on all coefficients are zero.
+        largest = np.abs(table.T @ martingale_residuals(time, event)).max() / len(time)
+        alphas = largest * np.array(wanted)
+        coefficients = np.zeros((table.shape[1], 0 if largest > 0 else len(wanted)))
+        while not coefficients.size:
+            try:
+                path = CoxnetSurvivalAnalysis(alphas=alphas, l1_ratio=1.0).fit(table, self._y)
+                coefficients = path.coef_
+            except ArithmeticError:  # the likelihood can be made perfect
+                alphas = alphas[:-1]
+        last = coefficients.shape[1] - 1
+        if last < len(wanted) - 1:
+            warnings.warn(
+                f"l1 penalties below {wanted[last]:g} of the largest are too weak for these "
+                "samples; that one is taken for them",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        for k, s in enumerate(wanted):
+            line = _CoxLine(coefficients[:, min(k, last)]).fit(table, self._y)
+            self._models.setdefault(("l1", s), line)
+
+
+class _CoxLine:
+    """Coefficients of proportional hazards.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_features,)
+    """
+
+    def __init__(self, coef: Floats) -> None:
+        self.coef = coef
+
+    def fit(self, table: Floats, y: NDArray[Any]) -> Self:
+        """Estimate the hazard where all features are 0."""
+        self._hazard = breslow(y["time"], y["event"], np.ones(len(y)), self.predict(table))
+        return self
+
+    def predict(self, table: Any) -> Floats:
+        return np.asarray(table @ self.coef)
+
+    def predict_survival_function(self, table: Any, times: Floats) -> Floats:
+        return np.asarray(np.exp(-cumulative_hazards(self.predict(table), *self._hazard, times)))
 
 
 class _Line:
@@ -276,7 +394,7 @@ class _PathModel(BaseEstimator):
 
     def fit(self, X: Modalities, y: NDArray[Any]) -> Self:
         self.model_ = self.path.fit(X, y).model(self.penalty, self.strength)
-        if self.path.classes:
+        if self.path.task == "classification":
             self.classes_ = np.unique(y)
         return self
 
@@ -286,6 +404,13 @@ class _PathModel(BaseEstimator):
 
 class PathRegressor(RegressorMixin, _PathModel):
     """A penalised linear regression of a path."""
+
+
+class PathCox(_PathModel, SurvivalModel):
+    """Penalised proportional hazards of a path."""
+
+    def predict_survival_function(self, X: Modalities, times: Floats) -> Floats:
+        return self.model_.predict_survival_function(self.path.features(X), times)
 
 
 class PathClassifier(ClassifierMixin, _PathModel):
@@ -312,11 +437,16 @@ def linear_model(params: dict[str, Any], data: FoldData, index: int | None = Non
 
     Returns
     -------
-    PathClassifier or PathRegressor
+    PathClassifier, PathRegressor or PathCox
     """
     setting = data.setting
     wanted = setting.modalities if index is None else [setting.modalities[index]]
     features = [(m.key, m.features) for m in wanted]
-    path = LinearPath(features, setting.classes, setting.seed)
+    path = LinearPath(features, setting.task, setting.seed)
     path = data.shared.setdefault(("linear", index), path)
-    return (PathClassifier if setting.classes else PathRegressor)(path, **params)
+    kinds: dict[str, Any] = {
+        "classification": PathClassifier,
+        "regression": PathRegressor,
+        "survival": PathCox,
+    }
+    return kinds[setting.task](path, **params)

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve
 from scipy.sparse import issparse
-from scipy.special import expit, logit
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.metrics.pairwise import rbf_kernel
@@ -18,11 +17,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 import mkfusion
-from mkfusion._types import FloatArray, Floats, Indices, Mask
+from mkfusion._sigmoids import class_chances
+from mkfusion._types import FloatArray, Floats, Indices
 from mkfusion.compare._folds import Fold
-
-# Newton's method for two numbers: when it ends, and what is no difference.
-_MOST_STEPS, _CLOSE, _ALIKE = 50, 1e-8, 1e-12
+from mkfusion.compare._platt import chances, sigmoids
 
 
 class RidgeMachine(RegressorMixin, BaseEstimator):
@@ -330,94 +328,105 @@ class CalibratedExpert(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-class Sigmoid(NamedTuple):
-    """Probability of a class from decision values: ``1 / (1 + exp(-(slope f + offset)))``."""
-
-    slope: float
-    offset: float
-
-    def __call__(self, decisions: Floats) -> Floats:
-        """Return the probabilities of decision values (n,)."""
-        return np.asarray(expit(self.slope * decisions + self.offset))
-
-
-def sigmoid(decisions: Floats, positive: Mask) -> Sigmoid:
-    """Fit Platt's sigmoid, by Newton's method.
+class SharedMachine(ClassifierMixin, BaseEstimator):
+    """A support vector machine on one modality's kernel.
 
     Parameters
     ----------
-    decisions : ndarray of shape (n,)
-    positive : ndarray of shape (n,), dtype=bool
-        Which samples are of the class.
-
-    Returns
-    -------
-    Sigmoid
-
-    References
-    ----------
-    Platt, "Probabilistic outputs for support vector machines and comparisons to regularized
-    likelihood methods", Advances in Large Margin Classifiers (1999). Targets are not quite 0 and 1,
-    so that classes that are apart have no infinite slope.
+    C : float
+    expert : Expert
     """
-    n = int(positive.sum())
-    wanted = np.where(positive, (n + 1) / (n + 2), 1 / (len(positive) - n + 2))
-    mean, scale = float(decisions.mean()), float(decisions.std())
-    if scale <= _ALIKE * abs(mean):
-        return Sigmoid(0.0, float(logit(wanted.mean())))
-    X = np.column_stack([(decisions - mean) / scale, np.ones(len(decisions))])
 
-    def loss(at: Floats) -> float:
-        values = X @ at
-        return float(np.sum(np.logaddexp(0.0, values) - wanted * values))
+    def __init__(self, C: float, expert: Expert) -> None:
+        self.C = C
+        self.expert = expert
 
-    at = np.array([0.0, float(logit(wanted.mean()))])
-    now = loss(at)
-    for _ in range(_MOST_STEPS):
-        found = expit(X @ at)
-        step = np.linalg.solve((X.T * (found * (1 - found))) @ X, X.T @ (wanted - found))
-        # The loss is convex and has a minimum: halving ends.
-        while loss(at + step) > now and np.abs(step).max() > _ALIKE:
-            step /= 2
-        at, now = at + step, loss(at + step)
-        if np.abs(step).max() <= _CLOSE:
-            break
-    return Sigmoid(float(at[0]) / scale, float(at[1] - at[0] * mean / scale))
+    def fit(self, X: Floats, y: NDArray[Any]) -> Self:
+        """Fit one machine to all samples, or find it fitted.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_train, 1)
+            Positions of samples in the matrix.
+        y : ndarray of shape (n_train,)
+
+        Returns
+        -------
+        self : object
+        """
+        self.classes_ = np.unique(y)
+        self._machine = self.expert.machine(self.C, X[:, 0].astype(np.intp), y)
+        return self
+
+    def decision_function(self, X: Floats) -> Floats:
+        """Return decision values.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, 1)
+            Positions.
+
+        Returns
+        -------
+        ndarray of shape (n, 1 or n_classes)
+        """
+        return self.expert.decide(self._machine, X[:, 0].astype(np.intp))
 
 
-def sigmoids(decisions: Floats, y: NDArray[Any], classes: NDArray[Any]) -> list[Sigmoid]:
-    """Fit sigmoids to decision values, one for each class if there are more than two.
+class Squashed(ClassifierMixin, BaseEstimator):
+    """A classifier's decision values on the scale of probabilities: taken as logits.
+
+    What is stacked is calibrated by the model that learns from it: to do so within each training
+    part as well would only cost a machine for each two folds.
 
     Parameters
     ----------
-    decisions : ndarray of shape (n, 1) or (n, n_classes)
-    y : ndarray of shape (n,)
-    classes : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    list of 1 or n_classes Sigmoid
+    classifier : classifier
+        With decision values.
     """
-    labels = classes[1:] if decisions.shape[1] == 1 else classes
-    pairs = zip(decisions.T, labels, strict=True)
-    return [sigmoid(column, np.asarray(y == label)) for column, label in pairs]
 
+    def __init__(self, classifier: Any) -> None:
+        self.classifier = classifier
 
-def chances(calibrated: list[Sigmoid], decisions: Floats) -> Floats:
-    """Return probabilities: those of one class against the rest, divided by their sum.
+    def fit(self, X: Any, y: NDArray[Any]) -> Self:
+        """Fit the classifier.
 
-    Parameters
-    ----------
-    calibrated : list of 1 or n_classes Sigmoid
-    decisions : ndarray of shape (n, 1) or (n, n_classes)
+        Parameters
+        ----------
+        X : samples
+        y : ndarray of shape (n_train,)
 
-    Returns
-    -------
-    ndarray of shape (n, n_classes)
-    """
-    pairs = zip(calibrated, decisions.T, strict=True)
-    found = np.column_stack([one(column) for one, column in pairs])
-    if found.shape[1] == 1:
-        return np.hstack([1.0 - found, found])
-    total = found.sum(axis=1, keepdims=True)
-    return np.where(total > 0, found / np.where(total > 0, total, 1.0), 1.0 / found.shape[1])
+        Returns
+        -------
+        self : object
+        """
+        self.classifier_ = clone(self.classifier).fit(X, y)
+        self.classes_ = self.classifier_.classes_
+        return self
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the sigmoid, or of more than two classes the softmax, of decision values.
+
+        Parameters
+        ----------
+        X : samples
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+        """
+        decisions = np.asarray(self.classifier_.decision_function(X)).reshape(len(X), -1)
+        return class_chances(np.array([[1.0, 0.0]]), decisions)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the class of the largest decision value.
+
+        Parameters
+        ----------
+        X : samples
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])

@@ -12,7 +12,8 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import ParameterGrid
 
 from mkfusion._messages import shown
-from mkfusion.compare._data import FoldData, Setting
+from mkfusion.compare._data import Setting
+from mkfusion.compare._fold_data import FoldData
 
 _KINDS = ("baseline", "single", "fusion")
 _SEEN = ("X", "kernels", "alone", "modalities", "rows", "completed rows", "nothing")
@@ -57,6 +58,9 @@ class Method:
         Key of a question that it answers beside its scores, of methods of this package.
     kind : {"fusion", "single", "baseline"}, default="fusion"
         The latter two are of methods of this package.
+    survival : bool, default=True
+        Whether it learns times of events: `predict` returns risks and `predict_survival_function`
+        step functions, as the estimators of scikit-survival do.
 
     Raises
     ------
@@ -95,6 +99,7 @@ class Method:
     needs: Callable[[Setting], str] | None = None
     question: str = ""
     kind: str = "fusion"
+    survival: bool = True
 
     def __post_init__(self) -> None:
         for name in ("key", "label", "summary", "words", "reference"):
@@ -200,10 +205,15 @@ class Method:
         """
         if self.kind == "fusion" and len(setting.modalities) < 2:
             return "there is one modality only"
+        survival = setting.task == "survival"
         if self.is_given:
-            task, other = "classification", is_regressor(self.estimator)
-            if not setting.classes:
-                task, other = "regression", is_classifier(self.estimator)
-            if other:
-                return f"{type(self.estimator).__name__} is not for {task}"
+            others = {
+                "classification": [is_regressor],
+                "regression": [is_classifier],
+                "survival": [is_classifier, is_regressor],
+            }
+            if any(is_other(self.estimator) for is_other in others[setting.task]):
+                return f"{type(self.estimator).__name__} is not for {setting.task}"
+        if survival and not self.survival:
+            return "it does not learn survival"
         return self.needs(setting) if self.needs is not None else ""

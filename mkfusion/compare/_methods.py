@@ -25,15 +25,20 @@ from sklearn.svm import SVC
 import mkfusion
 from mkfusion._messages import shown
 from mkfusion._types import Floats
-from mkfusion.compare._data import FeatureModalities, FoldData, Setting, fingerprint
-from mkfusion.compare._linear import linear_candidates, linear_model
-from mkfusion.compare._machines import CalibratedExpert, RidgeMachine, ScaledTarget
+from mkfusion.compare._data import FeatureModalities, Setting, fingerprint
+from mkfusion.compare._fold_data import FoldData
+from mkfusion.compare._linear import PENALTIES, linear_candidates, linear_model, linear_words
+from mkfusion.compare._machines import RidgeMachine, ScaledTarget
 from mkfusion.compare._method import Candidates, Method, Params
+from mkfusion.compare._survival import CombinedCox, CoxMachine, KaplanMeier, LateCox
 from mkfusion.report import BEST_FUSION, BEST_SIMPLE, BEST_SINGLE, NOTHING
 
 COSTS = (0.1, 1.0, 10.0, 100.0)
+# The partial likelihood has a part for every event, however small C makes it.
+COX_COSTS = (0.01, 0.1, 1.0, 10.0)
 NORMS = (4 / 3, 2.0, 4.0)
 FAST_COSTS = (1.0, 10.0)
+FAST_COX_COSTS = (0.1, 1.0)
 FAST_NORMS = (4 / 3, 2.0)
 # Of the products of kernels beside the kernels themselves.
 PRODUCT_WEIGHTS = (0.5, 1.0)
@@ -46,6 +51,12 @@ SHARED_COMPONENTS = 2
 CHOSEN = (BEST_SINGLE, BEST_SIMPLE, BEST_FUSION)
 # Compared whatever is asked for
 ALWAYS = ("dummy", "single")
+# What is said of samples without looking at any modality.
+_KNOWN_WITHOUT = {
+    "classification": "majority class",
+    "regression": "mean",
+    "survival": "Kaplan-Meier",
+}
 # Models without kernels, which a sentence names where they are ahead of all with kernels.
 _PLAIN = ("linear", "linear_alone")
 
@@ -64,6 +75,8 @@ class PlannedMethod(NamedTuple):
         Why it is not applicable to these data; empty where it is.
     given : dict
         What else the function that builds it must know.
+    words : str
+        In the paragraph on methods.
     """
 
     method: Method
@@ -71,16 +84,12 @@ class PlannedMethod(NamedTuple):
     candidates: Candidates
     reason: str = ""
     given: dict[str, Any] = {}
+    words: str = ""
 
     @property
     def kind(self) -> str:
         """One of "baseline", "single" and "fusion"."""
         return self.method.kind
-
-    @property
-    def words(self) -> str:
-        """In the paragraph on methods."""
-        return self.method.words
 
     @property
     def reference(self) -> str:
@@ -117,9 +126,10 @@ class PlannedMethod(NamedTuple):
     def groups(self) -> list[list[int]]:
         """Return which candidates differ in C alone, so that they may be fitted together.
 
-        What builds a method of the user's is not known to use C in its last step only.
+        What builds a method of the user's is not known to use C in its last step only. It goes by
+        the key, which no method of the user's has from ours: other processes work on copies.
         """
-        if METHODS.get(self.method.key) is not self.method:
+        if self.method.key not in METHODS:
             return [[k] for k in range(len(self.candidates))]
         found: dict[tuple[Any, ...], list[int]] = {}
         for k, params in enumerate(self.candidates):
@@ -225,16 +235,18 @@ def plan_methods(methods: Sequence[Method], setting: Setting) -> list[PlannedMet
     for method in methods:
         reason = method.reason(setting) if method.kind != "single" else ""
         candidates = [] if reason else method.settings(setting)
+        words = linear_words(method.words, setting)
         if method.kind == "single":
             for k, one in enumerate(setting.modalities):
                 label = method.label.replace("{}", one.name)
                 reason = method.reason(setting._replace(modalities=[one]))
-                planned.append(PlannedMethod(method, label, candidates, reason, {"index": k}))
+                given = {"index": k}
+                planned.append(PlannedMethod(method, label, candidates, reason, given, words))
             continue
         label = method.label
         if method.kind == "baseline":
-            label += f" ({'majority class' if setting.classes else 'mean'})"
-        planned.append(PlannedMethod(method, label, candidates, reason))
+            label += f" ({_KNOWN_WITHOUT[setting.task]})"
+        planned.append(PlannedMethod(method, label, candidates, reason, words=words))
     labels = Counter([one.label for one in planned] + [*CHOSEN, NOTHING])
     twice = [label for label, count in labels.items() if count > 1]
     if twice:
@@ -250,21 +262,28 @@ def plan_methods(methods: Sequence[Method], setting: Setting) -> list[PlannedMet
 
 def costs(setting: Setting) -> Candidates:
     """Return the values of C that all machines are tuned over."""
-    return [{"C": C} for C in (FAST_COSTS if setting.fast else COSTS)]
+    values = FAST_COSTS if setting.fast else COSTS
+    if setting.task == "survival":
+        values = FAST_COX_COSTS if setting.fast else COX_COSTS
+    return [{"C": C} for C in values]
 
 
 def scaled_target(setting: Setting, estimator: Any) -> Any:
     """Let a regressor see a target of variance one, so that C means the same."""
-    return estimator if setting.classes else ScaledTarget(estimator)
+    return ScaledTarget(estimator) if setting.task == "regression" else estimator
 
 
 def kernel_machine(setting: Setting, C: float, kernel: Any = "precomputed") -> Any:
-    """Return a support vector machine, or kernel ridge regression of numbers, not fitted."""
+    """Return a support vector machine, or kernel ridge or Cox regression, not fitted."""
+    if setting.task == "survival":
+        return CoxMachine(C, kernel)
     return SVC(C=C, kernel=kernel) if setting.classes else RidgeMachine(C, kernel)
 
 
 def constant_predictor(setting: Setting) -> Any:
     """Return what predicts without looking at any modality, not fitted."""
+    if setting.task == "survival":
+        return KaplanMeier()
     return DummyClassifier() if setting.classes else DummyRegressor()
 
 
@@ -289,6 +308,8 @@ def _dummy(params: Params, data: FoldData) -> Any:
 
 def _single(params: Params, data: FoldData, index: int) -> Any:
     weights = np.eye(len(data.setting.modalities))[index]
+    if data.setting.task == "survival":
+        return CombinedCox(params["C"], weights)
     machine = kernel_machine(data.setting, params["C"])
     return scaled_target(data.setting, make_pipeline(mkfusion.KernelCombiner(weights), machine))
 
@@ -316,18 +337,12 @@ def _features(setting: Setting, most: int | None = None) -> FeatureModalities:
 def _late(params: Params, data: FoldData, combine: str) -> Any:
     setting = data.setting
     C = params["C"]
-    # What stacks needs the answers of all experts.
-    stack = combine == "stack"
-    experts = [
-        (
-            m.key,
-            CalibratedExpert(C, expert) if setting.classes else RidgeMachine(C, expert.between),
-            m.key,
-        )
-        for m, expert in zip(setting.modalities, data.experts(completed=stack), strict=True)
-    ]
+    if setting.task == "survival":
+        machines = dict(zip([m.key for m in setting.modalities], data.machines(), strict=True))
+        return LateCox(C, machines)
+    built, missing = data.experts(C, stack=combine == "stack")
+    experts = [(m.key, one, m.key) for m, one in zip(setting.modalities, built, strict=True)]
     fusion: Any = mkfusion.LateFusionClassifier if setting.classes else mkfusion.LateFusionRegressor
-    missing = "marginalise" if setting.lacks and not stack else "error"
     # The folds also calibrate probabilities: groups and time are respected there as well.
     model = fusion(experts, combine=combine, cv=data.folds(), missing=missing)
     return scaled_target(setting, model)
@@ -373,6 +388,9 @@ def _cca_candidates(setting: Setting) -> Candidates:
 
 def _combined(params: Params, data: FoldData) -> Any:
     setting = data.setting
+    if setting.task == "survival":
+        n = len(setting.modalities)
+        return CombinedCox(params["C"], np.full(n, 1.0 / n))
     target = "classes" if setting.classes else "continuous"
     combiner = mkfusion.KernelCombiner(params.get("weighting", "uniform"), target_type=target)
     return scaled_target(setting, make_pipeline(combiner, kernel_machine(setting, params["C"])))
@@ -386,6 +404,8 @@ def _alignment_candidates(setting: Setting) -> Candidates:
 def _mkl(params: Params, data: FoldData) -> Any:
     if data.setting.classes:
         return mkfusion.MKLClassifier(**params)
+    if data.setting.task == "survival":
+        return CombinedCox(**params)
     return scaled_target(data.setting, mkfusion.MKLRegressor(loss="squared_error", **params))
 
 
@@ -454,7 +474,7 @@ _REGISTERED = (
         "dummy",
         _dummy,
         label="no modality",
-        summary="the majority class, or the mean",
+        summary="the majority class, the mean, or the Kaplan-Meier estimate",
         kind="baseline",
         simple=True,
         sees="nothing",
@@ -474,8 +494,7 @@ _REGISTERED = (
         candidates=linear_candidates,
         label="penalised linear ({})",
         summary="lasso, elastic net or ridge of every modality by itself",
-        words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
-        "features of every modality",
+        words=f"a penalised linear model ({PENALTIES}) on the features of every modality",
         kind="single",
         simple=True,
         sees="modalities",
@@ -487,8 +506,7 @@ _REGISTERED = (
         candidates=linear_candidates,
         label="penalised linear (joined)",
         summary="lasso, elastic net or ridge of all columns",
-        words="a penalised linear model (l1, l2 or, of numbers, both; logistic of classes) on the "
-        "features of all modalities",
+        words=f"a penalised linear model ({PENALTIES}) on the features of all modalities",
         reference="Friedman, Hastie and Tibshirani. Regularization paths for generalized linear "
         "models via coordinate descent. Journal of Statistical Software 33 (2010) 1–22.",
         simple=True,
@@ -506,6 +524,7 @@ _REGISTERED = (
         simple=True,
         sees="modalities",
         needs=_needs_features,
+        survival=False,
     ),
     Method(
         "late_mean",
@@ -526,6 +545,7 @@ _REGISTERED = (
         words="late fusion by stacking",
         reference="Wolpert. Stacked generalization. Neural Networks 5 (1992) 241–259.",
         sees="completed rows",
+        survival=False,
     ),
     Method(
         "interaction",
@@ -535,6 +555,7 @@ _REGISTERED = (
         words="ridge regression on main effects and products between modalities",
         sees="modalities",
         needs=_needs_dense_features,
+        survival=False,
     ),
     Method(
         "cca",
@@ -547,6 +568,7 @@ _REGISTERED = (
         "of variables. Proceedings of the 76th Annual Convention of the APA (1968) 227–228.",
         sees="modalities",
         needs=_needs_dense_features,
+        survival=False,
     ),
     Method(
         "uniform",
@@ -569,6 +591,7 @@ _REGISTERED = (
         reference="Cortes, Mohri and Rostamizadeh. Algorithms for learning kernels based on "
         "centered alignment. Journal of Machine Learning Research 13 (2012) 795–828.",
         sees="kernels",
+        survival=False,
     ),
     Method(
         "l1_mkl",
@@ -602,6 +625,7 @@ _REGISTERED = (
         # A modality that a sample lacks counts as zero, which depends on no other modality.
         sees="alone",
         question="interactions",
+        survival=False,
     ),
     Method(
         "localized_mkl",
@@ -614,6 +638,7 @@ _REGISTERED = (
         "International Conference on Machine Learning (2008) 352–359.",
         sees="kernels",
         needs=_needs_classes,
+        survival=False,
     ),
 )
 # By their names in `methods`; those that are no fusion are always there.

@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from mkfusion._types import Mask
+from mkfusion._survival import HARRELL, UNO, Censoring, concordance, uno_concordance
+from mkfusion._types import Floats, Mask
+from mkfusion.compare._statistics import mean_interval
+from mkfusion.compare._survival import FollowUp, brier_loss, fold_chances
+from mkfusion.compare._survival_subgroups import IBS, of_some
 from mkfusion.inspection import (
     ClassificationPerformance,
+    Measure,
     RegressionPerformance,
     classification_performance,
     regression_performance,
+    score_bounds,
 )
 from mkfusion.report import Conditions, KernelWeights, Predictions, Subgroup
 
-Performance = ClassificationPerformance | RegressionPerformance
+# A loss, whose score with the minus is scikit-survival's.
+_ENDS = {HARRELL: score_bounds(HARRELL), UNO: score_bounds(UNO), IBS: (0.0, np.inf)}
+_NONE = Measure(*[np.nan] * len(Measure._fields))
+
+
+class SurvivalPerformance(NamedTuple):
+    """How good predicted risks and survival functions are; `FusionComparison.performance` tells.
+
+    Attributes
+    ----------
+    measures : dict of str to Measure
+        concordance_index_censored (Harrell's C), concordance_index_ipcw (Uno's C) and
+        integrated_brier_score: means over folds, for risks of different models have no common
+        scale, with the interval of the corrected resampled t-test. Knowing nothing is the
+        Kaplan-Meier estimate.
+    n_samples : int
+    confidence_level : float
+
+    See Also
+    --------
+    FusionComparison : Its `performance` makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import compare_fusion
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(60, 4))
+    >>> time = np.exp(-X[:, 0] - X[:, 2])
+    >>> y = np.array([(True, t) for t in time], dtype=[("event", bool), ("time", float)])
+    >>> parts = [("one", [0, 1]), ("other", [2, 3])]
+    >>> found = compare_fusion(X, y, parts, methods=["uniform"], cv=3, fast=True)
+    >>> good = found.performance("uniform kernel sum").measures["concordance_index_censored"]
+    >>> good.value > 0.8, good.nothing
+    (True, 0.5)
+    """
+
+    measures: dict[str, Measure]
+    n_samples: int
+    confidence_level: float
+
+
+Performance = ClassificationPerformance | RegressionPerformance | SurvivalPerformance
 
 
 def performance_of(
@@ -29,12 +78,14 @@ def performance_of(
         Of one method.
     conditions : Conditions
     among : ndarray of shape (n_samples,), default=None
-        Which samples; None is all.
+        Which samples, of classes and numbers; None is all.
 
     Returns
     -------
-    ClassificationPerformance or RegressionPerformance
+    ClassificationPerformance, RegressionPerformance or SurvivalPerformance
     """
+    if conditions.task == "survival":
+        return _of_survival(told, conditions)
     kept = np.ones(len(told.row), dtype=bool) if among is None else among[told.row]
     rows = told.row[kept]
     given: dict[str, Any] = {
@@ -50,6 +101,33 @@ def performance_of(
     if chances is not None and np.isnan(chances).any():
         chances = None  # on some fold there are none
     return classification_performance(y, predicted, chances, classes=told.classes, **given)
+
+
+def _of_survival(told: Predictions, conditions: Conditions) -> SurvivalPerformance:
+    """Return how good risks and survival functions are, of the models of each fold."""
+    y, times = conditions.y, conditions.times
+    assert times is not None and told.probabilities is not None
+    horizon = FollowUp.of(y).horizon
+    found: dict[str, list[float]] = {name: [] for name in _ENDS}
+    nothing = []
+    for fold, (train, _) in enumerate(conditions.folds):
+        there = told.fold == fold + 1
+        seen, known, risk = y[told.row[there]], y[train], told.prediction[there]
+        censoring = Censoring(known["time"], known["event"])
+        time, event = seen["time"], seen["event"]
+        found[HARRELL].append(concordance(time, event, risk))
+        found[UNO].append(uno_concordance(time, event, risk, censoring, horizon))
+        found[IBS].append(brier_loss(seen, told.probabilities[there], known, times))
+        without = fold_chances(y, train, len(seen), times)
+        nothing.append(brier_loss(seen, without, known, times))
+    level = 1 - conditions.alpha
+    measures = {}
+    for name, values in found.items():
+        mean, low, high = mean_interval(values, conditions.test_to_train, level, _ENDS[name])
+        loss = name == IBS
+        without_any = float(np.mean(nothing)) if loss else 0.5
+        measures[name] = Measure(mean, low, high, without_any, 0.0 if loss else 1.0)
+    return SurvivalPerformance(measures, len(np.unique(told.row)), level)
 
 
 def by_subgroup(told: Predictions, conditions: Conditions) -> list[Subgroup]:
@@ -73,6 +151,9 @@ def by_subgroup(told: Predictions, conditions: Conditions) -> list[Subgroup]:
         for k, label in enumerate(grouping.labels):
             among = tested & (grouping.codes == k)
             n = int(among.sum())
+            if conditions.task == "survival":
+                found.append(Subgroup(grouping.name, label, n, *of_some(told, conditions, among)))
+                continue
             measures = performance_of(told, conditions, among).measures if n > 1 else {}
             found.append(Subgroup(grouping.name, label, n, measures))
     return found
@@ -93,10 +174,17 @@ def weights_of(result: Any) -> list[KernelWeights]:
     for score in result.results_:
         by_method.setdefault(score.method, []).append(score.weights)
     return [
-        KernelWeights(method, np.array(weights))
+        _over_folds(method, weights)
         for method, weights in by_method.items()
         if all(one is not None for one in weights)
     ]
+
+
+def _over_folds(method: str, weights: list[Floats]) -> KernelWeights:
+    shares = [np.nanmean(one.reshape(-1, one.shape[-1]), axis=0) for one in weights]
+    by_fold = np.array([one / one.sum() for one in shares])
+    own = all(one.ndim == 2 for one in weights)
+    return KernelWeights(method, by_fold, np.array(weights) if own else None)
 
 
 def performance_records(result: Any) -> list[dict[str, Any]]:
@@ -151,24 +239,29 @@ def subgroup_records(result: Any) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
+        Of survival, measures that a subgroup does not have are NaN, and `refused` says why.
     """
-    return [
-        {
-            "method": one.method,
-            "grouping": part.grouping,
-            "subgroup": part.label,
-            "n_samples": part.n_samples,
-            "measure": name,
-            **measure._asdict(),
-        }
-        for one in result.summary_
-        for part in result.subgroups(one.method)
-        for name, measure in part.measures.items()
-    ]
+    rows = []
+    for one in result.summary_:
+        for part in result.subgroups(one.method):
+            where = {
+                "method": one.method,
+                "grouping": part.grouping,
+                "subgroup": part.label,
+                "n_samples": part.n_samples,
+            }
+            measures: Mapping[str, Measure] = part.measures
+            if part.n_events is not None:
+                where |= {"n_events": part.n_events, "refused": part.refused}
+                measures = {name: part.measures.get(name, _NONE) for name in _ENDS}
+            rows += [
+                where | {"measure": name} | measure._asdict() for name, measure in measures.items()
+            ]
+    return rows
 
 
 def weights_records(result: Any) -> list[dict[str, Any]]:
-    """Return a row for each method, fold and modality.
+    """Return a row for each method, fold and modality, and class where these have their own.
 
     Parameters
     ----------
@@ -179,9 +272,16 @@ def weights_records(result: Any) -> list[dict[str, Any]]:
     list of dict
     """
     names = [one.name for one in result.conditions_.modalities]
-    return [
-        {"method": one.method, "fold": fold + 1, "modality": name, "weight": float(share)}
-        for one in result.weights_
-        for fold, shares in enumerate(one.by_fold)
-        for name, share in zip(names, shares, strict=True)
-    ]
+    own = any(one.by_class is not None for one in result.weights_)
+    rows = []
+    for one in result.weights_:
+        of_all = one.by_class is None
+        labels = [None] if of_all else np.unique(result.conditions_.y).tolist()
+        stacked = one.by_fold[:, np.newaxis] if of_all else one.by_class
+        for (fold, u, k), share in np.ndenumerate(stacked):
+            if np.isnan(share):  # no training sample of the fold is of the class
+                continue
+            where = {"method": one.method, "fold": fold + 1, "modality": names[k]}
+            of_class = {"class": labels[u]} if own else {}
+            rows.append(where | of_class | {"weight": float(share)})
+    return rows

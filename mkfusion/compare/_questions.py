@@ -12,15 +12,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 
 from mkfusion import KernelStack
+from mkfusion._survival import martingale_residuals
 from mkfusion._types import Floats, Indices, Mask
-from mkfusion.compare._data import (
-    FoldData,
-    RefusalError,
-    Samples,
-    materialised,
-    refusals,
-    without_advice,
-)
+from mkfusion.compare._data import RefusalError, Samples, refusals, without_advice
+from mkfusion.compare._fold_data import FoldData, materialised
 from mkfusion.compare._methods import constant_predictor, kernel_machine, scaled_target
 from mkfusion.compare._statistics import corrected_t_test, mean_interval
 from mkfusion.inspection import (
@@ -385,9 +380,12 @@ def align(samples: Samples) -> KernelAlignment | str:
         return f"{n} samples are more than {MOST_ALIGNED}, whose kernels would take too much memory"
     names = [modality.name for modality in setting.modalities]
     target = "classes" if setting.classes else "continuous"
+    y = samples.y
+    if setting.follow_up is not None:
+        y = martingale_residuals(y["time"], y["event"])
     stack = _all_kernels(samples)
     with refusals(ValueError):
-        return kernel_alignment(stack, samples.y, names=names, target_type=target)
+        return kernel_alignment(stack, y, names=names, target_type=target)
 
 
 # ---------------------------------------------------------------------------- all of them

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,13 @@ from numpy.typing import NDArray
 from mkfusion._files import write_rows, written_beside
 from mkfusion._messages import shown
 from mkfusion._types import Floats
+from mkfusion.compare._answers import (
+    contributions_records,
+    features_records,
+    information_records,
+    interactions_records,
+    tested,
+)
 from mkfusion.compare._data import NothingToCompareError
 from mkfusion.compare._methods import METHODS, PlannedMethod
 from mkfusion.compare._performance import (
@@ -38,6 +45,7 @@ from mkfusion.inspection import (
     UNBOUNDED,
     AddedInformation,
     Bounds,
+    FeatureImportance,
     InteractionInformation,
     KernelAlignment,
     difference_bounds,
@@ -50,6 +58,7 @@ from mkfusion.report import (
     BEST_SIMPLE,
     BEST_SINGLE,
     BETTER,
+    FEATURES,
     INFORMS,
     INTERACT,
     INTERACTING,
@@ -88,6 +97,9 @@ class FusionComparison:
         Of the modalities' kernels; a text is why there is none.
     informed : Informed
         What the modalities say of the target.
+    ask_features : callable, default=None
+        From the place of the modality that carries it, and C of the uniform kernel sum in each
+        fold, to which of its features matter, or why that is not told.
 
     Attributes
     ----------
@@ -105,6 +117,9 @@ class FusionComparison:
         Which modality carries it: the Shapley value of each in the score of the uniform kernel sum
         (`modalities`: for each `mean`, `low`, `high`, what it has `alone` and what it adds `last`),
         and what they sum to (`total`).
+    features_ : FeatureImportance or None
+        Which features of the modality that carries it the uniform kernel sum goes by, of
+        :func:`mkfusion.inspection.feature_importance`.
     interactions_ : Interactions or None
         Whether modalities interact (`verdict`, `p_value`), by
         :func:`mkfusion.inspection.interaction_information`; and what that is good for
@@ -122,8 +137,8 @@ class FusionComparison:
         What every method says of the samples of each fold that it did not see: `method`, `repeat`,
         `fold`, `row`, `y`, `prediction`, and for classes `probabilities`.
     weights_ : list of KernelWeights
-        The kernel weights of every `method` that learns some, as shares, `by_fold`. A weight is not
-        importance.
+        The kernel weights of every `method` that learns some, as shares, `by_fold`, and `by_class`
+        where each has its own. A weight is not importance.
     summary_ : list of Summary
         Mean scores of every method, and of those that were chosen within the training samples.
     chosen_ : dict of str to list of n_folds str
@@ -154,8 +169,9 @@ class FusionComparison:
     'complementary'
     >>> comparison.chosen_["best single modality"]
     ['colour alone', 'colour alone', 'colour alone', 'colour alone', 'colour alone']
-    >>> {one.modality: round(one.mean, 2) for one in comparison.contributions_.modalities}
-    {'acids': 0.15, 'colour': 0.33}
+    >>> acids, colour = comparison.contributions_.modalities  # the colour carries more of it
+    >>> 0 < acids.mean < colour.mean
+    True
     """
 
     def __init__(
@@ -164,6 +180,7 @@ class FusionComparison:
         conditions: Conditions,
         alignment: KernelAlignment | str = "not measured",
         informed: Informed = UNINFORMED,
+        ask_features: Callable[[int, list[float]], FeatureImportance | str] | None = None,
     ) -> None:
         self.conditions_ = conditions
         self.audit_ = conditions.audit
@@ -189,6 +206,7 @@ class FusionComparison:
         self.predictions_ = _gathered(self._by_method, conditions)
         self.weights_ = weights_of(self)
         self._performances: dict[str, Performance] = {}
+        self._subgroups: dict[str, list[Subgroup]] = {}
         self._summarise()
         self.not_answered_: dict[str, str] = {}
         self.information_: AddedInformation | None = None
@@ -198,6 +216,9 @@ class FusionComparison:
             self.information_ = informed.added
         self._test()
         self._answer(alignment, informed)
+        self.features_: FeatureImportance | None = None
+        if ask_features is not None and self.contributions_ is not None:
+            self.features_ = self._features(self.contributions_, ask_features)
 
     def _choose(self) -> None:
         """Find the best of each kind by the scores within the training samples."""
@@ -254,7 +275,7 @@ class FusionComparison:
 
         Returns
         -------
-        ClassificationPerformance or RegressionPerformance
+        ClassificationPerformance, RegressionPerformance or SurvivalPerformance
             Discrimination, calibration and errors, with intervals.
 
         Raises
@@ -280,7 +301,8 @@ class FusionComparison:
         -------
         list of Subgroup
             Of the `subgroups` of :func:`compare_fusion`, and of the patterns of missing modalities
-            if there are some: `grouping`, `label`, `n_samples` and `measures`.
+            if there are some: `grouping`, `label`, `n_samples` and `measures`; of survival also
+            `n_events`, and why there are no measures (`refused`).
 
         Raises
         ------
@@ -288,7 +310,10 @@ class FusionComparison:
             If there is no such method.
         """
         self.scores(method)
-        return by_subgroup(self.predictions_.of(method), self.conditions_)
+        if method not in self._subgroups:
+            told = self.predictions_.of(method)
+            self._subgroups[method] = by_subgroup(told, self.conditions_)
+        return list(self._subgroups[method])
 
     def _summarise(self) -> None:
         kinds = {method.label: method.kind for method in self._methods}
@@ -331,7 +356,8 @@ class FusionComparison:
         -------
         ndarray of shape (n_folds,)
             Log-loss of probabilities; of numbers the squared error, in units of the variance of
-            all targets. NaN where there are no probabilities.
+            all targets; of survival the integrated Brier score. NaN where there are no
+            probabilities.
 
         Raises
         ------
@@ -339,10 +365,10 @@ class FusionComparison:
             If there is no such method.
         """
         conditions = self.conditions_
-        y, classes = conditions.y, conditions.task == "classification"
+        y, task = conditions.y, (conditions.task == "classification", conditions.times)
         if method == NOTHING:
             told: list[HeldOut | None] = [
-                knowing_nothing(y, *fold, classes) for fold in conditions.folds
+                knowing_nothing(y, *fold, *task) for fold in conditions.folds
             ]
         elif method in self._by_method:
             told = [score.held_out for score in self._by_method[method]]
@@ -352,7 +378,7 @@ class FusionComparison:
         pairs = zip(told, conditions.folds, strict=True)
         return np.array(
             [
-                np.nan if one is None else fold_loss(one, y, train, classes)
+                np.nan if one is None else fold_loss(one, y, train, *task)
                 for one, (train, _) in pairs
             ]
         )
@@ -360,10 +386,7 @@ class FusionComparison:
     def _test(self) -> None:
         fusions = [m for m in self._methods if m.kind == "fusion"]
         if not fusions:
-            raise NothingToCompareError(
-                "methods leaves nothing that fuses: "
-                f"{self.not_applicable_ or 'none was asked for'}."
-            )
+            raise NothingToCompareError.of_fusion(self.not_applicable_)
         learned = [m.label for m in fusions if not m.method.simple]
         self.verdict_ = self._verdict()
         self.comparisons_ = [
@@ -436,6 +459,21 @@ class FusionComparison:
         else:
             self.alignment_ = alignment
 
+    def _features(
+        self, found: Contributions, ask: Callable[[int, list[float]], FeatureImportance | str]
+    ) -> FeatureImportance | None:
+        """Ask for the features of the modality that carries it, if anything is carried."""
+        told: FeatureImportance | str = "the modalities together are not surely worth anything"
+        if found.low > 0:
+            means = [one.mean for one in found.modalities]
+            label = next(m.label for m in self._methods if m.method.question == "contributions")
+            costs = [score.params["C"] for score in self._by_method[label]]
+            told = ask(int(np.argmax(means)), costs)
+        if isinstance(told, str):
+            self.not_answered_[FEATURES] = told
+            return None
+        return told
+
     def _interactions(self, told: InteractionInformation | str) -> Interactions | None:
         """Bring together whether modalities interact, and what that is good for."""
         projected = self._conclude("interactions")
@@ -481,12 +519,13 @@ class FusionComparison:
         Parameters
         ----------
         table : {"summary", "folds", "comparisons", "information", "contributions", \
-            "interactions", "predictions", "performance", "confusion", "subgroups", "weights"}, \
-            default="summary"
+            "features", "interactions", "predictions", "performance", "confusion", "subgroups", \
+            "weights"}, default="summary"
             Mean scores of every method; scores of every method on every fold; tests of prediction,
-            the verdict's first; tests of information; the Shapley value of every modality; the test
-            of interactions; what every method says of every sample that it did not see; how good
-            that is, which classes are taken for which, and by subgroup; or the kernel weights that
+            the verdict's first; tests of information; the Shapley value of every modality; what is
+            lost without every feature of the one that carries it, and its pattern; the test of
+            interactions; what every method says of every sample that it did not see; how good that
+            is, which classes are taken for which, and by subgroup; or the kernel weights that
             methods have learned. Those of questions have no rows if they are in `not_answered_`.
 
         Returns
@@ -520,6 +559,13 @@ class FusionComparison:
         Returns
         -------
         matplotlib Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there is no such metric.
         """
         return draw_scores(self, ax, metric)
 
@@ -629,9 +675,10 @@ def _records(result: FusionComparison, table: str) -> list[dict[str, Any]]:
         "summary": _summary_records,
         "folds": _folds_records,
         "comparisons": _comparisons_records,
-        "information": _information_records,
-        "contributions": _contributions_records,
-        "interactions": _interactions_records,
+        "information": information_records,
+        "contributions": contributions_records,
+        "features": features_records,
+        "interactions": interactions_records,
         "predictions": _predictions_records,
         "performance": performance_records,
         "confusion": confusion_records,
@@ -656,6 +703,7 @@ def _gathered(by_method: dict[str, list[FoldScore]], conditions: Conditions) -> 
     folds = np.array([fold for _, fold, _ in kept], dtype=np.intp)
     rows = _joined([told.rows for _, _, told in kept], np.intp)
     classes = np.unique(conditions.y) if conditions.task == "classification" else None
+    columns = classes if conditions.times is None else conditions.times
     return Predictions(
         np.repeat(np.array([label for label, _, _ in kept], dtype=object), sizes),
         np.repeat(repeats[folds - 1], sizes),
@@ -663,7 +711,7 @@ def _gathered(by_method: dict[str, list[FoldScore]], conditions: Conditions) -> 
         rows,
         conditions.y[rows],
         _joined([told.predictions for _, _, told in kept], conditions.y.dtype),
-        None if classes is None else _chances([told for _, _, told in kept], len(classes)),
+        None if columns is None else _chances([told for _, _, told in kept], len(columns)),
         classes,
         conditions.ids,
     )
@@ -691,7 +739,11 @@ def _predictions_records(result: FusionComparison) -> list[dict[str, Any]]:
     }
     if found.ids is not None:
         columns["id"] = found.ids[found.row]
-    columns |= {"y": found.y, "prediction": found.prediction}
+    if result.conditions_.times is not None:
+        columns |= {name: found.y[name] for name in ("event", "time")}
+        columns["risk"] = found.prediction
+    else:
+        columns |= {"y": found.y, "prediction": found.prediction}
     if found.probabilities is not None and found.classes is not None:
         for label, chances in zip(found.classes.tolist(), found.probabilities.T, strict=True):
             columns[f"probability of {label}"] = chances
@@ -732,10 +784,6 @@ def _folds_records(result: FusionComparison) -> list[dict[str, Any]]:
     ]
 
 
-def _tested(test: PairedTest, prefix: str = "") -> dict[str, float]:
-    return {f"{prefix}{name}": value for name, value in test._asdict().items()}
-
-
 def _comparisons_records(result: FusionComparison) -> list[dict[str, Any]]:
     found = result.verdict_
     first = Comparison(
@@ -751,58 +799,11 @@ def _comparisons_records(result: FusionComparison) -> list[dict[str, Any]]:
         {
             "method": one.method,
             "reference": one.reference,
-            **_tested(one.test),
+            **tested(one.test),
             "p_value": one.p_value,
             "p_adjusted": one.p_adjusted,
             "verdict": one.verdict,
-            **_tested(one.metric, "metric_"),
+            **tested(one.metric, "metric_"),
         }
         for one in [first, *result.comparisons_]
     ]
-
-
-def _information_records(result: FusionComparison) -> list[dict[str, Any]]:
-    found = result.information_
-    if found is None:
-        return []
-    return [
-        {"modality": name, "others_add": single, "adds": p, "adds_holm": adjusted}
-        for name, single, p, adjusted in zip(
-            found.modality_names,
-            found.single_pvalues.tolist(),
-            found.pvalues.tolist(),
-            found.adjusted_pvalues.tolist(),
-            strict=True,
-        )
-    ]
-
-
-def _contributions_records(result: FusionComparison) -> list[dict[str, Any]]:
-    found = result.contributions_
-    if found is None:
-        return []
-    return [
-        {
-            "modality": one.modality,
-            "contribution": one.mean,
-            "low": one.low,
-            "high": one.high,
-            "alone": one.alone,
-            "last": one.last,
-        }
-        for one in found.modalities
-    ]
-
-
-def _interactions_records(result: FusionComparison) -> list[dict[str, Any]]:
-    found = result.interactions_
-    if found is None:
-        return []
-    row = {"p_value": found.p_value, "verdict": found.verdict, "reason": found.reason}
-    if found.projected is not None:
-        row |= {
-            "model": found.projected.model.mean(),
-            "projection": found.projected.projection.mean(),
-            **_tested(found.projected.test, "metric_"),
-        }
-    return [row]

@@ -6,8 +6,6 @@ import os
 import re
 import sys
 import textwrap
-import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from inspect import signature
@@ -26,10 +24,13 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from sklearn.model_selection import TimeSeriesSplit
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
+from mkfusion._parallel import in_turn
+from mkfusion._repeated import Once, heard
 from mkfusion.compare._call import described_call
 from mkfusion.compare._data import (
+    NothingToCompareError,
     Samples,
     Setting,
     as_modalities,
@@ -42,18 +43,23 @@ from mkfusion.compare._data import (
     key_of,
     make_scorers,
 )
+from mkfusion.compare._duration import TimeLeft
 from mkfusion.compare._evaluate import Job, run_alignment, run_fold, run_information
-from mkfusion.compare._folds import Fold, inner_splitter, outer_splitter
+from mkfusion.compare._features import run_features
+from mkfusion.compare._folds import Fold, Splitter, inner_splitter, outer_splitter
 from mkfusion.compare._method import Method
 from mkfusion.compare._methods import ALWAYS, METHODS, plan_methods, wanted_methods
 from mkfusion.compare._result import FusionComparison
 from mkfusion.compare._subgroups import missing_patterns, read_subgroups
-from mkfusion.data import check_rows, read_samples, read_target, row_index
-from mkfusion.inspection import audit, check_jobs
+from mkfusion.compare._survival import FollowUp, read_survival_target
+from mkfusion.data import Modalities, check_rows, is_survival, read_samples, read_target, row_index
+from mkfusion.inspection import DataAudit, FeatureImportance, audit, check_jobs
 from mkfusion.report import Conditions, FoldScore, format_seconds, information_sentences
 
 # Why information is not tested.
 _IN_ORDER = "samples are in order of time, for which the level of the test is not known"
+
+_CENSORED = "y are times of events, of which the tests of information know no theory"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -127,32 +133,36 @@ def compare_fusion(
     X : Modalities, or array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         Samples.
     y : array-like of shape (n_samples,)
-        Class labels, or numbers.
+        Class labels, numbers, or times of events: a structured array with a boolean field, whether
+        there was an event, and a field of numbers, the time, as ``sksurv.util.Surv`` makes it.
     modalities : list of (name, columns) pairs, default=None
         Which part of X is which modality. `columns` is the name of one where X is `Modalities`, or
         columns of a table as in :class:`sklearn.compose.ColumnTransformer`. None is all modalities
         of `Modalities`.
-    task : {"auto", "classification", "regression"}, default="auto"
-        "auto" takes numbers with a fraction for regression, and strings, booleans and up to 20
-        different whole numbers for classes; more of these it refuses.
+    task : {"auto", "classification", "regression", "survival"}, default="auto"
+        "auto" takes a structured array for survival, numbers with a fraction for regression, and
+        strings, booleans and up to 20 different whole numbers for classes; more of these it
+        refuses.
     scoring : str, callable, list or dict of them, default=None
         Metrics, as in :class:`sklearn.model_selection.GridSearchCV`, the higher the better. By
         the first, methods are tuned and chosen. None is accuracy, balanced accuracy and macro F1
         (and the area under the ROC curve for two classes), balanced accuracy first where a class
-        has three times the samples of another; or R2, mean absolute and root mean squared error.
+        has three times the samples of another; or R2, mean absolute and root mean squared error;
+        or Harrell's ("concordance_index_censored") and Uno's C ("concordance_index_ipcw") and the
+        negative integrated Brier score ("neg_integrated_brier_score") of survival.
     cv : int, splitter or iterable of (train, test), default=None
-        The folds that methods are tested on. An int is a number of stratified (for classes),
-        shuffled, and (with `groups`) grouped folds. For samples in order of time give a
-        :class:`sklearn.model_selection.TimeSeriesSplit`. None is 5 folds, or fewer where a class or
-        the groups are small, drawn 5 times, or once if `fast`: an int is drawn once. Folds that are
-        drawn once rarely decide whether fusion predicts better.
+        The folds that methods are tested on. An int is a number of stratified (for classes, and
+        by event), shuffled, and (with `groups`) grouped folds. For samples in order of time give
+        a :class:`sklearn.model_selection.TimeSeriesSplit`. None is 5 folds, or fewer where a class,
+        the events or the groups are few, drawn 5 times, or once if `fast`: an int is drawn once.
+        Folds that are drawn once rarely decide whether fusion predicts better.
     inner_cv : int or splitter, default=None
         The folds within the training samples that methods are tuned on. None is 5 folds, 3 of them
         if `fast`, of the kind of `cv` in the way of groups and time. With any other splitter as
         `cv`, say here how samples depend on each other.
     groups : array-like of shape (n_samples,), default=None
         Subjects, sessions or the like: samples of one never train and test a model, outside and
-        inside alike.
+        inside alike. Estimators of your own are given theirs where their `fit` takes `groups`.
     subgroups : str, array-like of shape (n_samples,), DataFrame or mapping of them, default=None
         Sexes, sites or the like, by whose labels the report also tells how good predictions are:
         the name of a column of X, or labels, several of them by their names. Many different
@@ -247,18 +257,18 @@ def compare_fusion(
     was planned beforehand: the best fusion method, so chosen, with the best single modality, and
     with knowing nothing.
 
-    **The verdict** goes by two tests in fixed sequence, both at the full `alpha`.
-    *Information*: does no single modality say all (:func:`mkfusion.inspection.added_information`)?
-    *Prediction*, claimed only if so: does the best fusion method predict better than both
-    references, by the corrected resampled t-test, one-sided, on a proper loss? That is the log-loss
-    of probabilities, calibrated within the training samples where a method has none, or squared
-    error. The user's metric stands beside it. Where information cannot be tested (fewer than 30
-    samples, 10 groups or 8 samples of a class; samples in order of time), prediction is the one
-    claim. So fusion "helps"; or the modalities are "complementary", but fusion is not surely better
-    with this many samples; or it is "undecided"; or the difference is "practically none" (surely
-    below `sesoi`); or "lower" with this many samples. Beside it stand the difference that would be
-    found four times in five, and the samples that the one seen would need. No evidence is not
-    evidence of absence.
+    **The verdict** goes by two tests in fixed sequence, both at the full `alpha`. *Information*:
+    does no single modality say all (:func:`mkfusion.inspection.added_information`)? *Prediction*,
+    claimed only if so: does the best fusion method predict better than both references, by the
+    corrected resampled t-test, one-sided, on a proper loss? That is the log-loss of probabilities,
+    calibrated within the training samples where a method has none, squared error, or the integrated
+    Brier score of survival. The user's metric stands beside it. Where information cannot be tested
+    (fewer than 30 samples, 10 groups or 8 samples of a class; samples in order of time; survival),
+    prediction is the one claim. So fusion "helps"; or the modalities are "complementary", but
+    fusion is not surely better with this many samples; or it is "undecided"; or the difference is
+    "practically none" (surely below `sesoi`); or "lower" with this many samples. Beside it stand
+    the difference that would be found four times in five, and the samples that the one seen would
+    need. No evidence is not evidence of absence.
 
     **Tests of methods.** Each fusion method is also compared with the same references, and all that
     are no simple baselines with the best of these. Each of the two families of tests has Holm's
@@ -273,6 +283,14 @@ def compare_fusion(
     the tests; a modality is said to carry most only if the test tells it from the second, with
     Bonferroni's correction for all pairs.
 
+    **Which features of it.** Of the modality with the largest share, if together they are surely
+    worth anything, each column (of signals: channel) is shuffled among the test samples of every
+    fold, as in :func:`mkfusion.inspection.feature_importance`: in 30 groups of those that are alike
+    where there are more. What the uniform kernel sum then loses, in how many folds that is among
+    the most, and how each column varies with what it says, is told beside the caveat that columns
+    which are alike hide each other. Of signals, and beyond 3000 samples, the folds of the first
+    draw are taken.
+
     **Do modalities interact** is tested once, as planned beforehand, by
     :func:`mkfusion.inspection.interaction_information`. What that is good for: the machine on
     kernels and products can use interactions; its multimodally-additive projection is the sum of
@@ -283,6 +301,18 @@ def compare_fusion(
     test samples and modalities. Metrics that need anything but predictions and decision function
     are listed as not answered. Few test samples in a fold show few combinations, and less of the
     interactions. No evidence of interactions is no evidence that there are none.
+
+    **Survival.** Machines are Cox's proportional hazards on kernels, as
+    :class:`MKLSurvivalAnalysis`; late fusion averages their log-hazards; knowing nothing is the
+    Kaplan-Meier estimate. Where scikit-survival is installed, "linear" and "linear_alone" choose
+    between l2 and l1, else l2 is alone. Other methods than the single modalities, "linear",
+    "late_mean", "uniform", "l1_mkl", "lp_mkl" and yours are not applicable. Predicted survival is
+    compared with what was seen at up to 50 times of events before the horizon, beyond which a tenth
+    of the samples is followed, and Uno's C knows no events after it; both weight samples by the
+    censoring of the training samples, which is taken to depend on no modality. The mean of the
+    Brier score over the time is the proper loss. Information and interactions are not tested: there
+    is no theory for it here. Subgroups are refused, and the audit looks for columns that tell who
+    had an event.
 
     **Memory.** The kernels of a fold and of its inner folds are held, for all its methods, and
     given up before the next: about ``8 * n_modalities * (n_inner + 1) * n_train**2`` bytes for
@@ -395,23 +425,27 @@ def plan_comparison(
     given = read_samples(X, modalities)
     parts = as_modalities(given)
     check_rows(given.X, y=y, groups=groups)
-    y = as_target(read_target(parts, y))
-    classes = is_classification(y, task)
-    if not classes:
-        y = y.astype(np.float64)
+    y, classes, follow_up = _outcome(parts, y, task)
     seed = check_settings(random_state, alpha, sesoi)
     setting = Setting(
         describe_modalities(parts, given.names, kernels),
         classes,
-        len(np.unique(y)) * classes,
+        len(np.unique(y)) if classes else 0,
         fast,
         seed,
+        follow_up,
     )
     scorers = make_scorers(scoring, setting, y)
-    outer = outer_splitter(cv, y, groups, classes, seed, fast)
+    survival = follow_up is not None
+    strata = y["event"] if survival else y
+    outer = outer_splitter(cv, strata, groups, classes, seed, fast, survival)
     folds = outer.split()
     inner = inner_splitter(inner_cv, outer, folds, seed, fast)
     planned = plan_methods(wanted_methods(methods), setting)
+    if all(method.reason for method in planned if method.kind == "fusion"):
+        raise NothingToCompareError.of_fusion(
+            {one.label: one.reason for one in planned if one.reason}
+        )
     groupings = read_subgroups(subgroups, given.X, len(y))
     lacking = missing_patterns(parts.present(), given.names)
     groupings += [] if lacking is None else [lacking]
@@ -421,10 +455,10 @@ def plan_comparison(
         [method for method in planned if not method.reason],
         _as_memory(memory),
         key_of(samples) if memory is not None else "",
-        _IN_ORDER if isinstance(outer.how, TimeSeriesSplit) else "",
+        _uninformed(setting, outer),
     )
     conditions = Conditions(
-        task="classification" if classes else "regression",
+        task=setting.task,
         y=y,
         modalities=setting.modalities,
         folds=folds,
@@ -442,11 +476,12 @@ def plan_comparison(
         groupings=groupings,
         fingerprint=fingerprint([parts, y]),
         call=call,
-        audit=audit(
+        times=None if follow_up is None else follow_up.times,
+        audit=audit_target(
             X,
             y,
             modalities=modalities,
-            task="classification" if classes else "regression",
+            task=setting.task,
             groups=groups,
             batch=batch,
             ids=ids,
@@ -455,6 +490,39 @@ def plan_comparison(
         ),
     )
     return Plan(job, folds, conditions)
+
+
+def audit_target(X: Any, y: NDArray[Any], *, task: str, **given: Any) -> DataAudit:
+    """Look whether data can be trusted, of survival by who had an event and by the times.
+
+    Parameters
+    ----------
+    X : samples
+    y : ndarray of shape (n_samples,)
+        Of survival with the fields "event" and "time".
+    task : {"classification", "regression", "survival"}
+    **given : dict
+        Of :func:`mkfusion.inspection.audit`.
+
+    Returns
+    -------
+    DataAudit
+    """
+    if task != "survival":
+        return audit(X, y, task=task, **given)
+    of_time = {"task": "regression", **given}
+    if y["event"].all():
+        return audit(X, y["time"], **of_time)
+    found = audit(X, y["event"], task="classification", **given)
+    # Few events are no uneven classes, and what tells of the time tells of the future as well.
+    kept = [one for one in found.findings if one.check != "classes"]
+    telling = {one.examples for one in kept if one.check == "telling"}
+    kept += [
+        one
+        for one in audit(X, y["time"], **of_time).findings
+        if one.check == "telling" and one.examples not in telling
+    ]
+    return DataAudit(kept, found.names, found.n_samples, found.clusters, found.unchecked)
 
 
 def run_comparison(
@@ -482,12 +550,39 @@ def run_comparison(
     # Answers that need no folds first: they take seconds.
     if progress is not None:
         progress.say(f"information that {len(plan.conditions.modalities)} modalities have")
-    told = run_information(plan.job)
+    once = Once()
+    with once.listening():
+        told = run_information(plan.job)
     if progress is not None:
         for sentence in information_sentences(told.added, told.interacting, plan.conditions):
             progress.say(sentence)
-    scores = _run(plan.job, plan.folds, n_jobs, progress)
-    return FusionComparison(scores, plan.conditions, run_alignment(plan.job), told)
+    scores = _run(plan.job, plan.folds, n_jobs, progress, once)
+    with once.listening():
+        alignment = run_alignment(plan.job)
+
+    def ask_features(index: int, costs: list[float]) -> FeatureImportance | str:
+        if progress is not None:
+            progress.say(f"features of {plan.conditions.modalities[index].name}")
+        return run_features(plan.job, plan.conditions, index, costs, n_jobs)
+
+    return FusionComparison(scores, plan.conditions, alignment, told, ask_features)
+
+
+def _outcome(parts: Modalities, y: Any, task: str) -> tuple[NDArray[Any], bool, FollowUp | None]:
+    """Return the target, whether it is classes, and over which time it is followed if it is."""
+    if is_survival(y):
+        y = read_survival_target(parts, y, task)
+        return y, False, FollowUp.of(y)
+    y = as_target(read_target(parts, y))
+    classes = is_classification(y, task)
+    return y if classes else y.astype(np.float64), classes, None
+
+
+def _uninformed(setting: Setting, outer: Splitter) -> str:
+    """Return why information is not to be tested; empty where it is."""
+    if setting.follow_up is not None:
+        return _CENSORED
+    return _IN_ORDER if isinstance(outer.how, TimeSeriesSplit) else ""
 
 
 def _described_call(given: Mapping[str, Any]) -> str:
@@ -517,7 +612,7 @@ def _as_memory(memory: Any) -> joblib.Memory:
 
 
 def _run(
-    job: Job, folds: list[Fold], n_jobs: int | None, progress: Progress | None
+    job: Job, folds: list[Fold], n_jobs: int | None, progress: Progress | None, once: Once
 ) -> list[FoldScore]:
     """Run all folds, and show how far it is."""
     steps = len(folds) * len(job.methods)
@@ -531,37 +626,26 @@ def _run(
             progress.begin(f"{label}: done")
 
     scores: list[FoldScore] = []
-    start = time.perf_counter()
     with progress.running(steps) if progress is not None else nullcontext():
         if progress is not None:
             progress.begin(f"{len(job.methods)} methods on {len(folds)} folds")
-        found = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(run_fold if alone else _run_apart)(job, index, fold, done)
-            for index, fold in enumerate(folds)
+            left = TimeLeft(job, folds, effective_n_jobs(n_jobs))
+            if left.seconds:
+                progress.say(f"roughly {format_seconds(left.seconds)} in all, by a first look")
+        calls = (
+            delayed(heard)(run_fold, job, index, fold, done) for index, fold in enumerate(folds)
         )
-        for index, results in enumerate(found):
-            if not alone:
-                results, caught = results
-                for one in caught:
-                    warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        for index, results in enumerate(once.outcomes(in_turn(calls, n_jobs))):
             scores += results
-            if progress is not None and not index:
-                left = (time.perf_counter() - start) * (len(folds) - 1)
-                progress.say(f"about {format_seconds(left / effective_n_jobs(n_jobs))} to go")
-            if progress is not None and not alone:
+            if progress is None:
+                continue
+            if left.learn(index):
+                progress.say(f"about {format_seconds(left.seconds)} to go")
+            if not alone:
                 for _ in results:
                     progress.advance()
                 progress.begin(f"fold {index + 1} of {len(folds)}: done")
     return scores
-
-
-def _run_apart(
-    job: Job, index: int, fold: Fold, done: None
-) -> tuple[list[FoldScore], list[warnings.WarningMessage]]:
-    """Run a fold in a process of its own; return its warnings too, for the first one to show."""
-    with warnings.catch_warnings(record=True) as caught:
-        results = run_fold(job, index, fold, done)
-    return results, list({(one.category, str(one.message)): one for one in caught}.values())
 
 
 class Progress:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from mkfusion._types import Indices
+from mkfusion._types import Floats, Indices
+from mkfusion.compare._survival import brier_loss, fold_chances
 from mkfusion.inspection import UNBOUNDED, Bounds, corrected_interval
 from mkfusion.report import (
     COMPLEMENTARY,
@@ -30,7 +31,13 @@ _ROUNDING = 1e-9  # of differences, as 0.9 - 0.85 is not quite 0.85 - 0.8
 # ---------------------------------------------------------------------------- losses
 
 
-def fold_loss(told: HeldOut, y: NDArray[Any], train: Indices, classes: bool) -> float:
+def fold_loss(
+    told: HeldOut,
+    y: NDArray[Any],
+    train: Indices,
+    classes: bool,
+    times: Floats | None = None,
+) -> float:
     """Return the mean loss on a fold, a proper one: in the mean over samples the truth has least.
 
     Parameters
@@ -38,13 +45,15 @@ def fold_loss(told: HeldOut, y: NDArray[Any], train: Indices, classes: bool) -> 
     told : HeldOut
         Of classes: the log-loss of their probabilities, of which none counts for less than one
         of the training samples: they cannot tell it from 0. Of numbers: the squared error, in units
-        of the variance of all targets.
+        of the variance of all targets. Of survival: the integrated Brier score.
     y : ndarray of shape (n_samples,)
         Targets of all samples.
     train : ndarray of shape (n_train,)
         What was learned from.
     classes : bool
         Whether y is class labels.
+    times : ndarray of shape (n_times,), default=None
+        At which survival is predicted.
 
     Returns
     -------
@@ -52,6 +61,9 @@ def fold_loss(told: HeldOut, y: NDArray[Any], train: Indices, classes: bool) -> 
         NaN for classes without probabilities.
     """
     true = y[told.rows]
+    if times is not None:
+        assert told.probabilities is not None
+        return brier_loss(true, told.probabilities, y[train], times)
     if not classes:
         return float(((true - told.predictions) ** 2).mean() / y.var())
     if told.probabilities is None:
@@ -61,7 +73,13 @@ def fold_loss(told: HeldOut, y: NDArray[Any], train: Indices, classes: bool) -> 
     return float(-np.log(np.clip(given, 1 / (len(train) + len(every)), 1.0)).mean())
 
 
-def knowing_nothing(y: NDArray[Any], train: Indices, test: Indices, classes: bool) -> HeldOut:
+def knowing_nothing(
+    y: NDArray[Any],
+    train: Indices,
+    test: Indices,
+    classes: bool,
+    times: Floats | None = None,
+) -> HeldOut:
     """Return what can be said of test samples without looking at any modality.
 
     Parameters
@@ -70,11 +88,15 @@ def knowing_nothing(y: NDArray[Any], train: Indices, test: Indices, classes: boo
     train, test : ndarray of rows
     classes : bool
         Whether y is class labels: then how often each is there in training, else the mean.
+    times : ndarray of shape (n_times,), default=None
+        At which survival is predicted: by the Kaplan-Meier estimate of the training samples.
 
     Returns
     -------
     HeldOut
     """
+    if times is not None:
+        return HeldOut(test, np.zeros(len(test)), fold_chances(y, train, len(test), times))
     if not classes:
         return HeldOut(test, np.full(len(test), y[train].mean()), None)
     every = np.unique(y)

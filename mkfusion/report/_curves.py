@@ -56,6 +56,8 @@ def held_out_pictures(result: Result) -> list[tuple[str, str]]:
         SVG, and text.
     """
     found = performances(result)
+    if not found or result.conditions_.task == "survival":
+        return []
     if result.conditions_.task != "classification":
         return [_observed(result, found[BEST_FUSION])]
     if "log_loss" not in found[BEST_FUSION].measures:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mkfusion.report._by_risk import BY_RISK
 from mkfusion.report._held_out import BY_CLASS, CONFUSION, PREDICTIONS
-from mkfusion.report._result import ALIKE, CARRIES, INFORMS, INTERACT
+from mkfusion.report._result import ALIKE, CARRIES, FEATURES, INFORMS, INTERACT
 
 # Sections that are no tables.
 GUIDELINES = "Reporting guidelines"
@@ -36,9 +37,11 @@ _ITEMS = {
     "Against the best simple baseline": "TRIPOD+AI 12e · REFORMS 5 (modeling), 7 (metrics and "
     "uncertainty)",
     CARRIES: "TRIPOD+AI 12e · REFORMS 7 (metrics and uncertainty)",
+    FEATURES: "TRIPOD+AI 12e · REFORMS 7 (metrics and uncertainty)",
     INTERACT: "TRIPOD+AI 12e · REFORMS 7 (metrics and uncertainty)",
     ALIKE: "REFORMS 3 (data quality)",
     PREDICTIONS: _PERFORMANCE,
+    BY_RISK: _PERFORMANCE,
     CONFUSION: "TRIPOD+AI 23a · REFORMS 7 (metrics and uncertainty)",
     BY_CLASS: "TRIPOD+AI 23a · REFORMS 7 (metrics and uncertainty)",
     SUBGROUPS: "TRIPOD+AI 23a · REFORMS 7 (metrics and uncertainty)",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mkfusion._types import Floats
 from mkfusion.report._result import (
     BEST_FUSION,
     BEST_SINGLE,
@@ -22,6 +23,7 @@ PREDICTIONS = "How good the predictions are"
 CONFUSION = "Which class is taken for which"
 BY_CLASS = "Each class against the rest"
 WEIGHTS = "Kernel weights"
+WEIGHTS_BY_CLASS = "Kernel weights of each class"
 
 WORDS = {
     "accuracy": "accuracy",
@@ -37,12 +39,16 @@ WORDS = {
     "r2": "R²",
     "rmse": "root mean squared error",
     "mae": "mean absolute error",
+    "concordance_index_censored": "Harrell's C",
+    "concordance_index_ipcw": "Uno's C",
+    "integrated_brier_score": "integrated Brier score",
 }
 _OF_NUMBERS = {"calibration_intercept": "mean error"}
 # What tables of subgroups show, as far as there is.
 _OF_SUBGROUPS = {
     "classification": ("accuracy", "roc_auc", "brier"),
     "regression": ("rmse", "r2", "calibration_intercept"),
+    "survival": ("concordance_index_censored", "concordance_index_ipcw", "integrated_brier_score"),
 }
 # A larger confusion table is for those who look closely.
 _MANY_CLASSES = 8
@@ -71,6 +77,8 @@ def subgroups_of(result: Result) -> list[Subgroup]:
 def held_out_tables(result: Result) -> list[Table]:
     """Return the tables that are made of the kept predictions."""
     found = performances(result)
+    if not found:
+        return []
     made = [_measures(result, found)]
     if result.conditions_.task == "classification":
         main = found[BEST_FUSION]
@@ -97,6 +105,14 @@ def _measures(result: Result, found: Mapping[str, Performance]) -> Table:
         ]
         for name, measure in first.items()
     ]
+    if result.conditions_.task == "survival":
+        caption = (
+            f"Means over the folds with {_level(result)} intervals that allow for training on "
+            "other samples: in what share of pairs who has the event earlier has the larger risk, "
+            "without and with weights for censoring, and the squared error of predicted survival. "
+            "Knowing nothing is the Kaplan-Meier estimate."
+        )
+        return Table(PREDICTIONS, caption, _header(found), rows)
     caption = (
         f"Of all predictions on samples that were not seen, with {_level(result)} intervals that "
         "allow for training on other samples. Knowing nothing is "
@@ -116,7 +132,11 @@ def _measures(result: Result, found: Mapping[str, Performance]) -> Table:
             "the mean of the target (for absolute errors its median). The mean error is of target "
             "less prediction. A slope below 1: predictions are too extreme."
         )
-    return Table(PREDICTIONS, caption, ["measure", *found, "knowing nothing", "perfect"], rows)
+    return Table(PREDICTIONS, caption, _header(found), rows)
+
+
+def _header(found: Mapping[str, Performance]) -> list[str]:
+    return ["measure", *found, "knowing nothing", "perfect"]
 
 
 def _count(value: float) -> str:
@@ -167,7 +187,7 @@ def _subgroups(result: Result) -> list[Table]:
     conditions = result.conditions_
     if not conditions.groupings:
         return []
-    names = _OF_SUBGROUPS[conditions.task]
+    names, survival = _OF_SUBGROUPS[conditions.task], conditions.task == "survival"
     words = WORDS if conditions.task == "classification" else WORDS | _OF_NUMBERS
     single = {
         (one.grouping, one.label): one
@@ -175,32 +195,43 @@ def _subgroups(result: Result) -> list[Table]:
     }
     found = subgroups_of(result)
     there = [name for name in names if any(name in one.measures for one in found)]
-    classes = conditions.task == "classification"
+    # Of concordance knowing nothing has one half everywhere.
+    base = names[-1] if survival else names[0]
     made = []
     for grouping in conditions.groupings:
-        rows = []
+        rows, refused = [], []
         for one in found:
             if one.grouping != grouping.name:
                 continue
-            first = one.measures.get(names[0])
+            first = one.measures.get(base)
             other = single.get((one.grouping, one.label))
             rows.append(
                 [
                     one.label,
                     str(one.n_samples),
+                    *([str(one.n_events)] if survival else []),
                     *(format_measure(one.measures.get(name)) for name in there),
                     "–" if first is None else format_number(first.nothing),
                     format_measure(other.measures.get(names[0]) if other else None),
                 ]
             )
-        nothing = "majority rate" if classes else "knowing nothing"
-        header = [grouping.name, "samples", *(words[name] for name in there), nothing]
+            refused += [f"{one.label} ({one.refused})"] if one.refused else []
+        nothing = "majority rate" if conditions.task == "classification" else "knowing nothing"
+        header = [grouping.name, "samples", *(["events"] if survival else [])]
+        header += [*(words[name] for name in there), nothing]
         header.append(f"{words[names[0]]}, {BEST_SINGLE}")
         caption = (
             f"The {BEST_FUSION} on the samples of each that were not seen, with {_level(result)} "
             "intervals. Nothing was trained or tuned for any of them, and differences were not "
             "tested: few samples differ by chance alone."
         )
+        if survival:
+            caption += (
+                " Concordance is of all pairs of a subgroup that are in one test fold; knowing "
+                "nothing is the Kaplan-Meier estimate, by its Brier score."
+            )
+        if refused:
+            caption += f" Not told of {'; '.join(refused)}."
         made.append(Table(subgroup_title(grouping.name), caption, header, rows))
     return made
 
@@ -220,9 +251,7 @@ def weights_table(result: Result) -> Table | None:
     for k, modality in enumerate(result.conditions_.modalities):
         row = [modality.name]
         for one in found:
-            weight = one.by_fold[:, k]
-            spread = format_interval(weight.min(), weight.max())
-            row.append(f"{format_number(weight.mean())} ({spread})")
+            row.append(_over_folds(one.by_fold[:, k]))
         if shares:
             share = values[modality.name]
             spread = format_interval(share.low, share.high, sign=True)
@@ -235,3 +264,29 @@ def weights_table(result: Result) -> Table | None:
         "new ones" + ("; the Shapley value beside it, with its interval, does." if shares else ".")
     )
     return Table(WEIGHTS, caption, header, rows)
+
+
+def class_weights_table(result: Result) -> Table | None:
+    """Return the kernel weights of each class, None if no method has learned some."""
+    own = {one.method: one.by_class for one in result.weights_ if one.by_class is not None}
+    if not own:
+        return None
+    labels = [str(label) for label in np.unique(result.conditions_.y).tolist()]
+    rows = [
+        [modality.name, label, *(_over_folds(shares[:, u, k]) for shares in own.values())]
+        for k, modality in enumerate(result.conditions_.modalities)
+        for u, label in enumerate(labels)
+    ]
+    caption = (
+        "Where each class is told from the others by weights of its own: shares of a class sum to "
+        "one. Mean over folds that train on it, and the least and the largest of them."
+    )
+    return Table(WEIGHTS_BY_CLASS, caption, ["modality", "class", *own], rows)
+
+
+def _over_folds(shares: Floats) -> str:
+    shares = shares[~np.isnan(shares)]  # of a class, only folds that train on it
+    if not shares.size:
+        return "–"
+    spread = format_interval(shares.min(), shares.max())
+    return f"{format_number(shares.mean())} ({spread})"

@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
+from mkfusion.report._by_risk import BY_RISK, by_risk_pictures
 from mkfusion.report._curves import held_out_pictures
 from mkfusion.report._guidelines import (
     EXPLAINED,
@@ -48,7 +49,11 @@ def as_html(result: Result, title: str) -> str:
     """
     here = files("mkfusion.report")
     text, references = paragraph(result)
-    pictures = {PREDICTIONS: held_out_pictures(result), WEIGHTS: _weights(result)}
+    pictures = {
+        PREDICTIONS: held_out_pictures(result),
+        BY_RISK: by_risk_pictures(result),
+        WEIGHTS: _weights(result),
+    }
     sections = "\n".join(
         _section(i, table, pictures.get(table.title, ())) for i, table in enumerate(tables(result))
     )
@@ -101,7 +106,7 @@ def _weights(result: Result) -> _Pictures:
 
 
 def _at_a_glance(result: Result) -> _Pictures:
-    metric = result.conditions_.metrics[0]
+    metric, loss = result.conditions_.metrics[0], result.conditions_.loss
     made = [
         (
             scores_svg(result),
@@ -115,7 +120,7 @@ def _at_a_glance(result: Result) -> _Pictures:
         ),
         (
             differences_svg(result),
-            f"{result.conditions_.loss.capitalize()} saved against the best single modality, fold "
+            f"{loss[0].upper()}{loss[1:]} saved against the best single modality, fold "
             "by fold: right of the dashed line fusion is better. The numbers are in the tables "
             "below.",
         ),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mkfusion.report._by_risk import risk_groups
 from mkfusion.report._held_out import performances
 from mkfusion.report._limits import limitations
 from mkfusion.report._result import Performance, Result
@@ -47,6 +48,7 @@ def as_json(result: Result) -> str:
         "sentences": verdict_sentences(result),
         "limitations": limitations(result),
         "performance": {method: _performance(one) for method, one in performances(result).items()},
+        "survival_by_risk": risk_groups(result),
         "subgroups": {method: result.subgroups(method) for method in performances(result)},
     }
     others = ("conditions_", "predictions_")
@@ -83,7 +85,8 @@ def _settings(result: Result) -> dict[str, Any]:
 def _performance(one: Performance) -> dict[str, Any]:
     told: dict[str, Any] = {"measures": one.measures}
     if not hasattr(one, "classes"):
-        return told | {"calibration_curve": one.calibration_curve()}
+        curve = getattr(one, "calibration_curve", None)
+        return told if curve is None else told | {"calibration_curve": curve()}
     told |= {"classes": one.classes, "confusion": one.confusion, "by_class": one.by_class}
     if "log_loss" in one.measures:
         there = [

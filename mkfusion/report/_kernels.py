@@ -31,6 +31,10 @@ def kernel_in_words(kernel: Any) -> str:
         return f"{kernel} kernel"
     if isinstance(kernel, list | tuple):
         return " and ".join(kernel_in_words(one) for one in kernel)
+    if type(kernel).__name__ == "SumKernel":
+        return " plus ".join(kernel_in_words(one) for one in kernel.kernels)
+    if type(kernel).__name__ == "ScaledKernel":
+        return f"{kernel.scale:.3g} times {kernel_in_words(kernel.kernel)}"
     if not hasattr(kernel, "steps"):
         return _words(kernel)
     *before, last = [step for _, step in kernel.steps]

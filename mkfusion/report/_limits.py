@@ -83,6 +83,13 @@ def _of_data(result: Result) -> list[str]:
                 f"Class {rarest} is {least / n:.1%} of the samples. Accuracy says little of it: "
                 f"always the commonest class is right for {counts.max() / n:.1%}."
             )
+    elif conditions.task == "survival":
+        events = int(conditions.y["event"].sum())
+        if events < _FEW_EVENTS:
+            said.append(
+                f"{events} of {n} samples had an event. Fewer than {_FEW_EVENTS} leave indices of "
+                "concordance and calibration uncertain (Collins, Ogundimu and Altman, 2016)."
+            )
     elif n < _FEW_SAMPLES:
         said.append(
             f"{n} samples are few for estimates of calibration and of R²: look at the intervals."
@@ -94,7 +101,8 @@ def _of_data(result: Result) -> list[str]:
             f"Some samples lack modalities: {shares}. If who lacks one differs in the target, a "
             "gain may come from that, and not from what it says."
         )
-    if not any(one.name != "missing modalities" for one in conditions.groupings):
+    named = any(one.name != "missing modalities" for one in conditions.groupings)
+    if not named:
         said.append(
             "No subgroups were named: performance may differ between sexes, sites or the like."
         )
@@ -117,7 +125,8 @@ def _of_methods(result: Result) -> list[str]:
     if conditions.task == "classification":
         said.append(
             "Methods without probabilities of their own have them from their decision values, by "
-            "a sigmoid that was fitted within the training samples."
+            "a sigmoid (of more than two classes a softmax) that was fitted within the training "
+            "samples."
         )
     late = {one.method: one.n_unconverged for one in result.summary_ if one.n_unconverged}
     late = {name: count for name, count in late.items() if name not in result.chosen_}

@@ -36,6 +36,15 @@ _LOSSES = {
     "classification": "the log-loss of probabilities, calibrated within the training samples where "
     "a method has none,",
     "regression": "squared error",
+    "survival": "the integrated Brier score, weighted for censoring,",
+}
+
+
+# What is known without any modality, and the machine on one.
+_MACHINES = {
+    "classification": ("the majority class", "support vector machine"),
+    "regression": ("the mean of the target", "kernel ridge regression"),
+    "survival": ("the Kaplan-Meier estimate", "kernel Cox regression"),
 }
 
 
@@ -66,7 +75,6 @@ def paragraph(result: Result) -> tuple[str, list[str]]:
     """
     conditions = result.conditions_
     metric = conditions.metrics[0]
-    classes = conditions.task == "classification"
     cite = _Citations()
     fusions = [
         f"{method.words} {cite(method.reference)}" if method.reference else method.words
@@ -75,7 +83,7 @@ def paragraph(result: Result) -> tuple[str, list[str]]:
     ]
     names = [m.name for m in conditions.modalities]
     plain = dict.fromkeys(m.words for m in conditions.methods if m.kind == "single" and m.plain)
-    machine = "support vector machine" if classes else "kernel ridge regression"
+    nothing, machine = _MACHINES[conditions.task]
     grouped = (
         ""
         if conditions.n_groups is None
@@ -86,7 +94,7 @@ def paragraph(result: Result) -> tuple[str, list[str]]:
     )
     # Sentence by sentence, so that references have the numbers that readers meet first.
     text = (
-        f"We compared {'the majority class' if classes else 'the mean of the target'}, a {machine} "
+        f"We compared {nothing}, a {machine} "
         f"on each of {len(names)} modalities ({_listed(names)}), "
         f"{''.join(f'{words}, ' for words in plain)}and {len(fusions)} ways of fusing "
         f"these: {_listed(fusions)}. All were evaluated on the same {len(conditions.folds)} folds "

@@ -15,6 +15,7 @@ BEST_SINGLE = "best single modality"
 BEST_SIMPLE = "best simple baseline"
 BEST_FUSION = "best fusion method"
 CARRIES = "Which modality carries it"
+FEATURES = "Which features of it"
 INTERACT = "Do modalities interact?"
 WORTH = "What interactions are good for"
 ALIKE = "How alike the modalities are"
@@ -27,6 +28,12 @@ UNDECIDED = "undecided"
 PRACTICALLY_NONE = "practically none"
 LOWER = "lower"
 STATES = (HELPS, COMPLEMENTARY, UNDECIDED, PRACTICALLY_NONE, LOWER)
+# What is tested, by the task.
+LOSSES = {
+    "classification": "log-loss",
+    "regression": "squared error",
+    "survival": "integrated Brier score",
+}
 # What is said of single methods, and of interactions.
 BETTER = "better"
 INTERACTING = "they interact"
@@ -76,7 +83,8 @@ class HeldOut(NamedTuple):
     predictions : ndarray of shape (n_rows,)
         Labels, or numbers.
     probabilities : ndarray of shape (n_rows, n_classes) or None
-        Of all classes, in sorted order; None for numbers, or where there are none.
+        Of all classes, in sorted order; None for numbers, or where there are none. Of survival:
+        to survive each of the times of the comparison.
     """
 
     rows: Indices
@@ -108,8 +116,9 @@ class FoldScore(NamedTuple):
         What else the method tells about the fold; a "reason" in it is why it cannot.
     held_out : HeldOut or None
         What it says of the test samples; None where it refused.
-    weights : ndarray of shape (n_modalities,) or None
-        Each modality's share of the kernel weights; None where it learns none.
+    weights : ndarray of shape (n_modalities,) or (n_classes, n_modalities), or None
+        Each modality's share of the kernel weights, of each class where classes have their own
+        (NaN of one that training samples lack); None where it learns none.
     """
 
     method: str
@@ -406,6 +415,56 @@ class Added(Protocol):
         """What limits the answers."""
 
 
+class Features(Protocol):
+    """Which features of a modality matter: what `mkfusion.inspection.feature_importance` finds."""
+
+    @property
+    def modality(self) -> str: ...
+
+    @property
+    def feature_names(self) -> Sequence[str]: ...
+
+    @property
+    def group_names(self) -> Sequence[str]: ...
+
+    @property
+    def grouped(self) -> bool:
+        """Whether features were shuffled in groups."""
+
+    @property
+    def members(self) -> Sequence[Sequence[int]]: ...
+
+    @property
+    def coherences(self) -> Floats: ...
+
+    @property
+    def importances(self) -> Floats: ...
+
+    @property
+    def intervals(self) -> Floats: ...
+
+    @property
+    def repeats(self) -> Floats: ...
+
+    @property
+    def top_frequencies(self) -> Floats: ...
+
+    @property
+    def patterns(self) -> Floats: ...
+
+    @property
+    def pattern_deviations(self) -> Floats: ...
+
+    @property
+    def outputs(self) -> Sequence[str]: ...
+
+    def ranking(self) -> list[int]:
+        """Return the groups, the most important first."""
+
+    def strongest(self, count: int) -> list[tuple[int, int]]:
+        """Return (feature, output) pairs, those that go with the response most first."""
+
+
 class Alignment(Protocol):
     """How alike kernels are: what `mkfusion.inspection.kernel_alignment` finds."""
 
@@ -490,12 +549,18 @@ class Subgroup(NamedTuple):
     n_samples : int
     measures : dict of str to Measure
         As of all samples; empty where there are too few of them.
+    n_events : int or None
+        Of survival: how many of them had an event.
+    refused : str
+        Of survival: why some measures are not there; else empty.
     """
 
     grouping: str
     label: str
     n_samples: int
     measures: Mapping[str, Measure]
+    n_events: int | None = None
+    refused: str = ""
 
 
 class KernelWeights(NamedTuple):
@@ -505,11 +570,15 @@ class KernelWeights(NamedTuple):
     ----------
     method : str
     by_fold : ndarray of shape (n_folds, n_modalities)
-        Shares, which sum to one in each fold.
+        Shares, which sum to one in each fold: where classes have their own, the mean over them.
+    by_class : ndarray of shape (n_folds, n_classes, n_modalities) or None
+        Those of each class, in sorted order, NaN where no training sample of the fold is of it;
+        None where one vector is for all.
     """
 
     method: str
     by_fold: Floats
+    by_class: Floats | None = None
 
 
 class Measure(Protocol):
@@ -536,7 +605,7 @@ class Measure(Protocol):
 class Performance(Protocol):
     """How good predictions are, as :class:`mkfusion.inspection.ClassificationPerformance` says.
 
-    That of numbers has `measures` and `calibration_curve` alone.
+    That of numbers has `measures` and `calibration_curve` alone, that of survival `measures`.
     """
 
     @property
@@ -591,7 +660,7 @@ class Conditions(NamedTuple):
 
     Attributes
     ----------
-    task : {"classification", "regression"}
+    task : {"classification", "regression", "survival"}
     y : ndarray of shape (n_samples,)
     modalities : list of Modality
     folds : list of (train, test) pairs of ndarray
@@ -619,6 +688,8 @@ class Conditions(NamedTuple):
         What was called.
     audit : Audit or None
         What was found in the data before.
+    times : ndarray of shape (n_times,) or None
+        At which predicted survival is compared with what was seen; None for other tasks.
     """
 
     task: str
@@ -640,6 +711,7 @@ class Conditions(NamedTuple):
     fingerprint: str = ""
     call: str = ""
     audit: Audit | None = None
+    times: Floats | None = None
 
     @property
     def test_to_train(self) -> float:
@@ -649,7 +721,7 @@ class Conditions(NamedTuple):
     @property
     def loss(self) -> str:
         """What is tested, the lower the better."""
-        return "log-loss" if self.task == "classification" else "squared error"
+        return LOSSES[self.task]
 
     @property
     def repeats(self) -> list[int]:
@@ -683,6 +755,9 @@ class Result(Protocol):
 
     @property
     def information_(self) -> Added | None: ...
+
+    @property
+    def features_(self) -> Features | None: ...
 
     @property
     def alignment_(self) -> Alignment | None: ...

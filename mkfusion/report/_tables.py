@@ -8,7 +8,9 @@ from platform import python_version
 
 import numpy as np
 
-from mkfusion.report._held_out import held_out_tables, weights_table
+from mkfusion.report._by_risk import by_risk_table
+from mkfusion.report._features import feature_tables
+from mkfusion.report._held_out import class_weights_table, held_out_tables, weights_table
 from mkfusion.report._kernels import kernel_in_words
 from mkfusion.report._result import (
     ALIKE,
@@ -44,7 +46,7 @@ _LONGEST_CALL = 2000
 def tables(result: Result) -> list[Table]:
     """Return all tables of the report, in its order."""
     made = [_verdict(result), _scores(result), *_tests(result), *_answers(result)]
-    made += held_out_tables(result)
+    made += [*held_out_tables(result), *by_risk_table(result)]
     made.append(_chosen(result))
     if result.not_applicable_:
         made.append(
@@ -215,6 +217,14 @@ def _target(result: Result) -> str:
     if conditions.task == "regression":
         y = conditions.y
         return f"The target has mean {y.mean():.4g} and standard deviation {y.std(ddof=1):.4g}."
+    if conditions.task == "survival":
+        time, event = conditions.y["time"], conditions.y["event"]
+        assert conditions.times is not None
+        return (
+            f"{int(event.sum())} samples had an event, at a median time of "
+            f"{np.median(time[event]):.4g}; {int((~event).sum())} were censored. Predicted "
+            f"survival is scored from {conditions.times[0]:.4g} to {conditions.times[-1]:.4g}."
+        )
     labels, counts = np.unique(conditions.y, return_counts=True)
     shown = [f"{label}: {count}" for label, count in zip(labels[:20], counts[:20], strict=True)]
     return f"{len(labels)} classes: {', '.join(shown)}{', …' if len(labels) > 20 else ''}."
@@ -283,7 +293,11 @@ def _answers(result: Result) -> list[Table]:
         made.append(_information(result.information_, conditions.alpha, len(conditions.y)))
     if result.contributions_ is not None:
         made.append(_contributions(result, result.contributions_))
+    if result.features_ is not None:
+        made += feature_tables(result, result.features_)
     if (weights := weights_table(result)) is not None:
+        made.append(weights)
+    if (weights := class_weights_table(result)) is not None:
         made.append(weights)
     if result.interactions_ is not None:
         made.append(_interactions(result, result.interactions_))

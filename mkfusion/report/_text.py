@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from mkfusion._types import Floats
+from mkfusion.report._by_risk import by_risk_sentence
+from mkfusion.report._features import feature_sentence
 from mkfusion.report._result import (
     BEST_FUSION,
     BEST_SINGLE,
@@ -153,7 +155,7 @@ def _predicted(result: Result) -> str:
         )
     fusion, single, nothing = (format_number(value) for value in means)
     reference = "knowing nothing" if found.reference == NOTHING else f"the {BEST_SINGLE}"
-    unit = "" if conditions.task == "classification" else " (1 is the variance of the target)"
+    unit = " (1 is the variance of the target)" if conditions.task == "regression" else ""
     sentence = (
         f"Prediction: on held-out samples the {conditions.loss}{unit} of the {BEST_FUSION} is "
         f"{fusion}, that of the {BEST_SINGLE} {single}, of knowing nothing {nothing}; methods are "
@@ -215,8 +217,12 @@ def answer_sentences(result: Result) -> list[str]:
     sentences = []
     if result.contributions_ is not None:
         sentences.append(_who_carries(result, result.contributions_))
+    if result.features_ is not None:
+        sentences.append(feature_sentence(result, result.features_))
     if result.interactions_ is not None:
         sentences.append(_do_they_interact(result, result.interactions_))
+    if told := by_risk_sentence(result):
+        sentences.append(told)
     return sentences
 
 

@@ -5,9 +5,10 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.metrics.pairwise import linear_kernel, rbf_kernel
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -15,7 +16,7 @@ from mkfusion import ColumnKernelizer, Modalities
 from mkfusion.compare import _questions, compare_fusion
 from mkfusion.compare._questions import MOST_EXACT, conclude_interactions
 from mkfusion.inspection import kernel_alignment
-from mkfusion.report import Conditions, tables
+from mkfusion.report import FEATURES, Conditions, tables
 from mkfusion.report._text import answer_sentences
 
 ANSWERS = {"fast": True, "cv": 3, "methods": ["uniform", "products"]}
@@ -40,15 +41,19 @@ def tuned(found, label, fold=0):
 
 
 def grams(X, train, test):
-    """Explicit kernels of each modality, by scikit-learn alone."""
+    """Explicit kernels that "auto" stands for, of each modality, by scikit-learn alone."""
     made = []
     for name in X.names:
         scaler = StandardScaler().fit(X[name][train])
         one, two = scaler.transform(X[name][train]), scaler.transform(X[name][test])
-        # The median of the training distances, which "auto" takes for the width.
-        own = ColumnKernelizer([(name, "auto", name)]).fit(X[train])
-        gamma = own.auto_kernels_[name].fit(X[name][train])[-1].gamma_
-        made.append((rbf_kernel(one, gamma=gamma), rbf_kernel(two, one, gamma=gamma)))
+        gamma = 1 / np.median(pdist(one, "sqeuclidean"))
+        first, second = (
+            linear_kernel(rows, one) / one.shape[1] + rbf_kernel(rows, one, gamma=gamma)
+            for rows in (one, two)
+        )
+        # Normalised by k(x, x), which is the mean square of the columns, and 1
+        roots = [np.sqrt(np.mean(rows**2, axis=1) + 1) for rows in (one, two)]
+        made.append((first / np.outer(roots[0], roots[0]), second / np.outer(roots[1], roots[0])))
     return made
 
 
@@ -270,7 +275,7 @@ def test_interactions_help_where_the_label_is_a_product_of_signs():
 def test_no_interactions_where_modalities_add_up(additive):
     _, _, found = additive
     assert found.interactions_.verdict == "undecided"
-    assert len(answer_sentences(found)) == 2
+    assert len(answer_sentences(found)) == 3
     (row,) = found.to_frame("interactions").to_dict("records")
     assert row["metric_difference"] == pytest.approx(row["model"] - row["projection"])
     assert row["p_value"] == found.interactions_.p_value > 0.05
@@ -376,6 +381,46 @@ def test_alignment_of_many_samples_is_left_out(additive, monkeypatch):
     assert "Not answered" in found.to_markdown()
 
 
+def test_features_are_those_of_the_machine_that_is_compared(additive):
+    X, y, found = additive
+    told = found.features_
+    assert told.modality == "a" and told.feature_names == ["column 0", "column 1"]
+    assert told.score == pytest.approx(found.scores("uniform kernel sum").mean())
+    patterns = []
+    for fold, (train, test) in enumerate(found.conditions_.folds):
+        C = tuned(found, "uniform kernel sum", fold).params["C"]
+        made = grams(X, train, test)
+        first, second = (np.mean([pair[i] for pair in made], axis=0) for i in range(2))
+        machine = SVC(C=C, kernel="precomputed").fit(first, y[train])
+        decisions = machine.decision_function(second)
+        patterns.append([np.corrcoef(decisions, X["a"][test, j])[0, 1] for j in range(2)])
+    np.testing.assert_allclose(told.patterns[0], np.mean(patterns, axis=0), atol=1e-6)
+    # The target is 2 a0 + b0: a1 has no part in it.
+    assert told.importances[0] > 0.2 > told.importances[1]
+    assert found.to_frame("features").feature.tolist() == ["column 0", "column 1"]
+    assert any(one.startswith("Within a, column 0 is missed") for one in answer_sentences(found))
+
+
+def test_features_where_samples_lack_modalities(gaps):
+    _, _, found = gaps
+    assert found.features_.score == pytest.approx(found.scores("uniform kernel sum").mean())
+
+
+def test_there_are_no_features_of_nothing():
+    rng = np.random.default_rng(0)
+    X = Modalities(a=rng.normal(size=(40, 2)), b=rng.normal(size=(40, 1)))
+    y = np.where(X["b"][:, 0] > 0, "high", "low")
+    found = compare_fusion(X, y, fast=True, cv=3, methods=["uniform"])
+    assert found.features_ is None and len(found.to_frame("features")) == 0
+    assert found.not_answered_[FEATURES] == "b has one column only"
+    texts = [f"a {'good' if one == 'high' else 'bad'} day it was {k}" for k, one in enumerate(y)]
+    X = Modalities(notes=texts, a=X["a"])
+    found = compare_fusion(X, y, fast=True, cv=3, methods=["uniform"])
+    assert found.not_answered_[FEATURES].startswith("notes has ")
+    found = compare_fusion(X, rng.permutation(y), fast=True, cv=3, methods=["uniform"])
+    assert found.not_answered_[FEATURES] == "the modalities together are not surely worth anything"
+
+
 def test_resumed_and_parallel_runs_say_the_same(additive, tmp_path):
     X, y, found = additive
     compare_fusion(X, y, memory=tmp_path, **ANSWERS)
@@ -393,6 +438,7 @@ def test_resumed_and_parallel_runs_say_the_same(additive, tmp_path):
             found.interactions_.projected.projection, other.interactions_.projected.projection
         )
         assert str(other) == str(found)
+        np.testing.assert_array_equal(found.features_.repeats, other.features_.repeats)
         np.testing.assert_array_equal(other.alignment_.alignment, found.alignment_.alignment)
 
 

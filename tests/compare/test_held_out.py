@@ -1,6 +1,7 @@
 """What is made of the kept predictions: performance, subgroups, weights, and the files."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,16 @@ import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, r2_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 
-from mkfusion import DegenerateKernelWarning, Modalities, compare_fusion
+from mkfusion import (
+    DegenerateKernelWarning,
+    Method,
+    MKLClassifier,
+    Modalities,
+    compare_fusion,
+)
 from mkfusion.compare._subgroups import missing_patterns, read_subgroups
 from mkfusion.inspection import classification_performance
-from mkfusion.report import BEST_FUSION, BEST_SINGLE
+from mkfusion.report import BEST_FUSION, BEST_SINGLE, tables
 
 MODALITIES = [("one", ["a", "b"]), ("two", ["c", "d"])]
 
@@ -104,6 +111,60 @@ def test_weights_are_shares_of_those_that_learn_them(found):
     frame = found.to_frame("weights")
     assert list(frame.modality[:2]) == ["one", "two"] and len(frame) == 12
     np.testing.assert_array_equal(frame.weight, shares.ravel())
+
+
+def test_weights_of_each_class_are_shown(tmp_path):
+    """One modality tells the first class, the other one the second: a mean of both hides it."""
+    rng = np.random.default_rng(0)
+    y = np.arange(45) % 3
+    X = rng.normal(size=(45, 2)) + 6.0 * np.column_stack([y == 0, y == 1])
+    labels = np.array(["a", "b", "c"])[y]
+    own = Method("own", MKLClassifier(per_class_weights=True), sees="kernels")
+    found = compare_fusion(
+        X, labels, [("one", [0]), ("two", [1])], cv=3, methods=[own, "l1_mkl"], fast=True
+    )
+    weights = {one.method: one for one in found.weights_}
+    assert weights["L1 MKL"].by_class is None
+    by_class = weights["own"].by_class
+    assert by_class.shape == (3, 3, 2)
+    np.testing.assert_allclose(by_class.sum(axis=2), 1)
+    assert by_class[:, 0, 0].min() > 0.8 and by_class[:, 1, 1].min() > 0.8
+    np.testing.assert_allclose(weights["own"].by_fold, by_class.mean(axis=1))
+    frame = found.to_frame("weights").set_index("method")
+    mine = frame.loc["own"]
+    np.testing.assert_array_equal(mine.weight, by_class.ravel())
+    assert mine["class"].tolist() == list("aabbcc") * 3
+    assert mine.modality.tolist() == ["one", "two"] * 9
+    assert frame.loc["L1 MKL", "class"].isna().all() and len(frame) == 18 + 6
+    read = json.loads(found.to_json(tmp_path / "f.json").read_text(encoding="utf-8"))
+    np.testing.assert_array_equal(
+        next(one["by_class"] for one in read["weights"] if one["method"] == "own"), by_class
+    )
+    table = next(one for one in tables(found) if one.title == "Kernel weights of each class")
+    assert table.header == ["modality", "class", "own"]
+    assert [row[:2] for row in table.rows] == [[m, c] for m in ("one", "two") for c in "abc"]
+    assert table.rows[0][2].startswith(f"{by_class[:, 0, 0].mean():.3f} (")
+
+
+def test_weights_of_a_class_are_of_folds_that_train_on_it(tmp_path):
+    """The first fold trains without the last class; rows of other numbers were no array."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(list("abcd"), 12)
+    X = rng.normal(size=(48, 2)) + 3.0 * np.column_stack([y == "a", y == "b"])
+    rows = np.arange(48)
+    folds = [(rows[rows % 2 == 1], rows[::2]), (rows[::2], rows[rows % 2 == 1])]
+    folds[0] = folds[0][0][y[folds[0][0]] != "d"], folds[0][1]
+    own = Method("own", MKLClassifier(per_class_weights=True), sees="kernels")
+    found = compare_fusion(X, y, [("one", [0]), ("two", [1])], cv=folds, methods=[own], fast=True)
+    (weights,) = found.weights_
+    assert weights.by_class.shape == (2, 4, 2)
+    assert np.argwhere(np.isnan(weights.by_class)).tolist() == [[0, 3, 0], [0, 3, 1]]
+    np.testing.assert_allclose(weights.by_fold, np.nanmean(weights.by_class, axis=1))
+    assert found.to_frame("weights")["class"].tolist() == list("aabbcc") + list("aabbccdd")
+    shown = next(one for one in tables(found) if one.title == "Kernel weights of each class")
+    only = f"{weights.by_class[1, 3, 0]:.3f}"
+    assert shown.rows[3] == ["one", "d", f"{only} ({only} to {only})"]
+    assert "nan" not in found.to_html(tmp_path / "f.html").read_text(encoding="utf-8").lower()
 
 
 def test_tables_of_frames(found):
@@ -213,10 +274,12 @@ def test_warnings_and_refusals_name_modalities_as_users_do():
     rng = np.random.default_rng(0)
     y = np.arange(45) % 3
     X = Modalities(wide=rng.normal(size=(45, 3000)), few=rng.normal(size=(45, 2)) + y[:, None])
-    with pytest.warns(DegenerateKernelWarning) as caught:
-        compare_fusion(X, y, fast=True, cv=3, methods=["l1_mkl"])
-    said = [str(one.message) for one in caught if one.category is DegenerateKernelWarning]
-    assert said and all(one.startswith("Kernel 'wide:cosine' is nearly") for one in said)
+    for n_jobs in (1, 2):
+        with pytest.warns(DegenerateKernelWarning) as caught:
+            compare_fusion(X, y, fast=True, cv=3, methods=["l1_mkl"], n_jobs=n_jobs)
+        # Once, though every fit to a part of the samples has other figures
+        said = [str(one.message) for one in caught if one.category is DegenerateKernelWarning]
+        assert len(said) == 1 and re.match(r"Kernel 'wide:[^']*' is nearly", said[0])
 
 
 # ---------------------------------------------------------------------------- who is in which

@@ -19,7 +19,9 @@ from mkfusion import (
     compare_fusion,
 )
 from mkfusion.compare import default_metrics
+from mkfusion.compare._data import describe_modalities
 from mkfusion.compare._methods import FAST_COSTS
+from mkfusion.datasets import load_photographs, load_promoters
 from mkfusion.inspection import DataAudit, audit
 
 QUICK = {"fast": True, "cv": 3, "methods": ["uniform"]}
@@ -175,7 +177,13 @@ def test_comparison_tells_whether_the_data_can_be_trusted():
     assert isinstance(found.audit_, DataAudit)
     folds = [(fold.train, fold.test) for fold in found.conditions_.folds]
     assert found.audit_.findings == audit(X, y, batch=y, cv=folds).findings
-    assert [one.check for one in found.audit_.findings] == ["copies", "batch"]
+    # The batch is the target, which the first colour tells.
+    checks = [(one.check, one.level, one.modality) for one in found.audit_.findings]
+    assert checks == [
+        ("copies", "serious", ""),
+        ("batch", "serious", ""),
+        ("batch", "warning", "colour"),
+    ]
     assert str(found).count("The data may not be trusted: ") == 2
     text = found.to_markdown()
     assert "## Is the data trustworthy?" in text and "on both sides of a fold" in text
@@ -194,3 +202,34 @@ def test_uneven_classes_are_scored_by_balanced_accuracy_first():
     found = compare_fusion(X, uneven, **QUICK)
     assert found.conditions_.metrics[:2] == ["balanced_accuracy", "accuracy"]
     assert (found.scores("no modality (majority class)") == 0.5).all()
+
+
+def test_sequences_are_letters_to_methods_without_kernels():
+    bunch = load_promoters()
+    strings = bunch.data["sequence"]
+    cut = [string[: 30 + i % 5] for i, string in enumerate(strings)]
+    X = Modalities(whole=strings, cut=cut)
+    one_hot, pieces = (one.features for one in describe_modalities(X, X.names))
+    letters = one_hot.fit_transform(strings)
+    # Two samples have as many ones in common as letters at the same place.
+    same = [[sum(map(str.__eq__, a, b)) for b in strings] for a in strings[:9]]
+    np.testing.assert_array_equal(letters[:9] @ letters.T, same)
+    # Pieces of three letters are shared, or not, wherever they are.
+    assert pieces.fit_transform(["acgtt", "ttacg", "ggggg"]).toarray()[0].nonzero()[0].size == 3
+    found = compare_fusion(Modalities(a=strings, b=cut), bunch.target, **QUICK)
+    assert "penalised linear (joined)" not in found.not_applicable_
+
+
+def test_images_are_compared_by_the_kernels_that_auto_chooses():
+    photographs = load_photographs()
+    mine = np.isin(photographs.target, ["flower", "rocket"])
+    y = photographs.target[mine]
+    X = Modalities(
+        image=photographs.data["image"][mine],
+        brightness=np.random.default_rng(0).normal(size=(60, 2)),
+    )
+    options = {**QUICK, "methods": ["uniform", "early"]}
+    found = compare_fusion(X, y, groups=photographs.group[mine], **options)
+    assert found.not_applicable_ == {"early fusion": "'image' is images"}
+    assert found.scores("image alone").mean() > 0.8
+    assert found.conditions_.modalities[0].shape == "images of 24 x 24 pixels"

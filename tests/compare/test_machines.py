@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
@@ -14,19 +15,21 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from mkfusion import Modalities
+from mkfusion._sigmoids import class_chances, class_logits
 from mkfusion.compare import plan_comparison
-from mkfusion.compare._data import FoldData
-from mkfusion.compare._evaluate import _score, _tried
+from mkfusion.compare._evaluate import _score, try_values
+from mkfusion.compare._fold_data import FoldData
 from mkfusion.compare._folds import Fold
 from mkfusion.compare._machines import (
     CalibratedExpert,
     Expert,
     RidgeMachine,
     ScaledTarget,
-    chances,
-    sigmoid,
-    sigmoids,
+    SharedMachine,
+    Squashed,
 )
+from mkfusion.compare._platt import chances, sigmoid, sigmoids
+from oracles.calibration import calibrated, wanted_of
 
 
 def drawn(n=80, n_classes=2, seed=0):
@@ -72,6 +75,62 @@ def test_scaled_target_is_scikit_learns():
     assert ScaledTarget(RidgeMachine()).fit(gram, np.ones(80)).predict(gram[:1]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("spread", [0.3, 1.0, 100.0])
+@pytest.mark.parametrize("centre", [5.0, -1e6])
+def test_two_classes_have_a_logistic_curve_with_half_an_error_in_all(spread, centre):
+    """Wherever it lies: values that have one sign need an offset."""
+    X, y, _ = drawn()
+    f = centre * spread + spread * X[:, :1]
+    found = class_chances(class_logits(f, y), f)
+    np.testing.assert_allclose(found, calibrated(X[:, :1], y, X[:, :1], True), atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.2, 2.0])
+def test_the_offset_of_two_classes_must_earn_what_it_costs(shift):
+    X, y, _ = drawn()
+    f = X[:, :1] + shift
+    logits = class_logits(f, y)
+    assert (logits[0, 1] != 0) == (shift == 2.0)
+    np.testing.assert_allclose(class_chances(logits, f), calibrated(f, y, f), atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 4.0])
+def test_more_classes_have_a_softmax_whose_offsets_must_earn_what_they_cost(shift):
+    X, y, rng = drawn(90, 3)
+    f = 2 * np.eye(3)[y] + rng.normal(size=(90, 3)) + [0, 0, shift]
+    logits = class_logits(f, y)
+    assert np.any(logits[:, 1] != 0) == bool(shift)
+    np.testing.assert_allclose(class_chances(logits, f), calibrated(f, y, f), atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_values_that_go_against_their_classes_say_the_frequencies(n_classes):
+    y = np.repeat(np.arange(n_classes), [30, 10, 20][:n_classes])
+    f = -np.eye(n_classes)[y][:, -1:] if n_classes == 2 else -np.eye(3)[y]
+    logits = class_logits(f, y)
+    np.testing.assert_array_equal(logits[:, 0], 0)
+    share = wanted_of(y, n_classes).mean(axis=0)
+    np.testing.assert_allclose(class_chances(logits, f), np.tile(share, (len(y), 1)), atol=1e-7)
+    without = class_chances(class_logits(f, y, offsets=False), f)
+    np.testing.assert_allclose(without, 1 / n_classes)
+
+
+@pytest.mark.filterwarnings("error")
+def test_curve_of_classes_that_are_apart_and_of_values_that_are_alike():
+    y = np.repeat([0, 1], 20)
+    apart = np.repeat([[-3.0], [3.0]], 20, axis=0)
+    wrong = 0.5 / 41
+    found = class_chances(class_logits(apart, y), apart[[0, -1]])
+    np.testing.assert_allclose(found[:, 1], [wrong, 1 - wrong], atol=1e-9)
+    flat = class_chances(class_logits(np.full((40, 1), 0.7), y), np.array([[0.7]]))
+    np.testing.assert_allclose(flat, 0.5)
+    # Five samples of one class do not say that a value of 0 means anything but a half.
+    f, ones = np.arange(5.0)[:, np.newaxis], np.ones(5, int)
+    one = class_chances(class_logits(f, ones), f)
+    np.testing.assert_allclose(one[:, 1], calibrated(f, ones, f)[:, 1], atol=1e-6)
+    assert one[0, 1] == 0.5
+
+
 @pytest.mark.parametrize("spread", [0.3, 1.0, 100.0, -2.0])
 def test_sigmoid_is_logistic_regression_on_platts_targets(spread):
     X, y, _ = drawn()
@@ -99,6 +158,16 @@ def test_sigmoid_of_classes_that_are_apart_and_of_values_that_are_alike():
     assert sigmoid(np.arange(5.0), np.ones(5, bool))(np.zeros(1)) == pytest.approx(6 / 7, abs=1e-6)
 
 
+def test_chances_sum_to_one_even_where_no_class_is_likely():
+    decisions = np.array([[-900.0, -900.0, -900.0], [2.0, -1.0, 0.0]])
+    y = np.arange(30) % 3
+    calibrated = sigmoids(np.eye(3)[y] + 0.01 * np.arange(30)[:, np.newaxis], y, np.arange(3))
+    calibrated = [one._replace(slope=abs(one.slope)) for one in calibrated]
+    found = chances(calibrated, decisions)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    np.testing.assert_allclose(found[0], 1 / 3)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_experts_are_calibrated_as_by_scikit_learn(n_classes):
     X, y, _ = drawn(90, n_classes)
@@ -116,6 +185,23 @@ def test_experts_are_calibrated_as_by_scikit_learn(n_classes):
     assert set(found.predict(rows[60:])) <= set(labels)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_what_is_stacked_are_decisions_of_one_machine(n_classes):
+    X, y, _ = drawn(90, n_classes)
+    plain = SVC(C=2.0, kernel="rbf", gamma=1 / 3).fit(X[:60], y[:60])
+    decisions = plain.decision_function(X[60:])
+    expert = Expert(rbf_kernel(X, X[:60]), [])
+    rows = np.arange(90.0)[:, np.newaxis]
+    model = clone(Squashed(SharedMachine(2.0, expert))).fit(rows[:60], y[:60])
+    found = model.predict_proba(rows[60:])
+    if n_classes == 2:
+        wanted = np.column_stack([expit(-decisions), expit(decisions)])
+    else:
+        wanted = softmax(decisions, axis=1)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert len(expert._fitted) == 1
+
+
 def test_experts_fit_each_machine_once_and_keep_to_their_rows():
     X, y, _ = drawn(60)
     folds = [Fold(*fold) for fold in StratifiedKFold(3).split(X, y)]
@@ -130,16 +216,6 @@ def test_experts_fit_each_machine_once_and_keep_to_their_rows():
         CalibratedExpert(1.0, Expert(rbf_kernel(X), folds[:1])).fit(rows[folds[0].test], y[:20])
 
 
-def test_chances_sum_to_one_even_where_no_class_is_likely():
-    decisions = np.array([[-900.0, -900.0, -900.0], [2.0, -1.0, 0.0]])
-    y = np.arange(30) % 3
-    calibrated = sigmoids(np.eye(3)[y] + 0.01 * np.arange(30)[:, np.newaxis], y, np.arange(3))
-    calibrated = [one._replace(slope=abs(one.slope)) for one in calibrated]
-    found = chances(calibrated, decisions)
-    np.testing.assert_allclose(found.sum(axis=1), 1)
-    np.testing.assert_allclose(found[0], 1 / 3)
-
-
 @pytest.mark.parametrize("key", ["single", "cca", "alignment", "products", "l1_mkl", "lp_mkl"])
 @pytest.mark.parametrize("kind", ["two classes", "three classes", "numbers"])
 def test_models_that_are_fitted_together_are_those_that_are_fitted_alone(key, kind):
@@ -151,7 +227,7 @@ def test_models_that_are_fitted_together_are_those_that_are_fitted_alone(key, ki
     plan = plan_comparison(parts, y, task=task, methods=methods or ["uniform"], cv=3)
     (method, *_) = [one for one in plan.job.methods if one.method.key == key]
     data = FoldData(plan.job.samples, plan.folds[0])
-    together = _tried(method, data, plan.conditions.metrics[0])
+    together = try_values(method, data, plan.conditions.metrics[0])
     metric = plan.conditions.metrics[:1]
     assert len(together) == len(method.candidates) > 2
     X_test = data.part(method.method.sees).test

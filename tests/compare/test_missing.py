@@ -99,12 +99,22 @@ def test_late_fusion_skips_who_is_not_there(found):
         some, asked = (rows[hand.present[rows, k]] for rows in (hand.train, hand.test))
         kernel = ColumnKernelizer([("m", "auto", slice(None))])
         gram = np.asarray(kernel.fit_transform(hand.X["ab"[k]][some]))[:, :, 0]
-        gamma = -np.log(gram[0, 1]) / np.sum((columns[some[0]] - columns[some[1]]) ** 2)
-        np.testing.assert_allclose(gram, rbf_kernel(columns[some], gamma=gamma))
-        machine = Ridge(C=hand.fold.params["C"], gamma=gamma)
-        machine.fit(columns[some], hand.target[some])
+        # Linear beside Gaussian, of which the width is not said; of length 1 in their space
+        first, second = columns[some], columns[asked]
+        size, size_asked = (np.sqrt(1 + (one**2).mean(axis=1)) for one in (first, second))
+        both = gram[0, 1] * size[0] * size[1]
+        gamma = -np.log(both - first[0] @ first[1] / first.shape[1])
+        gamma /= np.sum((first[0] - first[1]) ** 2)
+
+        def between(rows, own, first=first, size=size, gamma=gamma):
+            total = rows @ first.T / first.shape[1] + rbf_kernel(rows, first, gamma=gamma)
+            return total / np.outer(own, size)
+
+        np.testing.assert_allclose(gram, between(first, size), atol=1e-12)
+        machine = Ridge(C=hand.fold.params["C"], kernel="precomputed")
+        machine.fit(gram, hand.target[some])
         there = hand.present[hand.test, k]
-        total[there] += machine.predict(columns[asked])
+        total[there] += machine.predict(between(second, size_asked))
         count[there] += 1
     hand.scores(total / count)
 

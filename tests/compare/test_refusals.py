@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import f1_score, make_scorer
 
 import mkfusion
 from mkfusion import Method, Modalities, compare_fusion
-from mkfusion.compare import _data, _methods, _questions
+from mkfusion.compare import _fold_data, _methods, _questions
 from oracles.names import named
 
 QUICK = {"fast": True, "cv": 3, "methods": ["uniform", "l1_mkl", "products"]}
@@ -37,8 +38,8 @@ def notes(caught):
     [
         (mkfusion, "MKLClassifier"),  # as it is built, not as it is fitted
         (_methods, "scaled_target"),
-        (_data.FoldData, "part"),
-        (_data.FoldData, "present"),
+        (_fold_data.FoldData, "part"),
+        (_fold_data.FoldData, "present"),
         (_questions, "project_kernels"),
         (_questions, "scored_answers"),
         (_questions, "shapley_shares"),
@@ -129,7 +130,7 @@ def test_alignment_that_cannot_be_had_is_not_answered(error, monkeypatch):
         return
     found = compare_fusion(X, y, **QUICK)
     assert found.alignment_ is None
-    assert found.not_answered_ == {"How alike the modalities are": "a fault"}
+    assert found.not_answered_["How alike the modalities are"] == "a fault"
 
 
 @pytest.mark.parametrize(
@@ -144,9 +145,18 @@ def test_alignment_that_cannot_be_had_is_not_answered(error, monkeypatch):
         ({"n_jobs": 0}, "n_jobs is 0; expected"),
         ({"alpha": "x"}, "alpha is 'x'; expected a number between 0 and 0.5"),
         ({"cv": "x"}, "cv is 'x'; expected"),
+        ({"scoring": 3}, "scoring is 3; expected the name of a metric, a callable"),
+        (
+            {"scoring": [make_scorer(f1_score), make_scorer(f1_score, pos_label=0)]},
+            "scoring has two metrics called 'score'; expected a dict",
+        ),
         (
             {"X": np.where(np.arange(160).reshape(40, 4) == 14, np.inf, 1.0)},
             "X: modality 'b': column 0 is infinite in row 3; expected finite",
+        ),
+        (
+            {"X": np.where(np.arange(160).reshape(40, 4) % 4 > 1, np.nan, 1.0)},
+            r"no training sample has 'b' \(None, or NaN throughout\); expected some",
         ),
     ],
 )

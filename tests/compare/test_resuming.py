@@ -89,7 +89,8 @@ def test_a_killed_comparison_goes_on(tmp_path):
     found = compare_fusion(X, y, cv=5, fast=True, memory=memory)
     after = {path: path.stat().st_mtime_ns for path in memory.rglob("output.pkl")}
     assert before.items() <= after.items()
-    assert len(after) == len(found.results_) + 2  # of the alignment and of information
+    # and of the alignment, of information, and of the features on each fold
+    assert len(after) == len(found.results_) + 2 + 5
 
 
 def test_damaged_pieces_are_made_again_without_a_word(tmp_path, caplog):

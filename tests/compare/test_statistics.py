@@ -10,7 +10,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from mkfusion import Modalities
 from mkfusion.compare import compare_fusion
-from mkfusion.compare._evaluate import _means
+from mkfusion.compare._evaluate import means
 from mkfusion.compare._statistics import (
     corrected_t_test,
     fold_loss,
@@ -311,5 +311,5 @@ def test_what_has_no_score_has_no_verdict(where):
 
 def test_folds_without_a_score_do_not_stop_the_tuning():
     scores = np.array([[0.5, np.nan, 0.7], [0.9, np.nan, np.nan]])
-    np.testing.assert_allclose(_means(scores), [0.6, np.nan])
-    assert np.isnan(_means(scores[:, 1:2])).all()
+    np.testing.assert_allclose(means(scores), [0.6, np.nan])
+    assert np.isnan(means(scores[:, 1:2])).all()

@@ -11,12 +11,20 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mkfusion import ChiSquaredKernel, CosineKernel, GlobalAlignmentKernel, RBFKernel, SoftDTWKernel
+from mkfusion import (
+    ChiSquaredKernel,
+    CosineKernel,
+    GlobalAlignmentKernel,
+    LinearKernel,
+    RBFKernel,
+    SoftDTWKernel,
+)
 from mkfusion.kernels import MeanFiller
 from mkfusion.report import (
     BEST_FUSION,
     BEST_SIMPLE,
     BEST_SINGLE,
+    FEATURES,
     HELPS,
     INFORMS,
     INTERACTING,
@@ -43,8 +51,31 @@ from mkfusion.report import (
     tables,
     verdict_sentences,
 )
+from mkfusion.report._features import PATTERNS
 from mkfusion.report._kernels import kernel_in_words
 from mkfusion.report._limits import limitations
+
+
+def some_features(**others):
+    """What is told of two features, or of two groups of them."""
+    told = {
+        "modality": "alpha",
+        "feature_names": ["pulse", "rhythm", "pause"],
+        "group_names": ["pulse", "rhythm", "pause"],
+        "grouped": False,
+        "members": [[0], [1], [2]],
+        "coherences": np.ones(3),
+        "importances": np.array([0.01, 0.25, 0.0]),
+        "intervals": np.array([[-0.1, 0.12], [0.2, 0.3], [0.0, 0.0]]),
+        "repeats": np.array([[0.0, 0.02], [0.2, 0.3], [0.0, 0.0]]),
+        "top_frequencies": np.array([0.5, 1.0, 0.0]),
+        "patterns": np.array([[0.1, -0.625, np.nan], [0.2, 0.5, np.nan]]),
+        "pattern_deviations": np.array([[0.1, 0.125, np.nan], [0.0, 0.1, np.nan]]),
+        "outputs": ["calm", "wild"],
+        "ranking": lambda: [1, 0, 2],
+        "strongest": lambda count: [(1, 0), (0, 1)][:count],
+    }
+    return SimpleNamespace(**{**told, **others})
 
 
 def method(label, kind, words="", reference=""):
@@ -144,6 +175,7 @@ def plain(verdict=UNDECIDED, metric="accuracy", single=(0.7, 0.8), conditions=No
             ["Classes are ordered."],
             Projected(test, np.array([0.5, 0.6]), np.array([0.6, 0.7])),
         ),
+        "features_": some_features(),
         "alignment_": SimpleNamespace(
             names=["a"], alignment=np.ones((1, 1)), target=np.array([0.2])
         ),
@@ -164,7 +196,7 @@ def test_all_forms_say_the_same():
     for sentence in [*rest[:2], "No evidence is not evidence of absence."]:
         assert sentence in page and sentence in text
     titles = [table.title for table in tables(result)]
-    assert len(titles) == len(set(titles)) == 17
+    assert len(titles) == len(set(titles)) == 18
     assert all(f">{title}</h2>" in page for title in titles)
     assert "<title>Title &amp; more</title>" in page and "$" not in page
     assert [label.get_text() for label in draw_scores(result, axes(), None).get_yticklabels()] == [
@@ -288,6 +320,7 @@ def test_no_evidence_is_said_where_there_is_none():
 def test_what_there_is_no_answer_to_is_left_out():
     result = plain(
         contributions_=None,
+        features_=None,
         interactions_=None,
         information_=None,
         alignment_=None,
@@ -318,6 +351,30 @@ def test_predictions_weights_and_subgroups_have_their_tables():
     settings = dict(found["Settings"].rows)
     assert settings["call"] == "compare(<X>)" and settings["fingerprint of the data"] == "abc"
     assert "Kernel weights" not in {t.title for t in tables(plain(weights_=[]))}
+
+
+def test_features_are_told_with_what_they_are_not():
+    (said,) = [one for one in verdict_sentences(plain()) if "Within" in one]
+    assert said == (
+        "Within alpha, rhythm is missed most: shuffled, 0.250 of accuracy is lost (95% interval "
+        "0.200 to 0.300); among the first five in 2 of 2 folds."
+    )
+    (table,) = [one for one in tables(plain()) if one.title == FEATURES]
+    assert table.rows[0] == [
+        "rhythm", "+0.250", "+0.200 to +0.300", "100%", "−0.625 ± 0.125 towards calm",
+    ]  # fmt: skip
+    assert table.rows[2][-1] == "–" and "hide each other" in table.caption
+    grouped = plain(
+        features_=some_features(
+            grouped=True, group_names=["pulse and 1 beside it", "pause"], members=[[0, 1], [2]],
+            intervals=np.array([[-0.1, 0.2], [0.0, 0.0]]), ranking=lambda: [0, 1],
+        )
+    )  # fmt: skip
+    (said,) = [one for one in verdict_sentences(grouped) if "Within" in one]
+    assert said.startswith("Within alpha, no group of features is surely missed")
+    made = {one.title: one for one in tables(grouped)}
+    assert "2 groups" in made[FEATURES].caption
+    assert [row[0] for row in made[PATTERNS].rows] == ["rhythm", "pulse"]
 
 
 def test_limitations_are_facts():
@@ -390,6 +447,10 @@ def test_json_is_read_back_by_anyone():
         (
             make_pipeline(MeanFiller(), StandardScaler(), CosineKernel()),
             "cosine kernel (gaps filled by means, columns standardised)",
+        ),
+        (
+            make_pipeline(StandardScaler(), 0.5 * LinearKernel() + RBFKernel()),
+            "0.5 times linear kernel plus RBF kernel (columns standardised)",
         ),
         (make_pipeline(PCA(2), RBFKernel()), "RBF kernel (PCA (n_components=2))"),
         (GlobalAlignmentKernel(), "global alignment kernel"),
