@@ -9,7 +9,8 @@ from mkfusion.cli._cells import without_formulas
 from mkfusion.cli._console import Report
 from mkfusion.cli._errors import as_usage_errors, one_line, output
 from mkfusion.cli._samples import load_samples
-from mkfusion.inspection import DataAudit, audit as audit_data
+from mkfusion.compare import audit_target
+from mkfusion.inspection import DataAudit
 
 _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": ""}
 # Lines before a comparison; the report has all.
@@ -30,10 +31,10 @@ def audit(options: argparse.Namespace) -> None:
     """
     samples = load_samples(options, least=0)
     with as_usage_errors(TypeError, ValueError):
-        found = audit_data(
+        found = audit_target(
             samples.X,
             samples.y,
-            task="classification" if samples.classes else "regression",
+            task=samples.task,
             groups=samples.groups,
             batch=samples.batch,
             ids=samples.names,

@@ -25,7 +25,7 @@ _WORDS = frozenset(
     "|null".split("|")
 )
 _PADDED = r"0\d+"
-_PADDED_CELL = re.compile(rb'(?:^|[,\t"])[ \t]*0\d')  # in a line, perhaps
+_PADDED_CELL = re.compile(rb'(?:^|[,;\t"])[ \t]*0\d')  # in a line, perhaps
 # A spreadsheet runs a cell that begins so, in full width as well, unless it is a number or nothing
 # but signs; tabs and line ends at its start are left out when it does.
 _RUN = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001

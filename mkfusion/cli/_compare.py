@@ -13,6 +13,7 @@ from sklearn.model_selection import TimeSeriesSplit
 import mkfusion.compare
 from mkfusion import MissingCellsWarning, UnknownCategoriesWarning
 from mkfusion.cli._audit import say_before
+from mkfusion.cli._cells import without_formulas
 from mkfusion.cli._console import Report, print_comparison
 from mkfusion.cli._errors import (
     UsageError,
@@ -26,6 +27,7 @@ from mkfusion.cli._interrupts import interrupts_end_here
 from mkfusion.cli._kernels import kernels_of_words
 from mkfusion.cli._metrics import check_metrics
 from mkfusion.cli._samples import Samples, load_samples
+from mkfusion.cli._survival import check_survival_metrics
 from mkfusion.compare import FOLDS, METHODS, REPEATS, repeated_folds
 from mkfusion.inspection import DataAudit
 
@@ -44,7 +46,11 @@ def compare(options: argparse.Namespace) -> None:
     """
     methods = _methods(options.methods)
     samples = load_samples(options, least=2)
-    metrics = options.metric and check_metrics(options.metric, samples.classes, samples.y)
+    metrics = options.metric
+    if metrics and samples.survival:
+        metrics = check_survival_metrics(metrics)
+    elif metrics:
+        metrics = check_metrics(metrics, samples.classes, samples.y)
     kernels = kernels_of_words(options.kernel, samples.kinds)
     cv = _folds(options, samples)
     alone = nullcontext() if options.jobs in (None, 1) else interrupts_end_here()
@@ -53,7 +59,7 @@ def compare(options: argparse.Namespace) -> None:
             plan = mkfusion.compare.plan_comparison(
                 samples.X,
                 samples.y,
-                task="classification" if samples.classes else "regression",
+                task=samples.task,
                 scoring=metrics,
                 cv=cv,
                 groups=samples.groups,
@@ -69,7 +75,9 @@ def compare(options: argparse.Namespace) -> None:
                 memory=options.resume,
             )
         found = cast("DataAudit", plan.conditions.audit).with_findings(samples.findings)
-        conditions = plan.conditions._replace(audit=found, call=options.command_line)
+        conditions = plan.conditions._replace(
+            audit=found, call=options.command_line, ids=samples.ids
+        )
         plan = plan._replace(conditions=conditions)
         say_before(found)
         with as_usage_errors(mkfusion.compare.NothingToCompareError), alone:
@@ -84,7 +92,11 @@ def compare(options: argparse.Namespace) -> None:
             comparison.to_json(file)
     if options.predictions is not None:
         with output(options.predictions) as file:
-            comparison.to_predictions(file)
+            if file.suffix.lower() == ".csv":
+                told = without_formulas(comparison.to_frame("predictions"))
+                told.to_csv(file, index=False)
+            else:
+                comparison.to_predictions(file)
     report = Report()
     print_comparison(comparison, report)
     for what in ("output", "json", "predictions"):
@@ -103,7 +115,13 @@ def _folds(options: argparse.Namespace, samples: Samples) -> Any:
         return TimeSeriesSplit(options.cv or FOLDS)
     repeats = options.repeats or (1 if options.fast else REPEATS)
     return repeated_folds(
-        options.cv, repeats, samples.y, samples.groups, samples.classes, options.seed
+        options.cv,
+        repeats,
+        samples.strata,
+        samples.groups,
+        samples.classes,
+        options.seed,
+        samples.survival,
     )
 
 

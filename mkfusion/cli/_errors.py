@@ -92,20 +92,20 @@ def output(path: Path) -> Iterator[Path]:
         raise UsageError(f"{str(path)!r} cannot be written: {error}") from error
 
 
-def need(command: str, *packages: str) -> None:
+def need(command: str, *packages: str, extra: str = "cli") -> None:
     """Refuse to go on without an optional package."""
     for package in packages:
         if importlib.util.find_spec(package) is None:
-            raise UsageError(f"{command} needs {package}: install mkfusion[cli]")
+            raise UsageError(f"{command} needs {package}: install mkfusion[{extra}]")
 
 
 def close_names(name: str, names: Iterable[str]) -> str:
     """Return a hint at names that may be meant, or at all there are."""
-    names = list(names)
+    names = list(dict.fromkeys(names))
     alike = {one.casefold(): one for one in reversed(names)}
     close = difflib.get_close_matches(name.casefold(), alike, n=_MAX_SHOWN)
     if close:
-        return f"did you mean {' or '.join(repr(alike[one]) for one in close)}?"
+        return f"did you mean {' or '.join(shown(alike[one]) for one in close)}?"
     return f"there are {listed(names, _MAX_NAMES)}"
 
 

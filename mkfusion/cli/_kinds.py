@@ -51,7 +51,7 @@ class Kind(NamedTuple):
 
 def gaps(column: pd.Series) -> np.ndarray:
     """Return which cells are empty, (n_rows,)."""
-    return np.asarray(column.isna(), dtype=bool)
+    return np.asarray(column.array.isna(), dtype=bool)
 
 
 def read_kind(column: pd.Series, where: str) -> Kind:

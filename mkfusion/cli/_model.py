@@ -15,13 +15,13 @@ import sklearn
 import skops.io
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
 import mkfusion
-from mkfusion import ColumnKernelizer, MKLClassifier, MKLRegressor
+from mkfusion import ColumnKernelizer, MKLClassifier, MKLRegressor, MKLSurvivalAnalysis
+from mkfusion._sigmoids import class_chances
 from mkfusion.cli import model_parts
 from mkfusion.cli._errors import UsageError, listed, note, output
 from mkfusion.cli._kinds import KINDS, Kind
@@ -43,6 +43,7 @@ _PUBLIC = (
     "LinearKernel",
     "MKLClassifier",
     "MKLRegressor",
+    "MKLSurvivalAnalysis",
     "MaternKernel",
     "OverlapKernel",
     "PolynomialKernel",
@@ -86,27 +87,34 @@ _NAMES_OF_FORMAT_1 = {
 
 
 class Curves(NamedTuple):
-    """Logistic curves from decision values to probabilities (Platt), one for each problem.
-
-    They are kept as numbers: the objects in which scikit-learn has them are private there.
+    """Logistic curves from decision values to probabilities, one for each problem.
 
     Attributes
     ----------
     slopes, intercepts : list of float
-        One of two classes, or one for each of more.
+        Of minus the logit, as Platt has them: one of two classes, or one for each of more.
+    together : bool
+        Whether logits of more than two classes are compared by a softmax, as
+        :class:`mkfusion.MKLClassifierCV` does. Files of 0.1.0 do not say so: of theirs, sigmoids of
+        each class are divided by their sum.
     """
 
     slopes: list[float]
     intercepts: list[float]
+    together: bool = False
 
     @classmethod
-    def of(cls, calibrated: CalibratedClassifierCV) -> Curves:
-        """Return those of a fitted CalibratedClassifierCV without an ensemble."""
-        (one,) = calibrated.calibrated_classifiers_
-        return cls(
-            [float(curve.a_) for curve in one.calibrators],
-            [float(curve.b_) for curve in one.calibrators],
-        )
+    def of(cls, calibration: NDArray[np.float64]) -> Curves:
+        """Return those of the `calibration_` of an MKLClassifierCV, of shape (n_columns, 2)."""
+        slopes, intercepts = (-calibration).T.tolist()
+        return cls(slopes, intercepts, together=True)
+
+    @property
+    def words(self) -> str:
+        """What they are, in a sentence."""
+        if len(self.slopes) == 1:
+            return "a logistic curve"
+        return "a softmax" if self.together else "logistic curves, divided by their sum,"
 
     def probabilities(self, decisions: NDArray[Any]) -> NDArray[np.float64]:
         """Return the probability of each class.
@@ -120,9 +128,9 @@ class Curves(NamedTuple):
         ndarray of shape (n_samples, n_classes)
         """
         values = decisions[:, np.newaxis] if decisions.ndim == 1 else decisions
+        if self.together or decisions.ndim == 1:
+            return class_chances(-np.column_stack([self.slopes, self.intercepts]), values)
         found = expit(-(values * np.array(self.slopes) + np.array(self.intercepts)))
-        if decisions.ndim == 1:
-            return np.hstack([1.0 - found, found])
         total = found.sum(axis=1, keepdims=True)
         equal = np.full_like(found, 1.0 / found.shape[1])
         return np.divide(found, total, out=equal, where=total > 0)
@@ -144,9 +152,12 @@ class Model(NamedTuple):
     target : str
         Name of the column that was learned.
     id : str or None
-        Name of the column that names samples.
+        As `--id` names the columns that name samples, "" for the ids that files have without a
+        word, None where rows have numbers only.
     curves : Curves or None
         From decision values to probabilities, if these were asked for.
+    id_regex : str or None
+        What of an id counts, if not all.
     """
 
     pipeline: Pipeline
@@ -156,6 +167,7 @@ class Model(NamedTuple):
     target: str
     id: str | None
     curves: Curves | None = None
+    id_regex: str | None = None
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -192,8 +204,10 @@ def save_model(model: Model, path: Path) -> None:
         "modalities": modalities,
         "pipeline": model.pipeline,
     }
+    if model.id_regex is not None:
+        held["id_regex"] = model.id_regex
     if model.curves is not None:
-        held["curves"] = {name: list(some) for name, some in model.curves._asdict().items()}
+        held["curves"] = model.curves._asdict()
     data = _renamed(skops.io.dumps(held), _NAMES)
     if _size(data) > _most(data):
         data = _renamed(data, {}, zipfile.ZIP_STORED)
@@ -239,16 +253,26 @@ def load_model(path: str) -> Model:
         pipeline = held["pipeline"]
         curves = None if held.get("curves") is None else Curves(**held["curves"])
         model = Model(
-            pipeline, kinds, takes_gaps, bool(held["keeps"]), held["target"], held["id"], curves
+            pipeline,
+            kinds,
+            takes_gaps,
+            bool(held["keeps"]),
+            held["target"],
+            held["id"],
+            curves,
+            held.get("id_regex"),
         )
         sound = isinstance(pipeline, Pipeline) and isinstance(pipeline[0], ColumnKernelizer)
         named = [*kinds, *(column for one in kinds.values() for column in one), model.target]
         sound = sound and all(isinstance(name, str) for name in named)
         sound = sound and (curves is None or _fits(curves, pipeline))
-        sound = sound and (model.id is None or isinstance(model.id, str))
+        sound = sound and all(
+            one is None or isinstance(one, str) for one in (model.id, model.id_regex)
+        )
         sound = sound and {one.name for some in kinds.values() for one in some.values()} <= KINDS
         finite = not sound or all(
-            np.isfinite(values).all() for values in [*_coefficients(pipeline), *(curves or ())]
+            np.isfinite(values).all()
+            for values in [*_coefficients(pipeline), *(curves[:2] if curves else ())]
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UsageError(refusal) from error
@@ -303,7 +327,8 @@ def _fits(curves: Curves, pipeline: Pipeline) -> bool:
     """Return whether there is a curve for each column of decision values."""
     n_classes = len(pipeline.classes_)
     n_curves = 1 if n_classes == 2 else n_classes
-    return all(len(np.asarray(some, dtype=np.float64)) == n_curves for some in curves)
+    numbers = [np.asarray(some, dtype=np.float64) for some in curves[:2]]
+    return isinstance(curves.together, bool) and all(len(some) == n_curves for some in numbers)
 
 
 def _coefficients(pipeline: Pipeline) -> list[NDArray[Any]]:
@@ -312,9 +337,10 @@ def _coefficients(pipeline: Pipeline) -> list[NDArray[Any]]:
     machines = [machine]
     if isinstance(machine, TransformedTargetRegressor):
         machines = [machine.regressor_, machine.transformer_]
-    if not isinstance(machines[0], MKLClassifier | MKLRegressor):
+    if not isinstance(machines[0], MKLClassifier | MKLRegressor | MKLSurvivalAnalysis):
         raise TypeError(f"{type(machines[0]).__name__} is no machine of mkfusion fit")
-    names = ("weights_", "dual_coef_", "intercept_", "mean_", "scale_")
+    learned = ("weights_", "dual_coef_", "intercept_", "event_times_", "cum_baseline_hazard_")
+    names = (*learned, "mean_", "scale_")
     found = [getattr(one, name) for one in machines for name in names if hasattr(one, name)]
     return [np.asarray(values, dtype=np.float64) for values in found]
 

@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mkfusion import __version__, compare
+from mkfusion._survival import BRIER, SURVIVAL_METRICS
 from mkfusion.cli._errors import BAD_INPUT, one_line
 
 _LARGEST_SEED = 2**32 - 1
@@ -62,6 +64,16 @@ mkfusion COMMAND --help tells what a command does and takes.
 """
 
 
+class _OneTarget(argparse.Action):
+    """Refuse to be given twice: the last one would win in silence."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        if (first := getattr(namespace, self.dest)) is not None:
+            what = f"is {first!r} and {values!r}; expected one target, and a run for each"
+            raise argparse.ArgumentError(self, what)
+        setattr(namespace, self.dest, values)
+
+
 class _Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line."""
 
@@ -105,6 +117,17 @@ def _number(least: float, wanted: str, *, closed: bool) -> Callable[[str], float
         raise argparse.ArgumentTypeError(f"expected {wanted}, got {text!r}")
 
     return parse
+
+
+def _regex(text: str) -> str:
+    """Argument type: a regular expression."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a regular expression, got {text!r}: {error}"
+        ) from error
+    return text
 
 
 def _jobs(text: str) -> int:
@@ -245,8 +268,8 @@ def make_parser() -> argparse.ArgumentParser:
         "data",
         nargs="+",
         metavar="DATA",
-        help="CSV or Parquet files with the model's columns; several are joined on the id column "
-        "that fit was told",
+        help="files with the model's columns, of any kind that fit reads; several are joined on "
+        "what names the samples, as fit was told",
     )
     predict.add_argument(
         "-o",
@@ -275,9 +298,22 @@ def _add_data(parser: argparse.ArgumentParser, missing: str = "error") -> Any:
         "data",
         nargs="+",
         metavar="DATA",
-        help="CSV (.csv, .tsv, .csv.gz) or Parquet files; several are joined on --id",
+        help="tables (.csv, .tsv, .txt, with .gz or without, .parquet) or files of several "
+        "(.h5ad, .h5mu, .fif, .nc, .mat, .npz); several are joined on --id",
     )
-    data.add_argument("--target", required=True, metavar="COLUMN", help="what is to be predicted")
+    what = "what is to be predicted"
+    data.add_argument("--target", action=_OneTarget, metavar="COLUMN", help=what)
+    data.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="instead of --target: time until an event, or until a sample was last seen",
+    )
+    data.add_argument(
+        "--event",
+        metavar="COLUMN",
+        help="with --time: 1 or true if there was an event, 0 or false if the sample was censored; "
+        "COLUMN=VALUE takes a value for an event, such as status=dead",
+    )
     data.add_argument(
         "--modality",
         action="append",
@@ -285,7 +321,8 @@ def _add_data(parser: argparse.ArgumentParser, missing: str = "error") -> Any:
         default=[],
         metavar="NAME=COLUMNS",
         help="a modality and its columns: names and shell patterns with commas between them, "
-        "such as gyro='g*'; once for each (default: with several files, each is one)",
+        "such as gyro='g*', after a table's name and a colon where tables share names; once for "
+        "each (default: with several files or tables, each is one)",
     )
     data.add_argument(
         "--exclude",
@@ -295,7 +332,18 @@ def _add_data(parser: argparse.ArgumentParser, missing: str = "error") -> Any:
         metavar="COLUMNS",
         help="columns that are not learned from: names and shell patterns with commas between them",
     )
-    data.add_argument("--id", metavar="COLUMN", help="names the samples; not learned from")
+    data.add_argument(
+        "--id",
+        metavar="COLUMNS",
+        help="names the samples; not learned from. With commas between them where files call it "
+        "differently (default: the nameless first column, or the names that a file has for them)",
+    )
+    data.add_argument(
+        "--id-regex",
+        type=_regex,
+        metavar="REGEX",
+        help="what of an id counts, the first group if there is one: '^TCGA-..-....' of barcodes",
+    )
     data.add_argument(
         "--groups",
         metavar="COLUMN",
@@ -401,7 +449,8 @@ def _add_compare(parser: _Parser) -> None:
         action="extend",
         type=_names,
         metavar="NAME",
-        help="scikit-learn's metrics, tuned and tested by the first: accuracy, roc_auc, r2, ...",
+        help="scikit-learn's metrics, tuned and tested by the first: accuracy, roc_auc, r2, ...; "
+        f"with --time {', '.join(SURVIVAL_METRICS)}",
     )
     folds.add_argument(
         "--methods",
@@ -472,17 +521,20 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="balanced: errors of rare classes cost as many times more (default: %(default)s)",
     )
+    own = "tell each of three classes or more from the others by kernel weights of its own"
+    machine.add_argument("--per-class-weights", action="store_true", help=own)
     machine.add_argument(
         "--probabilities",
         action="store_true",
-        help="of classes, calibrated on held-out folds (Platt); predict writes them",
+        help="of classes, calibrated on held-out folds; predict writes them",
     )
     folds = _add_folds(parser, "5, fewer where a class or the groups are small")
     folds.add_argument(
         "--metric",
         metavar="NAME",
-        help="scikit-learn's metric that C is chosen by (default: accuracy, balanced_accuracy "
-        "where classes are uneven, r2)",
+        help="scikit-learn's metric that C is chosen by (default: neg_log_loss of "
+        f"decision values with the best slope, or r2), or with --time {BRIER} "
+        "or another one of its",
     )
     parser.add_argument(
         "-o",

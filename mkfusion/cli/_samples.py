@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,17 +13,20 @@ from numpy.typing import NDArray
 from mkfusion import Modalities
 from mkfusion._types import Indices
 from mkfusion.cli._errors import UsageError, listed, note
+from mkfusion.cli._files import OWN_IDS, Table, id_names, read_tables, turn_by_samples, use_ids
 from mkfusion.cli._kinds import Kind, classify, gaps
+from mkfusion.cli._survival import check_events, check_outcome, read_outcome, reserve_event
 from mkfusion.cli._tables import (
+    CONTAINERS,
     Place,
     check_common,
+    ends_in,
     find_column,
     join,
     matching,
     modalities_of_files,
     modalities_of_options,
-    read_ids,
-    read_table,
+    stem,
     take,
 )
 from mkfusion.cli._target import check_folds, is_classification, read_groups, read_target
@@ -52,6 +55,10 @@ class Samples(NamedTuple):
         Columns that are neither learned from nor anything else.
     findings : list of Finding
         What is known of the data from how they were joined.
+    id : str or None
+        What names samples, `OWN_IDS` if files do that without a word.
+    ids : ndarray of shape (n_samples,) or None
+        What it calls them.
     """
 
     X: Modalities
@@ -64,6 +71,25 @@ class Samples(NamedTuple):
     batch: NDArray[Any] | None
     unused: dict[str, NDArray[Any]]
     findings: list[Finding]
+    id: str | None = None
+    ids: NDArray[Any] | None = None
+
+    @property
+    def survival(self) -> bool:
+        """Whether y is times of events."""
+        return self.y.dtype.names is not None
+
+    @property
+    def task(self) -> str:
+        """One of "classification", "regression" and "survival"."""
+        if self.survival:
+            return "survival"
+        return "classification" if self.classes else "regression"
+
+    @property
+    def strata(self) -> NDArray[Any]:
+        """By what folds are stratified: classes, or whether there was an event; or numbers."""
+        return self.y["event"] if self.survival else self.y
 
 
 def load_samples(options: argparse.Namespace, least: int) -> Samples:
@@ -85,20 +111,33 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
         If anything about them is not as it should be.
     """
     paths: list[str] = options.data
+    check_outcome(options)
+    survival = options.time is not None
     reserved = _reserved(options)
-    if len(paths) > 1 and options.id is None:
-        raise UsageError(f"{len(paths)} files need --id COLUMN, on which they are joined")
-    if len(paths) == 1 and not options.modality and least > 0:
+    several = len(paths) > 1 or ends_in(paths[0], CONTAINERS) is not None
+    if not several and not options.modality and least > 0:
         raise UsageError("one file needs --modality NAME=COLUMNS, once for each modality")
-    frames = [read_table(path, [options.id]) for path in paths]
-    home = find_column("--target", options.target, paths, frames)
-    aside = {option: _find_aside(options, option, paths, frames) for option in ("groups", "batch")}
+    tables = [one for path in paths for one in read_tables(path, options.id, options.target)]
+    frames = [table.frame for table in tables]
+    home = find_column(
+        "--time" if survival else "--target",
+        options.target,
+        [table.path for table in tables],
+        frames,
+    )
+    if survival:
+        reserve_event(options, frames, reserved)
+    tables = turn_by_samples(tables, home, options.id_regex)
+    paths, frames = [table.path for table in tables], [table.frame for table in tables]
+    marks = {option: _find_aside(options, option, paths, frames) for option in ("groups", "batch")}
     frames = _without_excluded(options, paths, frames, reserved)
-    rows, names, findings = _join(options, paths, frames, home)
+    rows, names, findings, id, ids = _join(options, tables, home)
     if options.modality:
         modalities = modalities_of_options(options.modality, paths, frames, reserved)
     else:
-        modalities = modalities_of_files(paths, frames, reserved)
+        aside = {f for f, table in enumerate(tables) if table.aside}
+        modalities = modalities_of_files(paths, frames, reserved, aside)
+        _note_aside(aside, paths, frames, reserved)
         findings += _of_target_file(modalities, paths, home) if len(paths) > 1 else []
     if len(modalities) < max(least, 1):
         there = ", ".join(modalities) or "none"
@@ -107,15 +146,18 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
             f"{'two or more, to fuse them' if least > 1 else 'one or more'}"
         )
 
-    y = read_target(frames[home][options.target], f"--target {options.target!r}")
+    if survival:
+        y = read_outcome(options, paths, frames, rows, home)
+    else:
+        y = read_target(frames[home][options.target], f"--target {options.target!r}")
     kinds: dict[str, dict[str, Kind]] = {}
     data = {}
     for name, places in modalities.items():
         columns, kinds[name] = _columns(places, paths, frames, rows)
         data[name] = pd.concat(columns, axis=1)
     X = Modalities(data)
-    labels: dict[str, NDArray[Any] | None] = dict.fromkeys(aside)
-    for option, at in aside.items():
+    labels: dict[str, NDArray[Any] | None] = dict.fromkeys(marks)
+    for option, at in marks.items():
         if at is not None:
             column = getattr(options, option)
             where = f"--{option} {column!r}"
@@ -125,7 +167,7 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
     if len(kept) < len(X):
         findings += _of_left_out(X, y, options)
     X, y, names = X[kept], y[kept], [names[i] for i in kept]
-    _note_gaps(X, kinds)
+    note_gaps(X, kinds)
     for option, some in labels.items():
         labels[option] = some = None if some is None else some[kept]
         if some is not None and (empty := some == "").any():
@@ -133,17 +175,31 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
                 f"--{option} {getattr(options, option)!r} is empty for {empty.sum()} of "
                 f"{len(some)} samples, such as {names[np.flatnonzero(empty)[0]]}"
             )
-    classes = is_classification(y, options.task, options.target)
+    classes = not survival and is_classification(y, options.task, options.target)
     groups = labels["groups"]
     if hasattr(options, "cv"):  # audit makes no folds
         if options.time_ordered and groups is not None:
             raise UsageError("--time-ordered and --groups do not go together: choose one")
-        check_folds(y, groups, classes, options.cv, options.time_ordered, options.target)
-    y = y if classes else y.astype(np.float64)
+        if survival:
+            check_events(y, options.cv, options.event)
+        else:
+            check_folds(y, groups, classes, options.cv, options.time_ordered, options.target)
+    y = y if classes or survival else y.astype(np.float64)
     subgroups = {name: labels.iloc[kept] for name, labels in subgroups.items()}
     unused = _unused(modalities, frames, rows, kept, reserved)
     return Samples(
-        X, y, groups, classes, kinds, subgroups, names, labels["batch"], unused, findings
+        X,
+        y,
+        groups,
+        classes,
+        kinds,
+        subgroups,
+        names,
+        labels["batch"],
+        unused,
+        findings,
+        id,
+        None if ids is None else np.array(ids, dtype=object)[kept],
     )
 
 
@@ -166,13 +222,17 @@ def _subgroups(
 def _reserved(options: argparse.Namespace) -> dict[str, str]:
     """Return the columns that are no modality's."""
     reserved: dict[str, str] = {}
-    for option in ("target", "groups", "batch", "id"):
-        column = getattr(options, option, None)
-        if column is None or (option == "batch" and column == options.groups):
+    outcome = "target" if options.time is None else "time"
+    for option in (outcome, "groups", "batch", "id"):
+        given = getattr(options, option, None)
+        if given is None or (option == "batch" and given == options.groups):
             continue
-        if column in reserved:
-            raise UsageError(f"column {column!r} is {reserved[column]} and --{option}: choose one")
-        reserved[column] = f"--{option}"
+        for column in id_names(given) if option == "id" else [given]:
+            if column in reserved:
+                raise UsageError(
+                    f"column {column!r} is {reserved[column]} and --{option}: choose one"
+                )
+            reserved[column] = f"--{option}"
     return reserved
 
 
@@ -230,6 +290,7 @@ def _of_target_file(
 
 def _of_left_out(X: Modalities, y: NDArray[Any], options: argparse.Namespace) -> list[Finding]:
     """Tell whether samples that --missing drop leaves out differ in the target."""
+    y = y["event"] if options.time is not None else y
     if len(np.unique(y)) < 2:
         return []
     task = "classification" if is_classification(y, options.task, options.target) else "regression"
@@ -254,24 +315,48 @@ def _unused(
     }
 
 
-def _join(
-    options: argparse.Namespace, paths: Sequence[str], frames: list[pd.DataFrame], home: int
-) -> tuple[list[Indices], list[str], list[Finding]]:
-    """Return in which row of each file each sample of the target's file is, -1 where in none.
+def _note_aside(
+    aside: Collection[int],
+    paths: Sequence[str],
+    frames: Sequence[pd.DataFrame],
+    reserved: dict[str, str],
+) -> None:
+    """Say what of a file of several tables is not learned from, and how it would be."""
+    for f in sorted(aside):
+        columns = [column for column in frames[f].columns if column not in reserved]
+        if columns:
+            those = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
+            note(
+                f"{paths[f]!r} has {those} not learned from: {listed(columns)}; "
+                f"--modality NAME={stem(paths[f])}:COLUMNS takes some"
+            )
 
-    What to call the samples in messages is the second, and what was lost the third.
+
+def _join(
+    options: argparse.Namespace, tables: Sequence[Table], home: int
+) -> tuple[list[Indices], list[str], list[Finding], str | None, list[str] | None]:
+    """Return in which row of each table each sample of the target's table is, -1 where in none.
+
+    What to call the samples in messages is the second, what was lost the third, what names samples
+    the fourth, and their ids the last.
     """
     findings: list[Finding] = []
-    if options.id is None:
-        n_rows = len(frames[0])
-        return [np.arange(n_rows)], [f"row {row + 1}" for row in range(n_rows)], findings
-    for path, frame in zip(paths, frames, strict=True):
-        find_column("--id", options.id, [path], [frame])
-    ids = [read_ids(path, frame[options.id]) for path, frame in zip(paths, frames, strict=True)]
+    paths = [table.path for table in tables]
+    unnamed = all(table.ids is None for table in tables)  # arrays of one file, row by row
+    inside = len(options.data) == 1 and ends_in(options.data[0], CONTAINERS) is not None
+    if options.id is None and (len(tables) == 1 and not inside or (inside and unnamed)):
+        if tables[home].ids is not None:
+            note(f"{paths[home]!r}: 1 column without a name is left out")
+        n_rows = len(tables[home].frame)
+        numbers = [np.arange(n_rows)] * len(tables)
+        return numbers, [f"row {row + 1}" for row in range(n_rows)], findings, None, None
+    id = OWN_IDS if options.id is None else options.id
+    ids = use_ids(tables, id, options.id_regex)
+    label = ids[home].name or "id"
     samples = ids[home].tolist()
     rows = join(paths, ids, samples)
     for f, some in enumerate(ids):
-        check_common(options.id, [paths[home], paths[f]], [ids[home], some])
+        check_common(label, [paths[home], paths[f]], [ids[home], some])
         extra = some[~some.isin(samples)].tolist()
         if extra:
             what = (
@@ -281,7 +366,7 @@ def _join(
             note(what)
             advice = "See that they are not those of one outcome."
             findings.append(Finding("note", "join", f"{what}.", advice, n=len(extra)))
-    return rows, [f"{options.id} {one!r}" for one in samples], findings
+    return rows, [f"{label} {one!r}" for one in samples], findings, id, samples
 
 
 def _columns(
@@ -297,17 +382,25 @@ def _columns(
             note(f"column {name!r} of {paths[file]!r} is empty, and is left out")
         places = [place for place in places if place not in empty]
     columns, kinds = [], {}
+    numbered = {f: frames[f].reset_index(drop=True) for f in {place.file for place in places}}
     for file, name in places:
         where = f"column {name!r} of {paths[file]!r}"
-        column, kinds[name] = classify(frames[file][name].reset_index(drop=True), where)
+        column, kinds[name] = classify(numbered[file][name], where)
         columns.append(take(column, rows[file]))
     return columns, kinds
 
 
-def _note_gaps(X: Modalities, kinds: dict[str, dict[str, Kind]]) -> None:
-    """Say how many cells kernels of numbers will see filled."""
+def note_gaps(X: Modalities, kinds: dict[str, dict[str, Kind]]) -> None:
+    """Say how many cells kernels of numbers will see filled.
+
+    Parameters
+    ----------
+    X : Modalities
+    kinds : dict of str to dict of str to Kind
+        By modality and column.
+    """
     for name, present in zip(X.names, X.present().T, strict=True):
-        if {kind.name for kind in kinds[name].values()} != {"number"}:
+        if X[name] is None or {kind.name for kind in kinds[name].values()} != {"number"}:
             continue
         cells = X[name].isna().to_numpy()[present]
         if cells.any():

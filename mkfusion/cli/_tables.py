@@ -6,8 +6,7 @@ Joins are those of pandas (``merge(validate=...)``, which refuses an id that a f
 
 from __future__ import annotations
 
-import gzip
-import warnings
+import re
 import zlib
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -20,14 +19,13 @@ import pandas as pd
 from pandas.api import types
 
 from mkfusion._types import Indices
-from mkfusion.cli._cells import Words, has_padded_cells, is_in_doubt, unescaped
-from mkfusion.cli._errors import UsageError, close_names, listed, need, note
+from mkfusion.cli._delimited import DELIMITED, check_names, is_nameless, read_delimited
+from mkfusion.cli._errors import UsageError, close_names, listed, need
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_PARQUET = (".parquet", ".pq")
-_PEEK = 2**16
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_MOST_SHOWN = 60  # of a header's characters
+PARQUET = (".parquet", ".pq")
+# Files that hold several tables, as `_containers` opens them; one is called FILE:TABLE.
+CONTAINERS = (".h5ad", ".h5mu", ".fif", ".fif.gz", ".nc", ".mat", ".npz")
+_OF_CONTAINER = re.compile(rf".*(?:{'|'.join(map(re.escape, CONTAINERS))}):(.+)", re.S)
 _WILD = "*?["
 _WHOLE = r"([+-]?(?:0|[1-9]\d*))\.0*"  # 7.0, which other programs write for 7
 
@@ -36,8 +34,21 @@ _WHOLE = r"([+-]?(?:0|[1-9]\d*))\.0*"  # 7.0, which other programs write for 7
 
 
 def stem(path: str) -> str:
-    """Return a file's name without what it ends in, such as "accel" of ``data/accel.csv.gz``."""
-    return Path(_uncompressed(path)).stem
+    """Return a table's name: "accel" of ``data/accel.csv.gz``, "rna" of ``data/cells.h5mu:rna``."""
+    inside = _OF_CONTAINER.fullmatch(path)
+    return inside[1] if inside else Path(_uncompressed(path)).stem
+
+
+def file_of(path: str) -> str:
+    """Return the file that a table is in."""
+    inside = _OF_CONTAINER.fullmatch(path)
+    return path[: inside.start(1) - 1] if inside else path
+
+
+def ends_in(path: str, endings: Collection[str]) -> str | None:
+    """Return which of some endings a path has, in small letters and from the longest."""
+    found = [one for one in sorted(endings, key=len) if path.lower().endswith(one)]
+    return found[-1] if found else None
 
 
 def read_table(
@@ -57,7 +68,8 @@ def read_table(
     Returns
     -------
     pandas.DataFrame
-        At least one row, and columns of different names that are strings.
+        At least one row, and columns of different names that are strings. The first is called ""
+        where it has no name, as the index of pandas has none in a file.
 
     Raises
     ------
@@ -65,24 +77,24 @@ def read_table(
         If there is no such file, or it is no such table.
     """
     if Path(path).is_dir():
-        if any(Path(path).rglob(f"*{ending}") for ending in _PARQUET):
+        if any(Path(path).rglob(f"*{ending}") for ending in PARQUET):
             raise UsageError(
                 f"{path!r} is a folder of Parquet files; expected one file, as "
                 f"pandas.read_parquet({path!r}).to_parquet('{Path(path).name}.parquet') writes it"
             )
         raise UsageError(f"{path!r} is a folder; expected a file")
     suffix = Path(_uncompressed(path)).suffix.lower()
-    if suffix not in (*_SEPARATORS, *_PARQUET):
-        kinds = ", ".join((*_SEPARATORS, ".csv.gz", *_PARQUET))
+    if suffix not in (*DELIMITED, *PARQUET):
+        kinds = ", ".join((*DELIMITED, ".csv.gz", *PARQUET, *CONTAINERS))
         raise UsageError(
             f"{path!r} ends in {suffix!r}; expected a file that ends in one of {kinds}"
         )
     try:
-        if suffix in _PARQUET:
+        if suffix in PARQUET:
             need("reading Parquet", "pyarrow")
             frame = _read_parquet(path)
         else:
-            frame = _read_csv(path, _SEPARATORS[suffix], as_text, as_values)
+            frame = read_delimited(path, suffix, as_text, as_values)
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path!r}") from error
     except PermissionError as error:
@@ -98,83 +110,17 @@ def _uncompressed(path: str) -> str:
     return path[:-3] if path.lower().endswith(".gz") else path
 
 
-def _read_csv(
-    path: str, separator: str, as_text: Collection[str], as_values: Collection[str] | None
-) -> pd.DataFrame:
-    opener: Any = gzip.open if path.lower().endswith(".gz") else open
-    with opener(path, "rb") as file:
-        start = file.read(_PEEK)
-    if start.startswith(_UTF16):
-        raise UsageError(f"{path!r} is text in UTF-16; save it in UTF-8")
-    if b"\0" in start:
-        raise UsageError(f"{path!r} is no text: expected a CSV file in UTF-8")
-    options: dict[str, Any] = {"sep": separator, "encoding": "utf-8", "skipinitialspace": True}
-    try:
-        first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **options)
-        written = [str(name) for name in first.iloc[0]]
-        header = [unescaped(name.strip()) for name in written]
-        _check_separator(path, header, separator)
-        _check_names(path, [name for name in header if name])
-        with warnings.catch_warnings():
-            # A row with more cells than there are columns would lose the last ones.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, index_col=False, low_memory=False, **options)
-        with opener(path, "rb") as file:
-            padded = has_padded_cells(file)
-        wanted = header if as_values is None else {*as_text, *as_values}
-        doubtful = [
-            k
-            for k, name in enumerate(header)
-            if name in wanted and (name in as_text or is_in_doubt(frame.iloc[:, k], padded))
-        ]
-        words = Words(path, as_text, as_values or ())
-        if doubtful:
-            texts = pd.read_csv(
-                path,
-                index_col=False,
-                usecols=doubtful,
-                dtype=str,
-                keep_default_na=False,
-                na_values=[""],
-                **options,
-            )
-            for place, k in enumerate(doubtful):
-                cells = words.settle(header[k], frame.iloc[:, k], texts.iloc[:, place])
-                if cells is not None:
-                    frame.isetitem(k, cells)
-        words.say()
-    except pd.errors.EmptyDataError as error:
-        raise UsageError(f"{path!r} is empty") from error
-    except pd.errors.ParserWarning as error:
-        raise UsageError(
-            f"{path!r} has rows with more cells than its header, which has {len(header)}"
-        ) from error
-    except pd.errors.ParserError as error:
-        raise UsageError(f"{path!r} is no CSV file: {error}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path!r} is no text in UTF-8: byte {error.object[error.start]:#04x} at "
-            f"{error.start}; save it in UTF-8"
-        ) from error
-    named = [bool(name) for name in header]
-    if not all(named):
-        n_unnamed = named.count(False)
-        those = (
-            "1 column without a name is" if n_unnamed == 1 else f"{n_unnamed} without a name are"
-        )
-        note(f"{path!r}: {those} left out")
-    return frame.loc[:, named].set_axis([name for name in header if name], axis=1)
-
-
 def _read_parquet(path: str) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
     except (ValueError, NotImplementedError) as error:  # and so are those of Arrow
         raise UsageError(f"{path!r} is no Parquet file: {error}") from error
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
+    nameless = frame.index.nlevels == 1 and frame.index.name is None
+    if not nameless or not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index(names="" if nameless else None)
     names = [str(name).strip() for name in frame.columns]
-    _check_names(path, names)
+    names = ["" if is_nameless(names[0]) else names[0], *names[1:]] if names else names
+    check_names(path, names)
     for k, dtype in enumerate(frame.dtypes):
         if types.is_string_dtype(dtype):  # objects as well
             cells = frame.iloc[:, k].astype(object)
@@ -182,23 +128,6 @@ def _read_parquet(path: str) -> pd.DataFrame:
             if empty.any():  # gaps, as they are in a CSV file
                 frame.isetitem(k, cells.mask(empty, None))
     return frame.reset_index(drop=True).set_axis(names, axis=1)
-
-
-def _check_separator(path: str, header: list[str], separator: str) -> None:
-    """Refuse what other programs separate otherwise, such as by semicolons for decimal commas."""
-    name, expected = header[0], "tabs" if separator == "\t" else "commas"
-    if len(header) == 1 and any(sign in name for sign in ",;\t|"):
-        shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..."
-        raise UsageError(
-            f"the header of {path!r} is one column {shown!r}: expected {expected} between names, "
-            "and decimal points in numbers"
-        )
-
-
-def _check_names(path: str, names: list[str]) -> None:
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise UsageError(f"{path!r} has columns of the same name: {listed(repeated)}")
 
 
 # -------------------------------------------------------------------------------------- joining
@@ -224,11 +153,16 @@ def read_ids(path: str, column: pd.Series) -> pd.Series:
     empty = np.flatnonzero(column.isna())
     if len(empty):
         raise UsageError(
-            f"--id {column.name!r} of {path!r} is empty in {len(empty)} of {len(column)} rows, "
+            f"{_where(column, path)} is empty in {len(empty)} of {len(column)} rows, "
             f"such as row {empty[0] + 1}"
         )
     written = pd.Series([str(value).strip() for value in column], name=column.name, dtype=object)
     return written.str.replace(f"^{_WHOLE}$", r"\1", regex=True)
+
+
+def _where(ids: pd.Series, path: str) -> str:
+    what = f"--id {ids.name!r}" if ids.name else "the nameless first column"
+    return f"{what} of {path!r}"
 
 
 def join(paths: Sequence[str], ids: Sequence[pd.Series], samples: Sequence[str]) -> list[Indices]:
@@ -260,7 +194,7 @@ def join(paths: Sequence[str], ids: Sequence[pd.Series], samples: Sequence[str])
             repeated = some[some.duplicated(keep=False)].unique().tolist()
             way_out = "; a column that names the rows' subjects is for --groups"
             raise UsageError(
-                f"--id {some.name!r} of {path!r} names {len(repeated)} samples more than once: "
+                f"{_where(some, path)} names {len(repeated)} samples more than once: "
                 f"{listed(repeated)}{'' if len(paths) > 1 else way_out}"
             ) from error
         rows.append(found["row"].fillna(-1).to_numpy(np.intp))
@@ -280,13 +214,15 @@ def take(column: pd.Series, rows: Indices) -> pd.Series:
     -------
     Series
     """
+    if rows.min(initial=0) >= 0:
+        return pd.Series(column.array.take(rows), name=column.name, dtype=column.dtype)
     taken = column.reindex(rows).reset_index(drop=True)
     if taken.dtype == object:
         taken[rows < 0] = None
     return taken
 
 
-def check_common(column: str, paths: Sequence[str], ids: Sequence[pd.Series]) -> None:
+def check_common(column: Any, paths: Sequence[str], ids: Sequence[pd.Series]) -> None:
     """Refuse files that have no id in common, or have some that differ in leading zeros only.
 
     Parameters
@@ -311,7 +247,7 @@ def check_common(column: str, paths: Sequence[str], ids: Sequence[pd.Series]) ->
     raise UsageError(f"--id {column!r}: no id is in both files; {', '.join(shown)}")
 
 
-def check_zeros(column: str, paths: Sequence[str], ids: Sequence[pd.Series]) -> None:
+def check_zeros(column: Any, paths: Sequence[str], ids: Sequence[pd.Series]) -> None:
     """Refuse two files of which one has 7 where the other has 007: one sample would be two.
 
     Parameters
@@ -387,7 +323,10 @@ def find_column(
 
 
 def modalities_of_files(
-    paths: Sequence[str], frames: Sequence[pd.DataFrame], reserved: dict[str, str]
+    paths: Sequence[str],
+    frames: Sequence[pd.DataFrame],
+    reserved: dict[str, str],
+    aside: Collection[int] = (),
 ) -> dict[str, list[Place]]:
     """Take every file for a modality that is named after it.
 
@@ -397,6 +336,8 @@ def modalities_of_files(
     frames : sequence of n_files DataFrame
     reserved : dict of str to str
         Columns that are something else, and the options that say so.
+    aside : collection of int, default=()
+        Which are not learned from without a word.
 
     Returns
     -------
@@ -408,17 +349,18 @@ def modalities_of_files(
         If two files have the same name.
     """
     names = [stem(path) for path in paths]
-    repeated = [name for name, count in Counter(names).items() if count > 1]
+    learned = [f for f in range(len(paths)) if f not in aside]
+    repeated = [name for name, count in Counter(names[f] for f in learned).items() if count > 1]
     if repeated:
         raise UsageError(
             f"several files have the name {repeated[0]!r}, which would be a modality's: name the "
             "modalities by --modality NAME=COLUMNS"
         )
     made = {}
-    for f, (name, frame) in enumerate(zip(names, frames, strict=True)):
-        places = [Place(f, column) for column in frame.columns if column not in reserved]
+    for f in learned:
+        places = [Place(f, column) for column in frames[f].columns if column not in reserved]
         if places:
-            made[name] = places
+            made[names[f]] = places
     return made
 
 
@@ -433,7 +375,7 @@ def modalities_of_options(
     Parameters
     ----------
     asked : sequence of pairs (name, pieces)
-        A piece is a column's name, or a shell pattern.
+        A piece is a column's name, or a shell pattern, or either after a table's name and a colon.
     paths : sequence of n_files str
     frames : sequence of n_files DataFrame
     reserved : dict of str to str
@@ -488,7 +430,7 @@ def matching(
     option : str
         That asks for them, for messages.
     piece : str
-        A column's name, or a shell pattern.
+        A column's name, or a shell pattern, or either after a table's name and a colon.
     paths : sequence of n_files str
     frames : sequence of n_files DataFrame
 
@@ -503,6 +445,11 @@ def matching(
     """
     places = [Place(f, column) for f, frame in enumerate(frames) for column in frame.columns]
     found = [place for place in places if place.column == piece]
+    table, colon, rest = piece.partition(":")
+    inside = {f for f, path in enumerate(paths) if stem(path) == table}
+    if not found and colon and inside:
+        piece, places = rest, [place for place in places if place.file in inside]
+        found = [place for place in places if place.column == piece]
     if not found and any(sign in piece for sign in _WILD):
         found = [place for place in places if fnmatchcase(place.column, piece)]
         if not found:

@@ -7,6 +7,7 @@ than to take its attributes.
 """
 
 from mkfusion.kernels import (
+    Bundle,
     Cells,
     CosineNormalization,
     Entry,
@@ -17,10 +18,13 @@ from mkfusion.kernels import (
     MeanFiller,
     Nominal,
     PipelineKernel,
+    ScaledKernel,
+    SumKernel,
 )
 from mkfusion.stack import FactorView
 
 __all__ = [
+    "Bundle",
     "Cells",
     "CosineNormalization",
     "Entry",
@@ -32,4 +36,6 @@ __all__ = [
     "MeanFiller",
     "Nominal",
     "PipelineKernel",
+    "ScaledKernel",
+    "SumKernel",
 ]

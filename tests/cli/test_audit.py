@@ -50,16 +50,19 @@ def test_what_is_found_in_files(clinic, run):
     code, shown, complaint = run("audit", *CLINIC, "--batch", "site", "-o", "found.csv")
     assert code == 0
     text = words(shown)
-    assert text.startswith("Audit of 85 samples of clinic, rna, mri: 1 serious, 2 warnings, ")
+    assert text.startswith("Audit of 85 samples of clinic, rna, mri: 1 serious, 3 warnings, ")
     assert "serious: 1 column of 'clinic' says the target without any error: 'days'" in text
     assert "50 samples of 85 have copies in modality 'rna' alone (50 with exact ones), " in text
     assert "such as patient 'p10' and patient 'p60'" in text
     assert "The batch has to do with the target" in text
+    # By the days, which tell the outcome, and so one site from another
+    assert "Modality 'clinic' tells the batch" in text
+    assert "'rna' tells the batch" not in text and "'mri' tells the batch" not in text
     assert "2 of the 72 ids of 'mri.csv' have no target" in text
     assert "2 columns of the target's file 'clinic.csv' are the modality 'clinic'" in text
     assert "2 of the 72 ids" in complaint
     table = pd.read_csv("found.csv")
-    assert table["level"].tolist()[:3] == ["serious", "warning", "warning"]
+    assert table["level"].tolist()[:4] == ["serious", "warning", "warning", "warning"]
     assert set(table["check"]) >= {"telling", "copies", "batch", "join", "target's file"}
 
 

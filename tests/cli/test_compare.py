@@ -324,6 +324,24 @@ def test_results_and_predictions_are_written_for_other_programs(folder, study, r
     assert labels == [str(one) for one in sorted(study.subject.unique())]
 
 
+def test_predictions_name_samples_by_their_ids(folder, study, run, seen):
+    """Rows are of the samples that are left: ids alone lead back to the files."""
+    whose = [f"=s{i:02}" if i == 5 else f"s{i:02}" for i in range(40)]
+    shorter = study.assign(sample=whose)[["sample", "g1"]].drop(index=[0, 20, 39])
+    shorter.to_csv("gyro.csv", index=False)
+    study.assign(sample=whose)[["sample", "label", "ax"]].iloc[::-1].to_csv("a.csv", index=False)
+    files = ("a.csv", "gyro.csv", "--id", "sample", "--target", "label", "--missing", "drop")
+    code, _, complaint = run("compare", *files, *QUICK, "--predictions", "p.csv")
+    assert code == 0, complaint
+    told = pd.read_csv("p.csv")
+    labels = dict(zip(whose, study.label, strict=True))
+    assert set(told.id.str.lstrip("'")) == set(shorter["sample"])
+    assert "'=s05" in set(told.id)  # which no spreadsheet runs
+    assert told.y.tolist() == [labels[one.lstrip("'")] for one in told.id]
+    run("compare", *files, *QUICK, "--predictions", "p.parquet")
+    assert set(pd.read_parquet("p.parquet").id) == set(shorter["sample"])
+
+
 def test_subgroups_may_stand_in_any_file(folder, study, run, seen):
     study[["sample", "label"]].to_csv("labels.csv", index=False)
     study[["sample", "ax", "ay"]].to_csv("accel.csv", index=False)

@@ -88,6 +88,17 @@ def test_scores_are_those_of_nested_cross_validation_on_the_same_folds(run):
         assert shown[method.label]["mean"] == f"{scores.mean():.3f}"
 
 
+def test_where_fusion_helps_and_where_it_does_not(run):
+    said = run[0].stdout.split("Where fusion helps, and where it does not\n")[1]
+    assert "Numerals: Fusion helps." in said
+    assert re.search(r"^Smart watch: (Undecided whether|Fusion is lower)", said, flags=re.M)
+    single, fused, saved = map(
+        float,
+        re.search(r"^numerals +([\d.]+) +([\d.]+) +\+([\d.]+) +helps$", said, flags=re.M).groups(),
+    )
+    assert fused > single + 0.05 and saved > 0
+
+
 def test_every_kernel_has_its_weight(run):
     lines = run[0].stdout.splitlines()
     rows = [match for match in map(WEIGHT_ROW.fullmatch, lines) if match]

@@ -3,17 +3,23 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from mkfusion import ChiSquaredKernel, ColumnKernelizer, MKLClassifier, Modalities
+from mkfusion import (
+    ChiSquaredKernel,
+    ColumnKernelizer,
+    MKLClassifier,
+    MKLClassifierCV,
+    Modalities,
+)
 from mkfusion.cli._model import Curves, load_model, save_model
-from mkfusion.compare import COSTS
 
 MODALITIES = ("--modality", "accel=ax,ay", "--modality", "gyro=g*")
 FIT = ("fit", "data.csv", "--target", "label", *MODALITIES, "-o", "model.skops")
+# What is tried if nobody says: the values of MKLClassifierCV
+N_COSTS = 9
 COLUMNS = [("accel", "auto", ["ax", "ay"]), ("gyro", "auto", ["g1", "g2"])]
 
 
@@ -25,7 +31,7 @@ def table_of(shown, first="C  "):
     """The rows of a printed table, by their first cell."""
     lines = shown.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(first))
-    rows = [line.split() for line in lines[start + 1 : start + 1 + len(COSTS)]]
+    rows = [line.split() for line in lines[start + 1 : start + 1 + N_COSTS]]
     return {row[0]: row[1:] for row in rows}
 
 
@@ -38,29 +44,47 @@ def test_choice_of_cost_is_told_beside_knowing_nothing(folder, study, run):
     assert (code, complaint) == (0, "")
     y = study["label"].to_numpy(object)
     cv = StratifiedKFold(5, shuffle=True, random_state=0)
-    search = GridSearchCV(MKLClassifier(p=1), {"C": COSTS}, cv=cv, scoring="f1_macro")
-    search.fit(ColumnKernelizer(COLUMNS).fit_transform(study), y)
+    kernels = ColumnKernelizer(COLUMNS).fit_transform(study)
+    costs = MKLClassifierCV(refit=False).fit(kernels, y).Cs_
+    search = GridSearchCV(MKLClassifier(p=1), {"C": costs}, cv=cv, scoring="f1_macro")
+    search.fit(kernels, y)
     rows = table_of(shown)
     for C, mean, sd in zip(
-        COSTS,
+        costs,
         search.cv_results_["mean_test_score"],
         search.cv_results_["std_test_score"],
         strict=True,
     ):
-        assert rows[f"{C:g}"][:2] == [f"{mean:.3f}", f"{sd:.3f}"]
+        assert rows[f"{C:.3g}"][:2] == [f"{mean:.3f}", f"{sd:.3f}"]
     (chosen,) = [C for C, row in rows.items() if row[-1] == "chosen"]
-    assert float(chosen) == search.best_params_["C"]
+    assert chosen == f"{search.best_params_['C']:.3g}"
     nothing = cross_val_score(DummyClassifier(), study, y, cv=cv, scoring="f1_macro").mean()
-    assert f"Knowing nothing, the majority class, scores {nothing:.3f}" in words(shown)
+    assert f"Knowing only how frequent the classes are scores {nothing:.3f}" in words(shown)
+    assert "50% of the samples are calm." in words(shown)
 
 
-def test_uneven_classes_are_scored_by_balanced_accuracy(folder, study, run):
+def test_uneven_classes_are_chosen_by_log_loss_beside_their_frequencies(folder, study, run):
     uneven(study).to_csv("data.csv", index=False)
-    code, shown, complaint = run(*FIT)
-    assert code == 0 and complaint == ""
-    assert "balanced_accuracy" in shown and "Knowing nothing" in shown
-    assert "scores 0.500 on the same folds" in words(shown)
-    assert "balanced_accuracy" not in run(*FIT, "--metric", "accuracy")[1]
+    code, shown, _ = run(*FIT)
+    assert code == 0
+    cv = StratifiedKFold(5, shuffle=True, random_state=0)
+    y = uneven(study)["label"].to_numpy(object)
+    nothing = cross_val_score(DummyClassifier(), study, y, cv=cv, scoring="neg_log_loss").mean()
+    assert "neg_log_loss" in shown
+    assert f"how frequent the classes are scores {nothing:.3f} on the same" in words(shown)
+    assert "80% of the samples are calm." in words(shown)
+    shown = run(*FIT, "--metric", "balanced_accuracy")[1]
+    assert "neg_log_loss" not in shown and "scores 0.500 on the same folds" in words(shown)
+
+
+def test_a_model_of_one_class_is_told_of(folder, study, run):
+    rng = np.random.default_rng(1)
+    noise = study.assign(**{name: rng.normal(size=40) for name in ("ax", "ay", "g1", "g2")})
+    uneven(noise).to_csv("data.csv", index=False)
+    code, _, complaint = run(*FIT, "--C", 0.001)
+    assert code == 0 and "says calm for every sample" in words(complaint)
+    study.to_csv("data.csv", index=False)
+    assert "for every sample" not in run(*FIT, "--C", 1)[2]
 
 
 def test_numbers_beside_their_mean(folder, study, run):
@@ -71,7 +95,7 @@ def test_numbers_beside_their_mean(folder, study, run):
     nothing = cross_val_score(
         DummyRegressor(), study[["ax"]], study["size"], cv=cv, scoring="neg_mean_absolute_error"
     ).mean()
-    assert f"the mean of the target, scores {nothing:.3f}" in words(shown)
+    assert f"Knowing only the mean of the target scores {nothing:.3f}" in words(shown)
 
 
 def test_class_weights(folder, study, run):
@@ -88,26 +112,58 @@ def test_class_weights(folder, study, run):
     )
 
 
+def test_each_class_has_weights_of_its_own(folder, run):
+    """One class is told by one modality, another by the other one."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    table = pd.DataFrame(rng.normal(size=(60, 4)).round(4), columns=["ax", "ay", "g1", "g2"])
+    table["ax"] += 5 * (y == 0)
+    table["g1"] += 5 * (y == 1)
+    table.assign(label=np.array(["calm", "loud", "odd"])[y]).to_csv("data.csv", index=False)
+    code, shown, _ = run(*FIT, "--per-class-weights")
+    assert code == 0
+    machine = load_model("model.skops").pipeline["mkl"]
+    assert machine.per_class_weights and machine.weights_.shape == (3, 2)
+    assert machine.weights_[0, 0] > 0.9 and machine.weights_[1, 1] > 0.9
+    lines = [line.split() for line in shown.splitlines()]
+    start = next(i for i, line in enumerate(lines) if line[:2] == ["modality", "columns"])
+    assert lines[start][-2:] == ["class", "weight"]
+    told = [line[-2:] for line in lines[start + 1 : start + 7]]
+    assert told == [
+        [label, f"{machine.weights_[u, k]:.3f}"]
+        for k in range(2)
+        for u, label in enumerate(machine.classes_)
+    ]
+
+
+def test_two_classes_have_the_same_weights(folder, run):
+    code, _, complaint = run(*FIT, "--per-class-weights")
+    assert code == 2 and "is for three classes or more, and 'label' has two" in complaint
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_probabilities_are_those_of_scikit_learns_calibration(folder, study, run, n_classes):
+@pytest.mark.parametrize("C", [(), ("--C", 1)])
+def test_probabilities_are_those_of_the_classifier_that_chooses(folder, study, run, n_classes, C):
     study = study.assign(label=np.array(["calm", "loud", "odd"])[np.arange(40) % n_classes])
     study["ax"] = (study["ax"] + np.arange(40) % n_classes).round(4)  # read back as written
     study.to_csv("data.csv", index=False)
-    code, shown, _ = run(*FIT, "--C", 1, "--probabilities")
-    assert code == 0 and "Probabilities are calibrated" in words(shown)
+    code, shown, _ = run(*FIT, *C, "--probabilities")
+    curve = "a logistic curve" if n_classes == 2 else "a softmax"
+    assert code == 0 and f"Probabilities are calibrated by {curve} of decision" in words(shown)
     code, shown, complaint = run("predict", "model.skops", "data.csv", "-o", "p.csv")
     assert code == 0 and "probabilities are calibrated" in complaint
+    assert f"held out in training, {curve} of the decision values" in complaint
     table = pd.read_csv("p.csv")
     y = study["label"].to_numpy(object)
-    expected = CalibratedClassifierCV(
-        make_pipeline(ColumnKernelizer(COLUMNS), MKLClassifier(C=1, p=1)),
-        cv=list(StratifiedKFold(5, shuffle=True, random_state=0).split(study, y)),
-        ensemble=False,
+    folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(study, y))
+    expected = make_pipeline(
+        ColumnKernelizer(COLUMNS), MKLClassifierCV(*([[1.0]] if C else []), cv=folds)
     ).fit(study, y)
     names = [f"probability_{label}" for label in expected.classes_]
-    np.testing.assert_allclose(table[names], expected.predict_proba(study), atol=1e-6)
+    likely = expected.predict_proba(study)
+    np.testing.assert_allclose(table[names], likely, atol=1e-6)
     np.testing.assert_allclose(table[names].sum(axis=1), 1)
-    assert table["prediction"].tolist() == expected.predict(study).tolist()
+    assert table["prediction"].tolist() == expected.classes_[likely.argmax(axis=1)].tolist()
 
 
 def test_calibrated_choice_of_cost(folder, run):
@@ -116,9 +172,14 @@ def test_calibrated_choice_of_cost(folder, run):
     assert run("predict", "model.skops", "data.csv")[0] == 0
 
 
-def test_curves_without_any_probability_are_even():
-    curves = Curves([-1.0] * 3, [800.0] * 3)
-    found = curves.probabilities(np.array([[0.0, 1.0, 2.0], [-5.0, 0.0, 0.0]]))
+def test_curves_of_0_1_0_are_sigmoids_divided_by_their_sum():
+    curves = Curves([-1.0, -2.0, -0.5], [0.0, 1.0, -1.0])
+    values = np.array([[0.3, -0.2, 1.0], [-2.0, 0.0, 4.0]])
+    each = 1 / (1 + np.exp(-values * [1, 2, 0.5] + [0, 1, -1]))
+    wanted = each / each.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(curves.probabilities(values), wanted)
+    none = Curves([-1.0] * 3, [800.0] * 3)
+    found = none.probabilities(np.array([[0.0, 1.0, 2.0], [-5.0, 0.0, 0.0]]))
     np.testing.assert_allclose(found, np.full((2, 3), 1 / 3))
     found = Curves([-2.0], [0.5]).probabilities(np.array([0.25, 1.0]))
     np.testing.assert_allclose(found[:, 1], 1 / (1 + np.exp([0.0, -1.5])))
@@ -131,6 +192,7 @@ def test_curves_without_any_probability_are_even():
         (Curves([1.0, 1.0], [0.0, 0.0]), "is no model"),
         (Curves([1.0], []), "is no model"),
         (Curves(["a"], [0.0]), "is no model"),
+        (Curves([1.0], [0.0], "yes"), "is no model"),
     ],
 )
 def test_models_whose_curves_are_no_curves_are_refused(folder, run, curves, message):
@@ -185,7 +247,9 @@ def test_mistakes(folder, run, more, message):
     assert message in complaint
 
 
-@pytest.mark.parametrize("more", [("--probabilities",), ("--class-weight", "balanced")])
+@pytest.mark.parametrize(
+    "more", [("--probabilities",), ("--class-weight", "balanced"), ("--per-class-weights",)]
+)
 def test_what_is_for_classes_only(folder, run, more):
     asked = ("fit", "data.csv", "--target", "size", *MODALITIES, "-o", "model.skops")
     code, _, complaint = run(*asked, *more)

@@ -26,7 +26,7 @@ TABLE = ("data.csv", *TARGET, *MODALITIES)
 @pytest.fixture
 def broken(folder, study):
     """Files that something is wrong with."""
-    for name in ("empty", "header", "binary", "latin", "ragged", "long", "twice", "semicolon"):
+    for name in ("empty", "header", "binary", "latin", "ragged", "long", "twice"):
         (folder / f"{name}.csv").write_text("sample,label,ax,ay,g1\n" if name == "header" else "")
     (folder / "binary.csv").write_bytes(bytes(range(256)) * 9)
     (folder / "latin.csv").write_bytes("label,ax,ay,g1\ncalm,1,2,é\n".encode("latin-1"))
@@ -38,7 +38,6 @@ def broken(folder, study):
     (folder / "noise.parquet").write_bytes(b"\1\2\3" * 50)
     (folder / "table.xlsx").write_text("")
     (folder / "folder.csv").mkdir()
-    study.to_csv("semicolon.csv", index=False, sep=";", decimal=",")
     study.to_csv("commas.tsv", index=False, sep="\t", decimal=",")
     study.to_csv("utf16.csv", index=False, encoding="utf-16")
     study.rename(columns={"ay": " ax"}).to_csv("spaced.csv", index=False)
@@ -94,7 +93,6 @@ def broken(folder, study):
         (("noise.csv.gz", *TABLE[1:]), "'noise.csv.gz' cannot be read"),
         (("cut.csv.gz", *TABLE[1:]), "'cut.csv.gz' cannot be read"),
         (("noise.parquet", *TABLE[1:]), "is no Parquet file"),
-        (("semicolon.csv", *TABLE[1:]), "expected commas between names, and decimal points"),
         (
             ("commas.tsv", *TABLE[1:]),
             "in row 1; expected numbers with decimal points and no commas",
@@ -171,6 +169,7 @@ def broken(folder, study):
         ((*TABLE, "--missing", "guess"), "'guess'"),
         ((*TABLE, "--frobnicate"), "--frobnicate"),
         (("data.csv", *MODALITIES), "--target"),
+        ((*TABLE, "--target", "size"), "--target: is 'label' and 'size'; expected one target"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

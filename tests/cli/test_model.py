@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 import sklearn
 import skops.io
+from scipy.special import expit
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -24,13 +26,13 @@ from mkfusion import (
     ColumnKernelizer,
     FrequencyKernel,
     MKLClassifier,
+    MKLClassifierCV,
     MKLRegressor,
     Modalities,
     RBFKernel,
 )
 from mkfusion.cli import _model
-from mkfusion.cli._model import _NAMES, TRUSTED, _renamed
-from mkfusion.compare._methods import COSTS
+from mkfusion.cli._model import _NAMES, TRUSTED, _renamed, load_model
 
 MODALITIES = ("--modality", "accel=ax,ay", "--modality", "gyro=g*")
 FIT = ("fit", "data.csv", "--target", "label", *MODALITIES, "-o", "model.skops")
@@ -84,16 +86,18 @@ def test_given_cost_is_the_pipeline_fitted_in_python(folder, study, new, run):
 @pytest.mark.parametrize("grouped", [False, True])
 def test_cost_is_chosen_by_cross_validation(folder, study, run, grouped):
     given = ("--groups", "subject") if grouped else ()
-    code, shown, _ = run(*FIT, *given, "--seed", 3)
+    code, shown, _ = run(*FIT, *given, "--seed", 3, "--metric", "accuracy")
     assert code == 0
     kind = StratifiedGroupKFold if grouped else StratifiedKFold
     folds = kind(5, shuffle=True, random_state=3)
     groups = study["subject"] if grouped else None
-    search = GridSearchCV(
-        make_pipeline(kernelizer(), MKLClassifier()), {"mklclassifier__C": COSTS}, cv=folds
-    ).fit(split(study), study["label"], groups=groups)
+    kernels = kernelizer().fit_transform(split(study))
+    costs = MKLClassifierCV(refit=False).fit(kernels, study["label"]).Cs_
+    search = GridSearchCV(MKLClassifier(), {"C": costs}, cv=folds)
+    search.fit(kernels, study["label"], groups=groups)
     said = " ".join(shown.split())
-    assert f"C = {search.best_params_['mklclassifier__C']:g}, the best of 0.1, 1, 10, 100" in said
+    span = f"the best of 9 from {costs[0]:.3g} to {costs[-1]:.3g}"
+    assert f"C = {search.best_params_['C']:.3g}, {span}" in said
     assert f"in 5-fold cross-validation: accuracy {search.best_score_:.3f}." in said
 
 
@@ -104,7 +108,9 @@ def test_regression_standardises_the_target(folder, study, new, run):
     assert code == 0
     out = pd.read_csv(io.StringIO(shown))
     assert list(out.columns) == ["row", "prediction"]
-    machine = TransformedTargetRegressor(MKLRegressor(), transformer=StandardScaler())
+    machine = TransformedTargetRegressor(
+        MKLRegressor(loss="squared_error"), transformer=StandardScaler()
+    )
     pipeline = make_pipeline(kernelizer(), machine).fit(split(study), study["size"])
     np.testing.assert_allclose(out["prediction"], pipeline.predict(split(new)), rtol=1e-9)
 
@@ -148,7 +154,7 @@ def test_tables_of_all_kinds_come_back_as_they_were(folder, study, run):
     code, shown, complaint = run("fit", "data.parquet", "--target", "label", *asked, "--id",
                                  "sample", "--C", 10, "--p", 2, "-o", "model.skops")  # fmt: skip
     assert (code, complaint) == (0, "")
-    for kernel in ("RBFKernel", "ClinicalKernel", "OverlapKernel", "TfidfVectorizer + Cosine"):
+    for kernel in ("linear + rbf", "ClinicalKernel", "OverlapKernel", "TfidfVectorizer + Cosine"):
         assert kernel in shown
     frame["code"] = frame["code"].astype(str)
     X = Modalities({name: frame[columns] for name, columns in parts.items()})
@@ -193,7 +199,8 @@ def test_ids_join_and_lacking_modalities_are_kept(folder, study, run):
     pipeline.fit(split(gaps), study["label"])
 
     code, shown, complaint = run("predict", "model.skops", "gyro.csv", "accel.csv")
-    assert (code, complaint) == (0, "")
+    said = "note: 3 of 40 samples lack the modality 'gyro', and are kept\n"
+    assert (code, complaint) == (0, said)
     out = pd.read_csv(io.StringIO(shown)).set_index("sample")
     assert list(out.index) == list(dict.fromkeys([*gyro["sample"][3:], *accel["sample"]]))
     np.testing.assert_allclose(
@@ -208,6 +215,24 @@ def test_ids_join_and_lacking_modalities_are_kept(folder, study, run):
         pipeline.decision_function(alone),
         rtol=1e-9,
     )
+
+
+def test_what_new_samples_lack_is_said(folder, study, run):
+    gyro = pd.read_csv("gyro.csv")
+    gyro.iloc[3:].assign(g1=gyro["g1"].where(gyro.index > 5)).to_csv("gyro.csv", index=False)
+    fit = ("fit", "labels.csv", "accel.csv", "gyro.csv", "--id", "sample", "--target", "label")
+    assert run(*fit, "-o", "model.skops", "--missing", "keep", "--C", 1)[0] == 0
+    study.loc[:5, ["sample", "ax", "ay"]].to_csv("new.csv", index=False)
+    gaps = study.assign(g1=np.nan).loc[4:20, ["sample", "g1", "g2"]]
+    gaps.to_csv("gyro.csv", index=False)
+    code, _, complaint = run("predict", "model.skops", "new.csv", "gyro.csv", "-o", "p.csv")
+    assert code == 0, complaint
+    assert "note: 15 of 21 samples lack the modality 'accel', and are kept\n" in complaint
+    assert "note: 4 of 21 samples lack the modality 'gyro', and are kept\n" in complaint
+    assert "note: modality 'gyro': no sample has a value of 'g1'\n" in complaint
+    assert "modality 'gyro': 17 of 34 cells are empty, and are filled by the mean" in complaint
+    assert "name a kernel" not in complaint  # which is for Python
+    assert len(pd.read_csv("p.csv")) == 21
 
 
 @pytest.fixture
@@ -463,27 +488,67 @@ def test_unknown_categories_are_told(folder, study, new, run):
 # -------------------------------------------------------------------- model files and versions
 
 SAVED = Path(__file__).parent / "saved"
-# How mkfusion 0.1.0 made the files in `saved`, from samples.csv
+# How mkfusion 0.1.0 made the files in `saved`, from samples.csv. Numbers had Gaussian kernels by
+# default, and the loss that does not count small errors.
 FITTED_BY_0_1_0 = {
     "classes": "--target label --modality accel=ax,ay --modality gyro=g1,g2 "
-    "--modality clinic=age,stage,smoker --modality word=word --missing keep",
-    "numbers": "--target size --modality accel=ax,ay --modality clinic=age,stage,smoker",
+    "--modality clinic=age,stage,smoker --modality word=word --missing keep "
+    "--kernel accel=rbf --kernel gyro=rbf",
+    "numbers": "--target size --modality accel=ax,ay --modality clinic=age,stage,smoker "
+    "--kernel accel=rbf",
 }
 
 
-@pytest.mark.parametrize("task", FITTED_BY_0_1_0)
-def test_a_file_of_0_1_0_predicts_as_the_same_model_fitted_now(tmp_path, monkeypatch, run, task):
+def test_classes_by_a_file_of_0_1_0_are_those_of_the_same_model_fitted_now(
+    tmp_path, monkeypatch, run
+):
     monkeypatch.chdir(tmp_path)
     samples = SAVED / "samples.csv"
-    options = [*FITTED_BY_0_1_0[task].split(), "--id", "patient", "--C", 10, "--p", 2]
+    options = [*FITTED_BY_0_1_0["classes"].split(), "--id", "patient", "--C", 10, "--p", 2]
     assert run("fit", samples, *options, "-o", "now.skops")[0] == 0
-    assert run("predict", SAVED / f"{task}-0.1.0.skops", samples, "-o", "then.csv")[0] == 0
+    assert run("predict", SAVED / "classes-0.1.0.skops", samples, "-o", "then.csv")[0] == 0
     assert run("predict", "now.skops", samples, "-o", "now.csv")[0] == 0
     then, now = pd.read_csv("then.csv"), pd.read_csv("now.csv")
     assert list(then.columns) == list(now.columns)
     assert len(then) == 48
     # Both are within the certified gap of one optimum.
     pd.testing.assert_frame_equal(then, now, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_curves_of_0_1_0_are_read_as_they_were_meant(folder, study, run, n_classes):
+    labels = np.array(["calm", "loud", "odd"])[np.arange(40) % n_classes]
+    study.assign(label=labels).to_csv("data.csv", index=False)
+    assert run(*FIT, "--C", 1)[0] == 0
+    slopes, intercepts = ([-2.0], [0.5]) if n_classes == 2 else ([-2.0, -1.0, -0.5], [0.5, 0, -0.5])
+    curves = {"slopes": slopes, "intercepts": intercepts}
+    model = folder / "model.skops"
+    model.write_bytes(_dump({**_held(model), "curves": curves}))
+    assert run("predict", model, "data.csv", "-o", "p.csv")[0] == 0
+    table = pd.read_csv("p.csv")
+    each = expit(-(table.filter(like="decision_").to_numpy() * slopes + intercepts))
+    each = each if n_classes > 2 else np.hstack([1 - each, each])
+    wanted = each / each.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(table.filter(like="probability_"), wanted, atol=1e-6)
+
+
+def test_numbers_by_a_file_of_0_1_0_are_those_of_its_pipeline_fitted_now(
+    tmp_path, monkeypatch, run
+):
+    """The command has another loss now."""
+    monkeypatch.chdir(tmp_path)
+    file, samples = SAVED / "numbers-0.1.0.skops", SAVED / "samples.csv"
+    assert run("predict", file, samples, "-o", "then.csv")[0] == 0
+    frame = pd.read_csv(samples)
+    X = Modalities(accel=frame[["ax", "ay"]], clinic=frame[["age", "stage", "smoker"]])
+    machine = TransformedTargetRegressor(
+        MKLRegressor(10.0, 2.0, epsilon=0.1), transformer=StandardScaler()
+    )
+    kernels = load_model(str(file)).pipeline[:-1]
+    now = make_pipeline(clone(kernels), machine).fit(X, frame["size"]).predict(X)
+    then = pd.read_csv("then.csv")["prediction"]
+    assert len(then) == 48
+    np.testing.assert_allclose(then, now, rtol=0.05, atol=0.05)
 
 
 def test_files_name_no_private_module(model):
