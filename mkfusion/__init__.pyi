@@ -4,20 +4,27 @@ from . import compare as compare, datasets as datasets, inspection as inspection
 from .cca import (
     CCA as CCA,
     CCAFusion as CCAFusion,
+    ContrastiveAlignment as ContrastiveAlignment,
     KernelCCA as KernelCCA,
     MultisetCCA as MultisetCCA,
     ZeroShotClassifier as ZeroShotClassifier,
     canonical_permutation_test as canonical_permutation_test,
+    correspondence as correspondence,
     cross_validated_correlations as cross_validated_correlations,
     mean_average_precision as mean_average_precision,
+    mean_reciprocal_rank as mean_reciprocal_rank,
+    median_rank as median_rank,
+    predict_modality as predict_modality,
     recall_at_k as recall_at_k,
     retrieve as retrieve,
 )
 from .compare import (
+    FusionSearchCV as FusionSearchCV,
     Method as Method,
     compare_fusion as compare_fusion,
 )
 from .data import (
+    ConstantPredictionWarning as ConstantPredictionWarning,
     MissingCellsWarning as MissingCellsWarning,
     MissingModalityWarning as MissingModalityWarning,
     Modalities as Modalities,
@@ -35,10 +42,14 @@ from .fusion import (
     LateFusionRegressor as LateFusionRegressor,
     ModalityShiftClassifier as ModalityShiftClassifier,
     ModalityShiftRegressor as ModalityShiftRegressor,
+    PrivilegedClassifier as PrivilegedClassifier,
 )
 from .inspection import (
     emap as emap,
 )
+from .kernels._distances import DistanceKernel as DistanceKernel
+from .kernels._foreign import load_gcta as load_gcta, load_libsvm as load_libsvm
+from .kernels._intersection import IntersectionKernel as IntersectionKernel
 from .kernels._kernel import Kernel as Kernel
 from .kernels._matern import MaternKernel as MaternKernel
 from .kernels._precomputed import PrecomputedKernel as PrecomputedKernel
@@ -52,6 +63,7 @@ from .kernels._rows import (
     RBFKernel as RBFKernel,
 )
 from .kernels._tanimoto import TanimotoKernel as TanimotoKernel
+from .kernels.images._images import ImageKernel as ImageKernel
 from .kernels.kernelizer._column_kernelizer import ColumnKernelizer as ColumnKernelizer
 from .kernels.kernelizer._composite import CompositeKernel as CompositeKernel
 from .kernels.kernelizer._interactions import (
@@ -88,7 +100,19 @@ from .mkl import (
     MKLNoveltyDetector as MKLNoveltyDetector,
     MKLRegressor as MKLRegressor,
     MKLRegressorCV as MKLRegressorCV,
+    MKLSurvivalAnalysis as MKLSurvivalAnalysis,
+    ModalitySelector as ModalitySelector,
+    MultipleKernelKMeans as MultipleKernelKMeans,
     mkl_path as mkl_path,
+    similarity_network_fusion as similarity_network_fusion,
+)
+from .recordings import (
+    AlignmentDisplay as AlignmentDisplay,
+    ExpectedAlignmentDisplay as ExpectedAlignmentDisplay,
+    alignment_path as alignment_path,
+    change_points as change_points,
+    cut_windows as cut_windows,
+    synchronise as synchronise,
 )
 from .stack import (
     DegenerateKernelWarning as DegenerateKernelWarning,

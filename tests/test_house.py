@@ -23,12 +23,25 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TOP = "mkfusion"
 
 # Part of the package -> the parts that it may import. A new part needs a line here.
-EVERYWHERE = {"_types", "_compat", "_files", "_messages"}
+EVERYWHERE = {
+    "_types",
+    "_compat",
+    "_files",
+    "_messages",
+    "_parallel",
+    "_repeated",
+    "_sigmoids",
+    "_survival",
+}
 MAY_IMPORT = {
     "_cache": set(),
     "_compat": set(),
     "_files": set(),
     "_messages": set(),
+    "_parallel": set(),
+    "_repeated": set(),
+    "_sigmoids": set(),
+    "_survival": set(),
     "_types": set(),
     "data": set(),
     "datasets": {"data"},
@@ -38,7 +51,8 @@ MAY_IMPORT = {
     "mkl": {"data", "kernels", "solvers", "stack"},
     "cca": {"data", "kernels", "stack"},
     "fusion": {"data", "kernels"},
-    "inspection": {"data", "kernels", "solvers", "stack"},
+    "inspection": {"cca", "data", "kernels", "mkl", "solvers", "stack"},
+    "recordings": {"data", "solvers", "stack"},
     "report": set(),
     "compare": {TOP, "data", "inspection", "report"},
     "testing": {"kernels", "stack"},
@@ -50,8 +64,10 @@ SHOPS = (TOP, f"{TOP}.datasets", f"{TOP}.inspection", f"{TOP}.compare", f"{TOP}.
 INNER_LOOPS = {
     "mkfusion.inspection._permuted_products",
     "mkfusion.kernels.signals._alignment",
+    "mkfusion.kernels.signals._posterior",
     "mkfusion.kernels.strings._strings",
     "mkfusion.stack._dense",
+    "mkfusion.stack._gaussian",
     "mkfusion.stack._look",
     "mkfusion.stack._several",
     "mkfusion.stack._threads",
@@ -59,7 +75,18 @@ INNER_LOOPS = {
 HEAVY = ("numba", "matplotlib", "pandas", "rich", "cvxpy")
 # What may be missing, or takes long to load and is needed by some commands only, is imported where
 # it is used.
-LATE = {"matplotlib", "pandas", "skops"}
+LATE = {
+    "anndata",
+    "dask",
+    "matplotlib",
+    "mne",
+    "mudata",
+    "ot",
+    "pandas",
+    "skops",
+    "sksurv",
+    "xarray",
+}
 # Where a command begins: each command loads what it needs.
 ENTRANCES = {"mkfusion.cli"}
 # What named tuples offer to everybody, whatever it is called
@@ -292,14 +319,16 @@ def public_objects() -> Iterator[tuple[str, object]]:
 
 
 def public_functions() -> Iterator[tuple[str, object]]:
-    """Public functions, and public methods that this package wrote."""
+    """Public functions, and public methods that this package wrote, inherited ones included."""
     for name, thing in public_objects():
         if not inspect.isclass(thing):
             yield name, thing
             continue
-        for attribute, member in vars(thing).items():
-            function = member.__func__ if isinstance(member, classmethod) else member
-            if not attribute.startswith("_") and inspect.isfunction(function):
+        for attribute in dir(thing):
+            member = inspect.unwrap(getattr(thing, attribute, None))
+            function = getattr(member, "__func__", member)
+            ours = getattr(function, "__module__", None) in MODULES
+            if not attribute.startswith("_") and inspect.isfunction(function) and ours:
                 yield f"{name}.{attribute}", function
 
 
@@ -384,6 +413,36 @@ def test_public_function_documents_what_goes_in_and_out(name):
         assert "Returns" in doc or ast.Yield in kinds
     if ast.Raise in kinds:
         assert "Raises" in doc
+
+
+# What estimators are asked of samples, all of which are checked.
+OF_SAMPLES = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform")
+OF_SAMPLES += ("score", "score_samples", "gate", "predict_modality")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in OBJECTS if inspect.isclass(OBJECTS[name])))
+def test_methods_that_take_samples_say_what_they_refuse(name):
+    for method in OF_SAMPLES:
+        function = getattr(OBJECTS[name], method, None)
+        if inspect.isfunction(function) and function.__module__.startswith(f"{TOP}."):
+            assert "Raises" in sections(function), f"{method} raises, and does not say so"
+
+
+# What refuses bad input, or says what is to be installed, by how it is called
+REFUSES = re.compile(r"_?(check_|read_|axes_of$|as_frame$)")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in OBJECTS if inspect.isclass(OBJECTS[name])))
+def test_methods_that_raise_say_so(name):
+    for method in (one for one in dir(OBJECTS[name]) if not one.startswith("_")):
+        function = getattr(OBJECTS[name], method)
+        function = inspect.unwrap(getattr(function, "__func__", function))
+        if not inspect.isfunction(function) or not function.__module__.startswith(f"{TOP}."):
+            continue
+        nodes = list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))))
+        calls = [ast.unparse(one.func).split(".")[-1] for one in nodes if isinstance(one, ast.Call)]
+        if any(isinstance(one, ast.Raise) for one in nodes) or any(map(REFUSES.match, calls)):
+            assert "Raises" in sections(function), f"{method} raises, and does not say so"
 
 
 @pytest.mark.parametrize("name", OBJECTS | FUNCTIONS)

@@ -18,6 +18,19 @@ README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 
 
+# What examples of containers import, and the extra that brings it
+EXTRAS = {
+    "dask": "dask",
+    "distributed": "dask",
+    "anndata": "omics",
+    "mudata": "omics",
+    "mne": "eeg",
+    "xarray": "xarray",
+}
+# What others are made with, and what that needs newer than this package does
+FOREIGN = {"grakel": "scipy>=1.12", "skbio": "numpy>=2"}
+
+
 def blocks(page, language):
     """Fenced code blocks of one language, each with the line that it begins on."""
     text = page.read_text(encoding="utf-8")
@@ -45,6 +58,11 @@ def examples():
 @pytest.mark.parametrize(("page", "line", "code", "said"), list(examples()))
 def test_example_prints_what_it_says(page, line, code, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for package in re.findall(r"^import (\w+)$", code, flags=re.M):
+        if package in EXTRAS:
+            pytest.importorskip(package, reason=f"needs mkfusion[{EXTRAS[package]}]")
+        if package in FOREIGN:
+            pytest.importorskip(package, reason=f"needs {package}, which needs {FOREIGN[package]}")
     assert said or "print(" not in code, "every print states its output"
     example = types.ModuleType("example")
     monkeypatch.setitem(sys.modules, "example", example)  # what it defines can be pickled
@@ -76,27 +94,43 @@ def test_two_commands_install_whatever_the_checkout_is_called():
     assert commands[0].strip().endswith("env/bin/mkfusion demo")
 
 
-@pytest.mark.parametrize("page", [README, ROOT / "docs" / "cli.md"], ids=lambda page: page.name)
-def test_commands_run_one_after_the_other(page, tmp_path):
+def run_commands(page, folder):
+    """Run what a page says is to be typed, in one folder; return commands and what they print."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # Indented blocks are about files that only their readers have.
     shown = "".join(block for _, block in blocks(page, "console")).replace("\\\n", " ")
     commands = [line.removeprefix("$ ") for line in shown.splitlines()]
-    assert any("mkfusion compare" in command for command in commands)
     for command in commands:
         done = subprocess.run(
             command,
             shell=True,
-            cwd=tmp_path,
+            cwd=folder,
             env=os.environ | {"PATH": path},
             capture_output=True,
             text=True,
             timeout=300,
         )
         assert done.returncode == 0, done.stderr
-        if command.startswith("mkfusion compare"):
-            assert re.search("^(Fusion |The modalities are|Undecided)", done.stdout, re.M)
+        yield command, done
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "docs" / "cli.md"], ids=lambda page: page.name)
+def test_commands_run_one_after_the_other(page, tmp_path):
+    done = dict(run_commands(page, tmp_path))
+    compared = [one.stdout for command, one in done.items() if command.startswith("mkfusion comp")]
+    assert compared
+    for printed in compared:
+        assert re.search("^(Fusion |The modalities are|Undecided)", printed, re.M)
     assert "<svg" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_files_of_the_data_page_are_read_with_a_note_on_each(tmp_path):
+    *_, (command, done) = run_commands(ROOT / "docs" / "data.md", tmp_path)
+    assert command.startswith("mkfusion audit")
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    for said in ("semicolons between cells", "is taken for the ids", "'worst.csv.gz' has features"):
+        assert sum(said in line for line in notes) == 1
+    assert "569 samples" in done.stderr + done.stdout
 
 
 def test_links_lead_somewhere():

@@ -31,6 +31,7 @@ RNG = np.random.default_rng(0)
 N = 30
 TABLE = RNG.normal(size=(N, 4))
 NUMBERS = TABLE[:, 0] + RNG.normal(size=N)
+TIMES = np.array([(k % 3 > 0, k) for k in range(N)], dtype=[("event", bool), ("time", float)])
 LABELS = np.where(NUMBERS > 0.0, "rock", "metal")
 GRAMS = [rbf_kernel(TABLE[:, part]) for part in (slice(2), slice(2, 4))]
 SIGNALS = RNG.normal(size=(N, 2, 16))
@@ -51,10 +52,11 @@ SAMPLES: dict[str, Any] = {
     ),
     **dict.fromkeys(["SpectrumKernel", "MismatchKernel", "SubstringKernel"], WORDS),
     **dict.fromkeys(["PositionalKernel", "WeightedDegreeKernel"], WORDS),
-    **dict.fromkeys(["ChiSquaredKernel", "TanimotoKernel"], np.abs(TABLE)),
-    "PrecomputedKernel": np.arange(3).reshape(-1, 1),
+    **dict.fromkeys(["ChiSquaredKernel", "IntersectionKernel", "TanimotoKernel"], np.abs(TABLE)),
+    "ImageKernel": RNG.integers(256, size=(N, 16, 16), dtype=np.uint8),
+    **dict.fromkeys(["PrecomputedKernel", "DistanceKernel"], np.arange(3).reshape(-1, 1)),
 }
-OTHER_HALF = {"CCA", "KernelCCA"}
+OTHER_HALF = {"CCA", "ContrastiveAlignment", "KernelCCA"}
 # Combinations that each parameter alone does not show
 COMBINATIONS: dict[str, list[dict[str, Any]]] = {
     **dict.fromkeys(
@@ -96,6 +98,8 @@ def samples_of(estimator: BaseEstimator) -> Any:
 def target_of(estimator: BaseEstimator) -> Any:
     if type(estimator).__name__ in OTHER_HALF:
         return TABLE[:, 2:] + 1.0
+    if type(estimator).__name__ == "MKLSurvivalAnalysis":
+        return TIMES
     return NUMBERS if is_regressor(estimator) else LABELS
 
 
@@ -195,7 +199,7 @@ OTHERS = [
 @pytest.mark.filterwarnings("ignore")
 def test_a_refused_refit_changes_nothing(estimator: Any) -> None:
     X, y = samples_of(estimator), target_of(estimator)
-    if type(estimator).__name__ == "PrecomputedKernel":
+    if type(estimator).__name__ in ("PrecomputedKernel", "DistanceKernel"):
         y = None
     model = clone(estimator).fit(X, y)
     parameters = model.get_params(deep=False)

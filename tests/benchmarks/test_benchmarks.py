@@ -3,12 +3,16 @@
 import csv
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from sklearn.model_selection import StratifiedKFold
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from mkfusion import ColumnKernelizer, MKLClassifier
+from mkfusion import ColumnKernelizer, MKLClassifier, RBFKernel
 from oracles import values
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +107,7 @@ def test_mkl_prints_the_gap_that_was_reached(module, run, p):
         assert float(row[column]) == pytest.approx(expected, rel=1e-3, abs=1e-9)
         assert float(row[column]) <= tol
     assert float(row["passes"]) > 0.5
+    assert -1e-9 <= float(row["svc_gap"]) < 0.1
     assert "MKL at p" in text
 
 
@@ -114,11 +119,13 @@ def test_predict_compares_the_same_machine(run):
         assert 0.0 < float(row["passes"]) <= 1.0
 
 
-def test_search_finds_what_folds_by_hand_do(module, run, monkeypatch):
+def test_search_finds_what_folds_by_hand_do(module, run, monkeypatch, tmp_path):
     search = module("search")
     monkeypatch.setattr(search, "ROUNDS", 1)
+    monkeypatch.setattr(search, "JOBS", 1)
     monkeypatch.setattr(search, "COSTS", np.array([0.1, 10.0]))
-    kernels, samples = run("search", (("cancer", 480, 3),), (2.0,))[0]
+    monkeypatch.setattr(search, "find_spec", lambda name: None)
+    (kernels,), _ = run("search", (("cancer", 480, 3),), (2.0,))
     problem = module("_problems").load("cancer", 480)
     bank = module("_problems").kernel_bank(problem.X, 3)
     scores = np.zeros(2)
@@ -131,7 +138,20 @@ def test_search_finds_what_folds_by_hand_do(module, run, monkeypatch):
             scores[at] += model.score(new, problem.y[test]) / search.FOLDS
     assert float(kernels["score"]) == pytest.approx(scores.max(), abs=1e-3)
     assert 1.0 <= float(kernels["peak_x"]) < 2.0
-    assert samples["given"] == "samples" and float(samples["ratio"]) > 0.0
+    assert float(kernels["jobs2_x"]) > 0.0
+    with (tmp_path / "search_samples.csv").open(encoding="utf-8") as file:
+        samples = list(csv.DictReader(file))
+    sides = [row["side"] for row in samples]
+    assert sides == [
+        "MKLClassifierCV",
+        "GridSearchCV, MKLClassifier",
+        "SVC",
+        "MKLRegressorCV",
+        "SVR",
+    ]
+    accuracies, r2 = np.split(np.array([float(row["score"]) for row in samples]), [3])
+    assert accuracies.min() > 0.9 and r2.min() > 0.2
+    assert min(float(row["svc_x"]) for row in samples) > 0.0
 
 
 def test_choice_scores_as_a_search_does(module, tmp_path, monkeypatch):
@@ -228,6 +248,44 @@ def test_projections_of_two_modalities_are_the_same_either_way(run):
     assert "times as long" in text
 
 
+def test_the_best_k_are_no_worse_than_what_is_chosen_otherwise(module, run, tmp_path, monkeypatch):
+    section = module("best_k")
+    monkeypatch.setattr(section, "QUOTED", {"iris": 100.0})
+    monkeypatch.setattr(section, "SAMPLED", 2)
+    case = section.Case("cancer", 60, 5, (2,))
+    (row,), text = run("best_k", (case,), (1.0,), 2, 60)
+    assert (row["choices"], row["fits"]) == ("10", "2")
+    assert 0.0 <= float(row["gap"]) <= section.TOL
+    # Other choices have objectives that are as large, up to the tolerance.
+    assert min(float(row["greedy"]), float(row["truncated"])) >= -2 * section.TOL
+    with (tmp_path / "best_k_uci.csv").open(newline="", encoding="utf-8") as file:
+        (iris,) = csv.DictReader(file)
+    assert (iris["set"], iris["n"], iris["classes"], iris["splits"]) == ("iris", "60", "3", "2")
+    assert float(iris["gap"]) <= section.TOL
+    assert 1.0 <= float(iris["kernels"]) <= 4.0
+    assert 80.0 < float(iris["accuracy"]) <= 100.0
+    assert "No package" not in text
+
+
+def test_kernels_of_the_sets_of_uci_are_gram_matrices(module):
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    section = module("best_k")
+    together, parts = section.kernels(X), section.kernels(X[:4], X)
+    assert len(together) == 10
+    for whole, part in zip(together, parts, strict=True):
+        np.testing.assert_allclose(np.diag(whole), 1.0)
+        assert np.linalg.eigvalsh(whole).min() > -1e-10
+        np.testing.assert_allclose(part, whole[:4])
+
+
+def test_gains_of_a_taught_student_are_over_the_same_student_alone(run):
+    rows, _ = run("privileged", ("wine",), 2)
+    (row,) = rows
+    assert 0.5 < float(row["alone"]) < 1.0
+    assert float(row["teacher"]) > 5.0  # per cent: all modalities are there
+    assert all(float(row[f"{way} se"]) >= 0.0 for way in ("taught", "itself", "imitating", "full"))
+
+
 def test_cells_of_verdicts_are_judged_by_their_ranges(module, tmp_path, monkeypatch):
     verdicts = module("verdicts")
     cell = verdicts.CELLS[0]._replace(
@@ -289,5 +347,52 @@ def test_truths_are_what_they_are_called(module):
     classes = draw(truths.Truth(truths.total), "softmax")
     assert np.unique(classes.y).tolist() == ["a", "b", "c"]
     few = draw(truths.Truth(truths.only_a), n=50).X
-    auto = ColumnKernelizer([(name, "auto", name) for name in few.names]).fit_transform(few)
-    np.testing.assert_allclose(np.asarray(truths.auto_kernels(few)), np.asarray(auto), atol=1e-10)
+    scaled = [make_pipeline(StandardScaler(), RBFKernel()) for _ in few.names]
+    kernels = [(name, one, name) for name, one in zip(few.names, scaled, strict=True)]
+    stack = ColumnKernelizer(kernels).fit_transform(few)
+    np.testing.assert_allclose(np.asarray(truths.rbf_kernels(few)), np.asarray(stack), atol=1e-10)
+
+
+def test_hidden_numbers_are_shown_by_their_kernels_and_by_no_others(module):
+    shown = module("_shown")
+    rng = np.random.default_rng(0)
+    hidden = {"A": rng.normal(size=(120, 3)), "B": rng.normal(size=(120, 3))}
+    for kind in ("series", "texts", "graphs", "categories", "mixed"):
+        stack = shown.kernels_of(kind, hidden, rng)
+        assert stack.shape == (120, 120, 2)
+        explained = []
+        for k in range(2):
+            gram = stack.gram(k)
+            assert np.linalg.eigvalsh(gram).min() > -1e-8
+            centred = gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
+            machine = KernelRidge(alpha=0.05 * np.trace(centred), kernel="precomputed")
+            explained.append(cross_val_score(machine, gram, hidden["A"][:, 0], scoring="r2").mean())
+        assert explained[0] > 0.15 > 0.05 > explained[1], kind
+    graphs = shown.graphs(hidden["A"], rng)[:2]
+    order = rng.permutation(graphs.shape[1])
+    same = np.stack([graphs[0], graphs[0][np.ix_(order, order)], graphs[1]])
+    kernel = shown.subtree_kernel(same)
+    assert kernel[0, 1] == pytest.approx(1.0) and kernel[0, 2] < 0.999
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_a_pool_weighs_members_by_what_is_held_out(module, classes):
+    members = module("members")
+    rng = np.random.default_rng(0)
+    y = np.repeat(["a", "b"], 200) if classes else rng.normal(size=400)
+    split = SimpleNamespace(train=SimpleNamespace(y=y), classes=classes)
+    if classes:
+        right, ignorant = np.eye(2)[np.repeat([0, 1], 200)] * 0.8 + 0.1, np.full((400, 2), 0.5)
+    else:
+        right, ignorant = y, rng.normal(size=400)
+    one, other = (members.Member(said, said) for said in (right, ignorant))
+    weight = members._best_weight(split, one, other)
+    # Of a member that is right there cannot be too much, of one that knows nothing too little.
+    assert weight == pytest.approx(1.0, abs=1e-2)
+    assert members._best_weight(split, other, one) == pytest.approx(0.0, abs=1e-2)
+    pooled = members._pool(split, right, ignorant, 0.5)
+    if classes:
+        root = np.sqrt([0.9 * 0.5, 0.1 * 0.5])
+        np.testing.assert_allclose(pooled[0], root / root.sum())
+    else:
+        np.testing.assert_allclose(pooled, (right + ignorant) / 2)

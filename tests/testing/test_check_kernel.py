@@ -46,8 +46,10 @@ TABLE = pd.DataFrame(
 NAMES = np.array(["red", "blue", "green"])[rng.integers(3, size=(9, 3))]
 SIGNALS = rng.normal(size=(9, 2, 20))
 UNEQUAL = [signal[:, : 12 + i] for i, signal in enumerate(SIGNALS)]
+IMAGES = rng.integers(256, size=(9, 16, 16, 3), dtype=np.uint8)
 SEQUENCES = ["".join(rng.choice(list("acgt"), size=8)) for _ in range(9)]
 GRAM = ROWS @ ROWS.T - 0.1 * np.eye(12)
+DISTANCES = np.abs(ROWS[:, np.newaxis] - ROWS).sum(axis=2)
 IDS = list(range(12))[::-1]
 BOTH = Modalities(rows=ROWS[:9], signals=SIGNALS)
 
@@ -62,10 +64,13 @@ SAMPLES: dict[str, list[Any]] = {
     **dict.fromkeys(["CoherenceKernel", "CrossCorrelationKernel"], [SIGNALS, UNEQUAL]),
     "SpectrumKernel": [SEQUENCES, [list(range(3 + i)) for i in range(7)]],
     "WeightedDegreeKernel": [SEQUENCES, [list(one) for one in SEQUENCES]],
-    "PrecomputedKernel": [IDS],
+    **dict.fromkeys(["PrecomputedKernel", "DistanceKernel"], [IDS]),
+    "IntersectionKernel": [np.abs(ROWS)],
+    "ImageKernel": [IMAGES, list(IMAGES)],
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "PrecomputedKernel": {"gram": GRAM},
+    "DistanceKernel": {"distances": DISTANCES},
     "CompositeKernel": {"kernels": [("one", "rbf"), ("other", "linear")]},
 }
 KERNELS = sorted(
