@@ -18,18 +18,25 @@ SECTIONS = (
     "peers",
     "many_kernels",
     "many_samples",
+    "large",
     "start",
     "predict",
     "path",
     "choice",
+    "best_k",
     "emap",
     "missing",
+    "privileged",
     "verdicts",
     "noise",
+    "accuracy",
+    "ten_noises",
+    "members",
     "features",
     "certificates",
 )
 FIGURE = "figure"
+RANKS = "accuracy.svg"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         "sections",
         nargs="*",
         metavar="section",
-        help=f"any of {', '.join(SECTIONS)} (all by default), or {FIGURE}: the plot of results",
+        help=f"any of {', '.join(SECTIONS)} (all by default), or {FIGURE}: the plots of results",
     )
     parser.add_argument("--quick", action="store_true", help="a small grid, for a first look")
     parser.add_argument(
@@ -49,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--figure",
         type=Path,
         default=Path("docs/_static/benchmark.svg"),
-        help="where the section figure draws (default: %(default)s)",
+        help=f"where the section figure draws, {RANKS} beside it (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.sections) - {*SECTIONS, FIGURE})
@@ -64,9 +71,12 @@ def main(arguments: list[str] | None = None) -> int:
         report.say()
         module.run(report, module.QUICK if options.quick else module.FULL)
     if FIGURE in options.sections:
+        from benchmarks.accuracy import draw_ranks
         from benchmarks.figure import draw
 
-        print(draw(options.out or Path("benchmarks/results"), options.figure))
+        results = options.out or Path("benchmarks/results")
+        print(draw(results, options.figure))
+        print(draw_ranks(results, options.figure.with_name(RANKS)))
     return 0
 
 

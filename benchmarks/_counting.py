@@ -86,7 +86,8 @@ class CountingStack(KernelStack):
 
     def _take(self, rows: Indices | None, cols: Indices | None) -> KernelStack:
         part = CountingStack(self._stack.take(rows, cols), self._counter)
-        self._count(*part.shape)
+        if self.in_memory:  # what is computed counts when it is
+            self._count(*part.shape)
         return part
 
     def _select(self, which: Indices) -> KernelStack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ class Timed(NamedTuple):
 def interleave(
     sides: Mapping[str, Callable[[], Any]],
     *,
-    once: frozenset[str] = frozenset(),
+    once: Collection[str] = (),
     min_rounds: int = MIN_ROUNDS,
     budget: float = BUDGET_SECONDS,
 ) -> dict[str, Timed]:
@@ -35,7 +35,7 @@ def interleave(
     Parameters
     ----------
     sides : mapping of str to callable
-    once : frozenset of str, default=frozenset()
+    once : collection of str, default=()
         Sides that are called in the first round only.
     min_rounds : int, default=3
     budget : float, default=1.0

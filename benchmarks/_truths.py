@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist, squareform
 
+from benchmarks._shown import kernels_of
 from mkfusion import ColumnKernelizer, KernelStack, LinearKernel, Modalities, RBFKernel
 
 Floats = NDArray[np.float64]
@@ -62,7 +63,9 @@ class Truth(NamedTuple):
     missing : {"", "rows", "imputed"}
         Whether B is missing where A is large, in 30 % of the samples.
     kernel : kernel or None
-        In place of "auto".
+        In place of Gaussian ones of the median width; "auto" is the kernelizer's choice.
+    kind : {"numbers", "series", "texts", "graphs", "categories", "mixed"}
+        How the columns of each modality are shown, see :mod:`benchmarks._shown`.
     """
 
     signal: Callable[[Columns], Floats]
@@ -76,6 +79,7 @@ class Truth(NamedTuple):
     constant: bool = False
     missing: str = ""
     kernel: Any = None
+    kind: str = "numbers"
 
 
 def nothing(X: Columns) -> Floats:
@@ -151,13 +155,15 @@ def simulate(truth: Truth, task: str, n: int, rng: np.random.Generator) -> Draw:
         kept = columns["B"][~lost].mean(axis=0)
         columns["B"][lost] = np.nan if truth.missing == "rows" else kept
     X: Any = Modalities(columns)
-    if truth.kernel is not None:
+    if truth.kind != "numbers":
+        X = kernels_of(truth.kind, columns, rng)
+    elif truth.kernel is not None:
         X = ColumnKernelizer([(name, truth.kernel, name) for name in columns]).fit_transform(X)
     return Draw(X, y, groups)
 
 
-def auto_kernels(X: Modalities) -> KernelStack:
-    """Return the kernels that "auto" stands for where columns are numbers, without its checks."""
+def rbf_kernels(X: Modalities) -> KernelStack:
+    """Return the Gaussian kernels of standardised columns, of which the ranges were stated."""
     grams = []
     for name in X.names:
         columns = (X[name] - X[name].mean(axis=0)) / X[name].std(axis=0)

@@ -1,8 +1,9 @@
 """Many kernels: RBF kernels on single features and random groups of Sonar, never stored.
 
 Each fit in a process of its own, to the relative gap 1e-2. bank_s: drawing the kernels; fit_s:
-MKLClassifier.fit; gap: recomputed from the fitted attributes; used: kernels with weight; us_kernel:
-microseconds of fit per kernel; peak_gib: largest resident memory of the process.
+MKLClassifier.fit; cpu_s: of the processors; gap: recomputed from the fitted attributes; used:
+kernels with weight; us_kernel: microseconds of fit per kernel; peak_gib: largest resident memory of
+the process.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Grid(NamedTuple):
 
 FULL = Grid((2_000, 10_000, 100_000, 1_000_000), (1.0, 1.33))
 QUICK = Grid((2_000, 10_000), (1.0, 1.33))
-COLUMNS = "m p bank_s fit_s us_kernel gap n_iter used n_sv peak_gib".split()
+COLUMNS = "m p bank_s fit_s cpu_s us_kernel gap n_iter used n_sv peak_gib".split()
 
 
 def run(report: Report, grid: Grid) -> None:
