@@ -34,13 +34,38 @@ print(model.inference_table().round(3))
 
 print(model.test_effect("bmi"))
 print(model.test_interaction("bmi", "bp"))
-print(f"R² = {model.inference_.r2:.3f}, AIC = {model.inference_.aic:.1f}")
+
+# %%
+# A paper shows the models side by side: the mean alone, main effects, and the product. What the
+# product adds to R² is small, and its F is the test of above.
+
+print(model.nested_models()[["r2", "delta_r2", "F", "df", "df_resid", "p_value"]].round(4))
+print()
+print(model.summary())
 
 # %%
 # Each line is what the model expects of a patient with a low, a mean or a high blood pressure. They
 # fan out: body mass matters more where the pressure is high.
 
 InteractionDisplay.from_estimator(model, pair, "bmi", "bp")
+
+# %%
+# How steep these lines are, with standard errors, are the *simple slopes*: at the mean and one
+# standard deviation to both sides, or at pressures that mean something.
+
+print(model.simple_slopes("bmi", "bp").round(3))
+print(model.simple_slopes("bmi", "bp", at=[80, 120])[["at", "estimate", "std_error"]].round(3))
+
+# %%
+# Categories are columns, too
+# ---------------------------
+# Here the sex of the patients, which is written as 1 and 2, by names. The first level is what the
+# others are compared with; the slope of body mass is then one of each sex.
+
+named = pair[["bmi"]].assign(sex=X["sex"].map({1.0: "first", 2.0: "second"}))
+by_sex = InteractionRegressor().fit(named, y)
+print(by_sex.summary())
+print(by_sex.simple_slopes("bmi", "sex")[["at", "estimate", "std_error", "p_value"]].round(3))
 
 # %%
 # What centring does, and does not

@@ -41,7 +41,7 @@ for loss, C in (("epsilon_insensitive", 30.0), ("squared_error", 0.5)):
 
 model.fit(X, y)
 regressor = model[-1]
-print(dict(zip(regressor.kernel_names_, regressor.weights_.round(2), strict=True)))
+print(dict(zip(regressor.kernel_names_, regressor.weights_.round(2).tolist(), strict=True)))
 print(f"relative duality gap {regressor.duality_gap_:.1e}")
 order = np.argsort(y.to_numpy())
 composite = model[0].transform(X).combine(regressor.weights_)
@@ -51,6 +51,7 @@ left.set(title="Composite kernel", xlabel="patients by progression", ylabel="pat
 right.plot(y, model.predict(X), ".")
 right.axline((150, 150), slope=1, color="grey")
 right.set(title="In the training samples", xlabel="progression", ylabel="predicted")
+plt.show()
 
 # %%
 # A novelty detector sees one class only: handwritten zeros, in three descriptions. How well does it
