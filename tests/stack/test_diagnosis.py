@@ -101,3 +101,14 @@ def test_noise_is_told_from_texts(seed) -> None:
 )
 def test_what_has_no_weights_or_no_scale_is_silent(model, kernels) -> None:
     assert said(lambda: model.fit(kernels, Y)) == []
+
+
+def test_several_such_kernels_are_named_in_one_warning() -> None:
+    own = np.random.default_rng(1)
+    noises = [RBFKernel()(own.normal(size=(N, 300))) for _ in range(5)]
+    stack = KernelStack([GOOD, *noises, np.ones((N, N)), np.ones((N, N))], names=list("abcdefgh"))
+    words = said(lambda: MKLClassifier().fit(stack, Y))
+    assert len(words) == 2
+    assert words[0].startswith("Kernels 'g' and 'h' are nearly constant: what differs between")
+    assert "samples is 0 of k(x, x)" in words[0]
+    assert words[1].startswith("Kernels 'b', 'c', 'd' and 2 more are nearly a multiple of the id")
