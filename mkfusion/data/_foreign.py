@@ -214,7 +214,8 @@ def _matrix(adata: Any, where: str, layer: str | None) -> Any:
     if layer is None:
         values = adata.X
     else:
-        (key,) = _listed_names([layer], "layer", adata.layers, f"{where}.layers")
+        named = [key for key in adata.layers if key is not None]  # newer AnnData: None is X
+        (key,) = _listed_names([layer], "layer", named, f"{where}.layers")
         values = adata.layers[key]
     if values is None or values.shape[1] == 0:
         return None
