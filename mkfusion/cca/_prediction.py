@@ -103,6 +103,11 @@ class ModalityPrediction:
         Returns
         -------
         pandas.DataFrame of shape (n_columns, 1)
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         try:
             from pandas import DataFrame, Index

@@ -73,7 +73,7 @@ from mkfusion.report import (
     Interactions,
     PairedTest,
     Predictions,
-    Subgroup,
+    Subgroup as Subgroup,
     Summary,
     Verdict,
     as_html,

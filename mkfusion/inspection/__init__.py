@@ -68,7 +68,7 @@ from mkfusion.inspection._modality_path import (
 from mkfusion.inspection._multiplicity import holm as holm
 from mkfusion.inspection._performance import (
     ClassificationPerformance,
-    Measure as Measure,
+    Measure,
     RegressionPerformance,
     classification_performance,
     regression_performance,
@@ -102,6 +102,7 @@ __all__ = [
     "KernelAlignmentDisplay",
     "KernelProjection",
     "KernelProjectionDisplay",
+    "Measure",
     "ModalityGap",
     "ModalityGapDisplay",
     "ModalityImportance",

@@ -25,7 +25,25 @@ _MOST_LINES = 60
 
 
 class Synchronised(NamedTuple):
-    """What :func:`synchronise` returns and documents."""
+    """Outcome of :func:`synchronise`.
+
+    Attributes
+    ----------
+    times : ndarray of shape (n_instants,)
+        In seconds; of dates since 1970 began.
+    streams : dict of str to ndarray of shape (n_channels, n_instants)
+        NaN where a stream has no value within three quarters of its time step, or of the clock's if
+        it is faster.
+
+    Examples
+    --------
+    >>> from mkfusion import synchronise
+    >>> found = synchronise({"pulse": [60.0, 64.0, 62.0]}, to=2.0, rate=1.0)
+    >>> found.times
+    array([0. , 0.5, 1. , 1.5, 2. ])
+    >>> found.streams["pulse"]
+    array([[60., 62., 64., 63., 62.]])
+    """
 
     times: Floats
     streams: dict[str, Floats]
@@ -56,12 +74,8 @@ def synchronise(
 
     Returns
     -------
-    synchronised : named tuple
-        With the attributes, in this order,
-
-        - ``times`` : ndarray of shape (n_instants,), in seconds; of dates since 1970 began
-        - ``streams`` : dict of str to ndarray of shape (n_channels, n_instants), NaN where a stream
-          has no value within three quarters of its time step, or of the clock's if it is faster
+    synchronised : Synchronised
+        Named tuple of `times` and `streams`.
 
     Raises
     ------
@@ -116,7 +130,22 @@ def _on(stream: Stream, times: Floats, to: float) -> Floats:
 
 
 class Alignment(NamedTuple):
-    """What :func:`alignment_path` returns and documents."""
+    """Outcome of :func:`alignment_path`.
+
+    Attributes
+    ----------
+    path : ndarray of int, shape (n_pairs, 2)
+        Steps of x and z that belong together.
+    cost : float
+        The sum of the squared distances between them.
+
+    Examples
+    --------
+    >>> from mkfusion import alignment_path
+    >>> path, cost = alignment_path([0, 1, 2], [0, 2])
+    >>> path.tolist(), cost
+    ([[0, 0], [1, 0], [2, 1]], 1.0)
+    """
 
     path: Indices
     cost: float
@@ -143,11 +172,8 @@ def alignment_path(x: Any, z: Any, *, radius: int | None = None) -> Alignment:
 
     Returns
     -------
-    alignment : named tuple
-        With the attributes, in this order,
-
-        - ``path`` : ndarray of int, shape (n_pairs, 2), steps of x and z that belong together
-        - ``cost`` : float, the sum of the squared distances between them
+    alignment : Alignment
+        Named tuple of `path` and `cost`.
 
     Raises
     ------

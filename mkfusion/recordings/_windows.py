@@ -29,7 +29,34 @@ _BLOCKS_OF_ONE = 10
 
 
 class Windows(NamedTuple):
-    """What :func:`cut_windows` returns and documents."""
+    """Outcome of :func:`cut_windows`.
+
+    Attributes
+    ----------
+    data : Modalities
+        Of an array (n_windows, n_channels, n_steps) each, in its own rate; a window that lacks a
+        modality is NaN there.
+    target : ndarray of shape (n_windows,) or None
+        The label that each window takes; None without `labels`.
+    groups : ndarray of str, shape (n_windows,)
+        The recording or the block of it that a window was cut from. Windows of two blocks share no
+        time step, so that grouped folds keep windows that overlap together.
+    times : ndarray of shape (n_windows, 2)
+        When a window starts and stops, in seconds on the clock of its recording; of dates since
+        1970 began: ``pandas.to_datetime(times[:, 0], unit="s")``.
+    recording : ndarray of int, shape (n_windows,)
+        The position of its recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import cut_windows
+    >>> windows = cut_windows({"pulse": np.arange(6.0)}, length=2.0, rate=1.0, n_blocks=1)
+    >>> windows.times.tolist()
+    [[0.0, 2.0], [2.0, 4.0], [4.0, 6.0]]
+    >>> windows.data["pulse"][1]
+    array([[2., 3.]])
+    """
 
     data: Modalities
     target: NDArray[Any] | None
@@ -117,21 +144,8 @@ def cut_windows(
 
     Returns
     -------
-    windows : named tuple
-        With the attributes, in this order,
-
-        - ``data`` : Modalities of an array (n_windows, n_channels, n_steps) each, in its own rate;
-          a window that lacks a modality is NaN there
-        - ``target`` : ndarray of shape (n_windows,), the label that each window takes, or None
-          without `labels`
-        - ``groups`` : ndarray of str, shape (n_windows,), the recording or the block of it that a
-          window was cut from; windows of two blocks share no time step, so that grouped folds keep
-          windows that overlap together
-        - ``times`` : ndarray of shape (n_windows, 2), when a window starts and stops, in seconds on
-          the clock of its recording; of dates since 1970 began: ``pandas.to_datetime(times[:, 0],
-          unit="s")``
-        - ``recording`` : ndarray of int, shape (n_windows,), the position of its recording
-
+    windows : Windows
+        Named tuple of `data`, `target`, `groups`, `times` and `recording`, for each window.
         Windows that lack all modalities, or (with `labels`) take no label, are left out.
 
     Raises
