@@ -64,8 +64,10 @@ class ExpectedAlignmentDisplay:
         ----------
         kernel : GlobalAlignmentKernel or SoftDTWKernel
             Fitted.
-        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,)
-        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,)
+        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,), or DataFrame of shape \
+                (n_steps_x, n_channels)
+        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,), or DataFrame of shape \
+                (n_steps_z, n_channels)
             Of the channels that were seen during fit.
 
         Returns
@@ -75,7 +77,7 @@ class ExpectedAlignmentDisplay:
 
         Raises
         ------
-        ValueError, TypeError
+        ValueError, TypeError, MemoryError
             As ``kernel.expected_alignment``, or if the kernel has no such method.
         """
         if not hasattr(kernel, "expected_alignment"):
