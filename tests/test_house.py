@@ -28,6 +28,7 @@ TOP = "mkfusion"
 EVERYWHERE = {
     "_types",
     "_compat",
+    "_drawing",
     "_files",
     "_messages",
     "_parallel",
@@ -38,6 +39,7 @@ EVERYWHERE = {
 MAY_IMPORT = {
     "_cache": set(),
     "_compat": set(),
+    "_drawing": set(),
     "_files": set(),
     "_messages": set(),
     "_parallel": set(),
@@ -232,6 +234,12 @@ def test_numba_stays_in_inner_loops_and_scikit_learn_out_of_solvers(module):
         assert not roots & {"sklearn", "joblib"}
     elif module not in INNER_LOOPS:
         assert "numba" not in roots
+
+
+@each_module
+def test_figures_are_opened_in_one_file(module):
+    if module != f"{TOP}._drawing":
+        assert "matplotlib.pyplot" not in set(imported(module))
 
 
 @each_module

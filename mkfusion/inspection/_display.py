@@ -59,33 +59,6 @@ def check_outcome(name: str, value: Any, kind: type, question: str) -> None:
         )
 
 
-def axes_of(ax: Any, who: str, height: float = 3.0) -> Any:
-    """Return the axes to draw on, new ones for None.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes or None
-    who : str
-        What is to be drawn, for the message.
-    height : float
-        Of a new figure, in inches.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(f"{who}.plot() needs matplotlib, which is not installed.") from error
-    return plt.subplots(figsize=(6.0, height), layout="constrained")[1] if ax is None else ax
-
-
 def draw_intervals(
     ax: Any,
     names: Sequence[str],

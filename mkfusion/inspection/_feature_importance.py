@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import safe_indexing
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._repeated import Once, heard
 from mkfusion._types import Floats, Indices
@@ -26,7 +27,7 @@ from mkfusion.inspection._arguments import (
     group_codes,
     splits_of,
 )
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
+from mkfusion.inspection._display import as_frame, check_outcome, draw_intervals
 from mkfusion.inspection._feature_groups import (
     Groups,
     ModalityTable,

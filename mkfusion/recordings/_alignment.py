@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from mkfusion._compat import check_matplotlib_support
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.data import read_signal, read_two_signals
@@ -323,12 +323,9 @@ class AlignmentDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_matplotlib_support("AlignmentDisplay.plot")
-        import matplotlib.pyplot as plt
+        ax = axes_of(ax, "AlignmentDisplay", 4.8)
         from matplotlib.collections import LineCollection
 
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
         # Each channel in the same place of both bands, however large the signals are.
         low = min(self.x.min(), self.z.min())
         size = max(self.x.max(), self.z.max()) - low or 1.0
