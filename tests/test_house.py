@@ -35,6 +35,7 @@ EVERYWHERE = {
     "_repeated",
     "_sigmoids",
     "_survival",
+    "_tables",
 }
 MAY_IMPORT = {
     "_cache": set(),
@@ -46,6 +47,7 @@ MAY_IMPORT = {
     "_repeated": set(),
     "_sigmoids": set(),
     "_survival": set(),
+    "_tables": set(),
     "_types": set(),
     "data": set(),
     "datasets": {"data"},
@@ -240,6 +242,13 @@ def test_numba_stays_in_inner_loops_and_scikit_learn_out_of_solvers(module):
 def test_figures_are_opened_in_one_file(module):
     if module != f"{TOP}._drawing":
         assert "matplotlib.pyplot" not in set(imported(module))
+
+
+@each_module
+def test_tables_for_users_load_pandas_in_one_file(module):
+    for function in ast.walk(TREES[module]):
+        if isinstance(function, ast.FunctionDef) and function.name in ("to_frame", "as_frame"):
+            assert not any(isinstance(n, ast.Import | ast.ImportFrom) for n in ast.walk(function))
 
 
 @each_module
@@ -473,7 +482,7 @@ def test_methods_that_take_samples_say_what_they_refuse(name):
 
 
 # What refuses bad input, or says what is to be installed, by how it is called
-REFUSES = re.compile(r"_?(check_|read_|axes_of$|as_frame$)")
+REFUSES = re.compile(r"_?(check_|read_|axes_of$|as_frame$|load_pandas$)")
 
 
 @pytest.mark.parametrize("name", sorted(name for name in OBJECTS if inspect.isclass(OBJECTS[name])))

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mkfusion._tables import load_pandas
+
 
 def as_frame(columns: Mapping[str, Any], index: Sequence[Any], name: str) -> Any:
     """Return a pandas DataFrame.
@@ -28,11 +30,8 @@ def as_frame(columns: Mapping[str, Any], index: Sequence[Any], name: str) -> Any
     ImportError
         If pandas is not installed.
     """
-    try:
-        from pandas import DataFrame, Index
-    except ImportError as error:
-        raise ImportError("to_frame() needs pandas, which is not installed.") from error
-    return DataFrame(dict(columns), index=Index(list(index), name=name))
+    pandas = load_pandas()
+    return pandas.DataFrame(dict(columns), index=pandas.Index(list(index), name=name))
 
 
 def check_outcome(name: str, value: Any, kind: type, question: str) -> None:
