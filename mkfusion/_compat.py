@@ -14,7 +14,6 @@ from sklearn import base, linear_model, pipeline, utils
 from sklearn.model_selection import _search
 from sklearn.utils import (
     _metadata_requests,
-    _optional_dependencies,
     _param_validation,
     metaestimators,
     validation,
@@ -71,8 +70,6 @@ def accepts_sample_weight(scorer: Any) -> bool:
     """Whether a scorer of a string or of `make_scorer`, or any callable, takes sample weights."""
     return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
 
-
-check_matplotlib_support = _optional_dependencies.check_matplotlib_support
 
 try:
     from sklearn.utils._repr_html import estimator as _html

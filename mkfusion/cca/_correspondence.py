@@ -38,6 +38,16 @@ class Correspondence(NamedTuple):
         For each element of A, the one of B that gets most of it.
     shares : ndarray of shape (n_a,)
         Share of each element of A that its partner gets: 1 leaves no doubt; NaN for no mass.
+
+    Examples
+    --------
+    >>> from mkfusion import correspondence
+    >>> found = correspondence([[1.0, 0.0], [0.0, 1.0]], [[0.0, 2.0], [3.0, 0.0]])
+    >>> found.plan
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+    >>> found.partners
+    array([1, 0])
     """
 
     plan: Floats

@@ -31,6 +31,17 @@ class CrossValidatedCorrelations(NamedTuple):
         Correlations of the samples that the weights were not fitted to.
     training : ndarray of shape (n_splits, n_components)
         Those of the samples that they were fitted to: how much too large these are can be seen.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_linnerud
+    >>> from mkfusion import CCA, cross_validated_correlations
+    >>> exercise, body = load_linnerud(return_X_y=True)
+    >>> found = cross_validated_correlations(CCA(), exercise, body, cv=2)
+    >>> found.held_out.shape
+    (2, 2)
+    >>> bool(found.held_out.mean() < found.training.mean())
+    True
     """
 
     held_out: Floats
@@ -136,6 +147,15 @@ class PermutationTest(NamedTuple):
         Of the samples as they are.
     null : ndarray of shape (n_permutations, n_components)
         Of permuted samples.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_linnerud
+    >>> from mkfusion import CCA, canonical_permutation_test
+    >>> exercise, body = load_linnerud(return_X_y=True)
+    >>> test = canonical_permutation_test(CCA(), exercise, body, n_permutations=9, random_state=0)
+    >>> test.null.shape
+    (9, 2)
     """
 
     p_values: Floats

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
 from mkfusion._messages import shown
+from mkfusion._tables import load_pandas
 from mkfusion._types import Floats, Mask
 from mkfusion.cca._analysis import CCA
 from mkfusion.data import (
@@ -103,12 +104,14 @@ class ModalityPrediction:
         Returns
         -------
         pandas.DataFrame of shape (n_columns, 1)
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
-        try:
-            from pandas import DataFrame, Index
-        except ImportError as error:
-            raise ImportError("to_frame() needs pandas, which is not installed.") from error
-        return DataFrame({"r2": self.r2}, index=Index(self.columns, name="column"))
+        pandas = load_pandas()
+        return pandas.DataFrame({"r2": self.r2}, index=pandas.Index(self.columns, name="column"))
 
 
 def predict_modality(

@@ -27,6 +27,13 @@ class Retrieved(NamedTuple):
         Rows of the gallery, the most similar first.
     similarities : ndarray of shape (n_queries, k)
         Their cosines with the query.
+
+    Examples
+    --------
+    >>> from mkfusion import retrieve
+    >>> indices, similarities = retrieve([[1.0, 0.0]], [[0.0, 1.0], [2.0, 0.0]], k=1)
+    >>> indices, similarities
+    (array([[1]]), array([[1.]]))
     """
 
     indices: NDArray[np.intp]

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from mkfusion.cli._errors import BAD_INPUT, UsageError, need, one_line
 from mkfusion.cli._parser import make_parser
+from mkfusion.cli._remedies import in_options
 
 __all__ = ["main"]
 
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _print_error(options.command, error)
     except MemoryError as error:
-        return _print_error(options.command, f"there is not enough memory: {error}")
+        return _print_error(options.command, f"there is not enough memory: {in_options(error)}")
     except BrokenExecutor:
         return _print_error(
             options.command, "a process of --jobs was killed; --jobs 1 takes less memory"

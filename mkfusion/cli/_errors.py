@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mkfusion._files import written_beside
 from mkfusion._messages import shown
+from mkfusion.cli._remedies import in_options
 
 BAD_INPUT = 2
 _MAX_SHOWN = 3
@@ -42,7 +43,7 @@ def notes_for_warnings(*but: type[Warning]) -> Iterator[None]:
     said: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
-        line = one_line(message)
+        line = one_line(in_options(message))
         told = issubclass(category, but) or not issubclass(category, UserWarning)
         if not told and line not in said:
             said.add(line)

@@ -10,6 +10,7 @@ __all__ = [
     "FusionChoices",
     "FusionComparison",
     "Method",
+    "Subgroup",
     "SurvivalPerformance",
     "compare_fusion",
     "fusion_choices",

@@ -22,7 +22,10 @@ from ._methods import (
     METHODS as METHODS,
 )
 from ._performance import SurvivalPerformance as SurvivalPerformance
-from ._result import FusionComparison as FusionComparison
+from ._result import (
+    FusionComparison as FusionComparison,
+    Subgroup as Subgroup,
+)
 from ._run import (
     audit_target as audit_target,
     compare_fusion as compare_fusion,
@@ -40,6 +43,7 @@ __all__ = [
     "FusionChoices",
     "FusionComparison",
     "Method",
+    "Subgroup",
     "SurvivalPerformance",
     "compare_fusion",
     "fusion_choices",

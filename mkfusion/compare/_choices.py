@@ -16,6 +16,7 @@ from mkfusion._compat import safe_indexing
 from mkfusion._messages import shown
 from mkfusion._parallel import in_turn
 from mkfusion._repeated import Once, heard
+from mkfusion._tables import load_pandas
 from mkfusion._types import Floats
 from mkfusion.compare._folds import Fold, outer_splitter
 from mkfusion.compare._search import FusionSearchCV
@@ -105,16 +106,15 @@ class FusionChoices:
         ImportError
             If pandas is not installed.
         """
-        import pandas as pd
-
-        return pd.DataFrame(
+        pandas = load_pandas()
+        return pandas.DataFrame(
             {
                 "fusion": self.chosen,
                 "params": self.params,
                 "score": self.scores,
                 "inner_score": self.inner_scores,
             },
-            index=pd.RangeIndex(1, len(self.chosen) + 1, name="fold"),
+            index=pandas.RangeIndex(1, len(self.chosen) + 1, name="fold"),
         )
 
 

@@ -13,6 +13,7 @@ from mkfusion._types import Floats
 from mkfusion.compare._data import refusals
 from mkfusion.compare._fold_data import FoldData
 from mkfusion.compare._survival import survival_chances, survival_risks
+from mkfusion.inspection import answers_of
 from mkfusion.report import HeldOut
 
 
@@ -80,7 +81,7 @@ def held_out(
 def _decisions(model: Any, X: Any) -> Floats:
     """Return decision values, of shape (n_samples, 1 or n_classes); of what has none its labels."""
     if hasattr(model, "decision_function"):
-        values = np.asarray(model.decision_function(X), dtype=np.float64)
+        values = answers_of(model, X, "decision_function").astype(np.float64)
         return values.reshape(len(values), -1)
     chosen = np.asarray(model.predict(X))[:, np.newaxis] == model.classes_
     return chosen.astype(np.float64)[:, 1:] if len(model.classes_) == 2 else chosen.astype(float)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mkfusion._files import write_rows, written_beside
 from mkfusion._messages import shown
+from mkfusion._tables import load_pandas
 from mkfusion._types import Floats
 from mkfusion.compare._answers import (
     contributions_records,
@@ -73,7 +74,7 @@ from mkfusion.report import (
     Interactions,
     PairedTest,
     Predictions,
-    Subgroup,
+    Subgroup as Subgroup,
     Summary,
     Verdict,
     as_html,
@@ -540,11 +541,7 @@ class FusionComparison:
             If pandas is not installed, which the package does not need otherwise.
         """
         rows = _records(self, table)
-        try:
-            from pandas import DataFrame
-        except ImportError as error:
-            raise ImportError("to_frame() needs pandas: install it first.") from error
-        return DataFrame(rows)
+        return load_pandas().DataFrame(rows)
 
     def plot(self, *, ax: Any = None, metric: str | None = None) -> Any:
         """Plot every method's scores, fold by fold, and their means.

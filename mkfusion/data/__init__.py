@@ -58,7 +58,7 @@ from mkfusion.data._reading import (
     take_views,
 )
 from mkfusion.data._row_labels import check_labels, check_rows, row_index
-from mkfusion.data._signals import read_signal
+from mkfusion.data._signals import is_table, read_channels, read_signal, read_two_signals
 from mkfusion.data._targets import (
     MOST_CLASSES,
     Labels,
@@ -119,6 +119,7 @@ __all__ = [
     "in_two_dimensions",
     "is_gap",
     "is_survival",
+    "is_table",
     "is_uneven",
     "names_within",
     "naming_columns",
@@ -130,6 +131,7 @@ __all__ = [
     "one_target",
     "present_samples",
     "read_again",
+    "read_channels",
     "read_column",
     "read_columns",
     "read_groups",
@@ -138,6 +140,7 @@ __all__ = [
     "read_numbers",
     "read_samples",
     "read_signal",
+    "read_two_signals",
     "read_splits",
     "read_survival",
     "read_target",

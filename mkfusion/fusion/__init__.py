@@ -7,6 +7,7 @@ from mkfusion.fusion._privileged import PrivilegedClassifier
 from mkfusion.fusion._shift import ModalityShiftClassifier, ModalityShiftRegressor
 from mkfusion.fusion.interaction._classifier import InteractionClassifier
 from mkfusion.fusion.interaction._display import InteractionDisplay
+from mkfusion.fusion.interaction._inference import InteractionTest
 from mkfusion.fusion.interaction._regressor import InteractionRegressor
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "InteractionClassifier",
     "InteractionDisplay",
     "InteractionRegressor",
+    "InteractionTest",
     "LateFusionClassifier",
     "LateFusionRegressor",
     "ModalityShiftClassifier",

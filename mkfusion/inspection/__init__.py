@@ -68,7 +68,7 @@ from mkfusion.inspection._modality_path import (
 from mkfusion.inspection._multiplicity import holm as holm
 from mkfusion.inspection._performance import (
     ClassificationPerformance,
-    Measure as Measure,
+    Measure,
     RegressionPerformance,
     classification_performance,
     regression_performance,
@@ -78,7 +78,10 @@ from mkfusion.inspection._projection import (
     KernelProjectionDisplay,
     kernel_projection,
 )
-from mkfusion.inspection._responses import scored_answers as scored_answers
+from mkfusion.inspection._responses import (
+    answers_of as answers_of,
+    scored_answers as scored_answers,
+)
 from mkfusion.inspection._stability import WeightStability, WeightStabilityDisplay, weight_stability
 
 # For users; the names that are imported as themselves above are for the comparison of methods.
@@ -102,6 +105,7 @@ __all__ = [
     "KernelAlignmentDisplay",
     "KernelProjection",
     "KernelProjectionDisplay",
+    "Measure",
     "ModalityGap",
     "ModalityGapDisplay",
     "ModalityImportance",

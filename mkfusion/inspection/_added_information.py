@@ -10,8 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mkfusion._drawing import axes_of
 from mkfusion._types import Floats
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome
+from mkfusion.inspection._display import as_frame, check_outcome
 from mkfusion.inspection._multiplicity import holm
 from mkfusion.inspection._score_tests import Contrast, centre
 from mkfusion.inspection._tested_samples import (

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
+from mkfusion._drawing import axes_of
 from mkfusion._types import Floats
 from mkfusion.data import read_target
 from mkfusion.inspection._arguments import (
@@ -19,7 +20,7 @@ from mkfusion.inspection._arguments import (
     check_margin,
     group_codes,
 )
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
+from mkfusion.inspection._display import as_frame, check_outcome, draw_intervals
 from mkfusion.inspection._importance import permute_modalities
 from mkfusion.inspection._intervals import percentiles
 from mkfusion.inspection._responses import CachedResponses, label_of

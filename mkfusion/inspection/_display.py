@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mkfusion._tables import load_pandas
+
 
 def as_frame(columns: Mapping[str, Any], index: Sequence[Any], name: str) -> Any:
     """Return a pandas DataFrame.
@@ -28,11 +30,8 @@ def as_frame(columns: Mapping[str, Any], index: Sequence[Any], name: str) -> Any
     ImportError
         If pandas is not installed.
     """
-    try:
-        from pandas import DataFrame, Index
-    except ImportError as error:
-        raise ImportError("to_frame() needs pandas, which is not installed.") from error
-    return DataFrame(dict(columns), index=Index(list(index), name=name))
+    pandas = load_pandas()
+    return pandas.DataFrame(dict(columns), index=pandas.Index(list(index), name=name))
 
 
 def check_outcome(name: str, value: Any, kind: type, question: str) -> None:
@@ -57,33 +56,6 @@ def check_outcome(name: str, value: Any, kind: type, question: str) -> None:
             f"{name} is a {type(value).__name__}; expected a {kind.__name__}, which {question} "
             "returns."
         )
-
-
-def axes_of(ax: Any, who: str, height: float = 3.0) -> Any:
-    """Return the axes to draw on, new ones for None.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes or None
-    who : str
-        What is to be drawn, for the message.
-    height : float
-        Of a new figure, in inches.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(f"{who}.plot() needs matplotlib, which is not installed.") from error
-    return plt.subplots(figsize=(6.0, height), layout="constrained")[1] if ax is None else ax
 
 
 def draw_intervals(

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.parallel import delayed
 
 from mkfusion._compat import num_samples, safe_indexing
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._parallel import in_turn
 from mkfusion._types import Floats, Indices
@@ -23,7 +24,7 @@ from mkfusion.inspection._arguments import (
     group_codes,
 )
 from mkfusion.inspection._closed_form import kernel_model, projection_and_effects
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome
+from mkfusion.inspection._display import as_frame, check_outcome
 from mkfusion.inspection._intervals import bootstrap_rows, bootstrap_scores, percentiles
 from mkfusion.inspection._responses import (
     as_scorer,

@@ -15,6 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from mkfusion._compat import safe_indexing
 from mkfusion._messages import shown
+from mkfusion._tables import load_pandas
 from mkfusion._types import Floats, Indices
 from mkfusion.data import check_rows, read_groups, read_splits, read_target
 from mkfusion.inspection._arguments import check_jobs, check_level, check_names, check_scores
@@ -106,10 +107,9 @@ class EmapTable:
         ImportError
             If pandas is not installed.
         """
-        import pandas as pd
-
+        pandas = load_pandas()
         low, high = self.gap_interval
-        index = pd.MultiIndex.from_product(
+        index = pandas.MultiIndex.from_product(
             [self.target_names, self.model_names], names=["target", "model"]
         )
         columns = {
@@ -119,7 +119,7 @@ class EmapTable:
             "low": low,
             "high": high,
         }
-        return pd.DataFrame({name: one.T.ravel() for name, one in columns.items()}, index=index)
+        return pandas.DataFrame({name: one.T.ravel() for name, one in columns.items()}, index=index)
 
     def __str__(self) -> str:
         low, high = self.gap_interval

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import safe_indexing
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._repeated import Once, heard
 from mkfusion._types import Floats, Indices
@@ -26,7 +27,7 @@ from mkfusion.inspection._arguments import (
     group_codes,
     splits_of,
 )
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
+from mkfusion.inspection._display import as_frame, check_outcome, draw_intervals
 from mkfusion.inspection._feature_groups import (
     Groups,
     ModalityTable,
@@ -36,7 +37,7 @@ from mkfusion.inspection._feature_groups import (
 )
 from mkfusion.inspection._importance import ratio_of_test_to_train
 from mkfusion.inspection._intervals import corrected_interval, difference_bounds
-from mkfusion.inspection._responses import RESPONSES, as_scorer, label_of
+from mkfusion.inspection._responses import RESPONSES, answers_of, as_scorer, label_of
 
 # Columns that are shuffled one by one; of more, those that are alike together.
 MAX_GROUPS = 30
@@ -356,7 +357,7 @@ def _class_responses(model: Any, X: Any) -> Floats:
     n_classes = len(model.classes_)
     for name in RESPONSES[:2]:
         if hasattr(model, name):
-            values = np.asarray(getattr(model, name)(X), dtype=np.float64)
+            values = answers_of(model, X, name).astype(np.float64)
             values = values.reshape(len(values), -1)
             if values.shape[1] == n_classes:
                 return values

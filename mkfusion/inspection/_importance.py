@@ -18,6 +18,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._compat import safe_indexing
+from mkfusion._drawing import axes_of
 from mkfusion._repeated import Once, heard
 from mkfusion._types import Floats, Indices
 from mkfusion.data import Modalities, read_target, resolve_columns
@@ -29,7 +30,7 @@ from mkfusion.inspection._arguments import (
     group_codes,
     splits_of,
 )
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
+from mkfusion.inspection._display import as_frame, check_outcome, draw_intervals
 from mkfusion.inspection._intervals import (
     bootstrap_rows,
     bootstrap_scores,

@@ -16,12 +16,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_random_state
 
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.data import check_rows, one_target
 from mkfusion.inspection._arguments import check_count, count_samples, group_codes, splits_of
 from mkfusion.inspection._broja import GAP, couple, mutual_information
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome
+from mkfusion.inspection._display import as_frame, check_outcome
 
 # So many samples in a state, at least on average, or frequencies are no probabilities.
 _SAMPLES_PER_STATE = 2

@@ -15,12 +15,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 from sklearn.utils import check_array, check_random_state
 
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.cca import mean_reciprocal_rank, median_rank, recall_at_k
 from mkfusion.data import check_rows
 from mkfusion.inspection._arguments import check_count, check_names
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome
+from mkfusion.inspection._display import as_frame, check_outcome
 
 # The lines between partners that a picture can hold.
 _LINES = 100

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone, is_classifier
 
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.data import one_target, read_groups, read_splits
 from mkfusion.inspection._arguments import check_scores
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome
+from mkfusion.inspection._display import as_frame, check_outcome
 from mkfusion.inspection._responses import as_scorer, label_of
 from mkfusion.mkl import ModalitySelector, machine_of
 from mkfusion.stack import as_stack

@@ -46,6 +46,13 @@ class Measure(NamedTuple):
         What knowing nothing has: the shares of the classes, or the mean of the target.
     best : float
         What perfect predictions have.
+
+    Examples
+    --------
+    >>> from mkfusion.inspection import regression_performance
+    >>> r2 = regression_performance([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 5.0]).measures["r2"]
+    >>> float(r2.value), float(r2.nothing), float(r2.best)
+    (0.8, 0.0, 1.0)
     """
 
     value: float

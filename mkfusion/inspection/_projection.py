@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.data import check_rows
 from mkfusion.inspection._arguments import check_count
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome
+from mkfusion.inspection._display import as_frame, check_outcome
 from mkfusion.stack import KernelStack
 
 # An axis of less of the largest one's variance is none.
@@ -269,8 +270,7 @@ class KernelProjectionDisplay:
         if groups.shape != (n,):
             raise ValueError(f"labels has shape {groups.shape}; expected ({n},), one for each.")
         if axes is None:
-            first = axes_of(None, "KernelProjectionDisplay", 3.6)
-            first.figure.set_size_inches(9.0, 3.6)
+            first = axes_of(None, "KernelProjectionDisplay", 3.6, 9.0)
             grid = first.figure.add_gridspec(1, 2)
             first.set_subplotspec(grid[0])
             axes = [first, first.figure.add_subplot(grid[1])]

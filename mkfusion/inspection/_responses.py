@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.metrics import check_scoring
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -160,6 +162,45 @@ def response_name(estimator: Any, response_method: str) -> str:
     )
 
 
+def answers_of(model: Any, X: Any, name: str) -> NDArray[Any]:
+    """Return what a method of a classifier or regressor says, towards classes.
+
+    :class:`sklearn.svm.SVC` and :class:`~sklearn.svm.NuSVC` give decision values of each pair of
+    classes if they are asked to, which of three classes are three, too. They say so by
+    `decision_function_shape`, wherever they are in a pipeline or a search, and heed it when they
+    predict.
+
+    Parameters
+    ----------
+    model : fitted classifier or regressor
+    X : samples
+    name : str
+        The method.
+
+    Returns
+    -------
+    ndarray
+        What it returns; in place of decision values of pairs of more than two classes, those for
+        ``decision_function_shape="ovr"``.
+    """
+    if name == "decision_function" and len(model.classes_) > 2:
+        if getattr(_last_of(model), "decision_function_shape", None) == "ovo":
+            model = deepcopy(model)
+            _last_of(model).set_params(decision_function_shape="ovr")
+    return np.asarray(getattr(model, name)(X))
+
+
+def _last_of(model: Any) -> Any:
+    """Return what answers in a fitted pipeline or search, and in those within."""
+    while True:
+        if hasattr(model, "best_estimator_"):
+            model = model.best_estimator_
+        elif isinstance(model, Pipeline):
+            model = model[-1]
+        else:
+            return model
+
+
 def respond(estimator: Any, X: Any, name: str) -> Floats:
     """Return the responses of a method to samples, one column to an output.
 
@@ -179,14 +220,14 @@ def respond(estimator: Any, X: Any, name: str) -> Floats:
         If these are no finite numbers, one for each class, or (with two classes, or a regressor)
         one.
     """
-    values = np.asarray(getattr(estimator, name)(X), dtype=np.float64)
+    values = answers_of(estimator, X, name).astype(np.float64)
     values = values[:, np.newaxis] if values.ndim == 1 else values
     n_classes = len(estimator.classes_) if is_classifier(estimator) else 1
     allowed = {n_classes} | ({1} if n_classes <= 2 else set())
     if values.ndim != 2 or values.shape[1] not in allowed:
         raise ValueError(
             f"{name} returned shape {values.shape} for {n_classes} classes or outputs; expected "
-            'one column for each (decision_function_shape="ovr" of SVC).'
+            "one column for each."
         )
     if not np.isfinite(values).all():
         raise ValueError(f"{name} returned values that are not finite, which have no mean.")

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
 from mkfusion._compat import safe_indexing
+from mkfusion._drawing import axes_of
 from mkfusion._repeated import Once, heard
 from mkfusion._types import Floats, Indices
 from mkfusion.data import read_target
@@ -23,7 +24,7 @@ from mkfusion.inspection._arguments import (
     count_samples,
     group_codes,
 )
-from mkfusion.inspection._display import as_frame, axes_of, check_outcome, draw_intervals
+from mkfusion.inspection._display import as_frame, check_outcome, draw_intervals
 from mkfusion.inspection._intervals import bootstrap_rows, percentiles
 from mkfusion.inspection._responses import check_is_estimator
 from mkfusion.stack import KernelStack

@@ -20,6 +20,7 @@ from mkfusion._compat import Interval, Options
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
 from mkfusion.data import labels_from_decisions, read_labels
+from mkfusion.mkl._needs import weigh_gated
 from mkfusion.mkl._validation import checked, class_weights
 from mkfusion.solvers import Deadline, Descent, GatedMachines, gates, one_blas_thread
 from mkfusion.stack import (
@@ -65,7 +66,11 @@ class GatingFeatures(NamedTuple):
 
 
 def learn_features(
-    stack: KernelStack, kernels: Floats, n_components: int, weights: Floats
+    stack: KernelStack,
+    kernels: Floats,
+    n_components: int,
+    weights: Floats,
+    deadline: Deadline,
 ) -> GatingFeatures:
     """Learn gating features of training samples.
 
@@ -81,10 +86,13 @@ def learn_features(
         Most components to keep.
     weights : ndarray of shape (n,)
         Non-negative weights of the samples.
+    deadline : Deadline
+        When to end with the features that there are: the gates will be uniform.
     """
     K = stack.combine(kernels)
-    landmarks, F = _spanning_samples(K, weights)
-    if not landmarks.size:  # a kernel of zeros; LAPACK does not like to be asked for nothing
+    landmarks, F = _spanning_samples(K, weights, deadline)
+    # Of a kernel of zeros, or without time; LAPACK does not like to be asked for nothing.
+    if not landmarks.size:
         return GatingFeatures(kernels, landmarks, np.empty((0, 0)), np.empty(0))
     share = weights / weights.sum()
     mean = share @ F
@@ -102,7 +110,7 @@ def learn_features(
     return GatingFeatures(kernels, landmarks, A, axes[kept] @ mean / scale)
 
 
-def _spanning_samples(K: Floats, weights: Floats) -> tuple[Indices, Floats]:
+def _spanning_samples(K: Floats, weights: Floats, deadline: Deadline) -> tuple[Indices, Floats]:
     """Factorise K greedily: samples, and F (n, n_chosen) lower triangular on these, K about F F'.
 
     The next sample is the one that explains most of what is left of the kernel between all samples
@@ -113,7 +121,7 @@ def _spanning_samples(K: Floats, weights: Floats) -> tuple[Indices, Floats]:
     floor = _PIVOT_FLOOR * float(np.mean(np.diagonal(K)))
     chosen: list[int] = []
     columns: list[Floats] = []
-    while len(chosen) < min(_MOST_LANDMARKS, len(K)):
+    while len(chosen) < min(_MOST_LANDMARKS, len(K)) and not deadline.passed:
         diagonal = np.diagonal(left)
         usable = (diagonal > floor) & (weights > 0.0)
         if not usable.any():
@@ -318,7 +326,8 @@ class LocalizedMKLClassifier(GatedClassifier):
     random_state : int, RandomState instance or None, default=None
         Draws the random starts. Pass an int for reproducible results.
     verbose : bool or int, default=False
-        Whether to print the objective after every step.
+        Whether to print the objective after every step, and of many samples before the first step
+        an estimate of time and memory.
 
     Attributes
     ----------
@@ -363,6 +372,8 @@ class LocalizedMKLClassifier(GatedClassifier):
     sklearn.exceptions.ConvergenceWarning
         If `max_iter` or `max_time` did not suffice for the start that was kept, or the machines at
         its end could not be solved to `tol`.
+    UserWarning
+        If the fit will take more than half an hour.
 
     See Also
     --------
@@ -488,6 +499,8 @@ class LocalizedMKLClassifier(GatedClassifier):
             If a parameter is out of its range, the kernels are not finite symmetric positive
             semi-definite matrices between the samples that y labels, `gating_kernel` is not among
             them, or there is one class only.
+        MemoryError
+            With the sizes, if a few matrices between all samples cannot be held.
         """
         self._validate_params()
         stack = training_stack(self, X, y=y, sample_weight=sample_weight)
@@ -495,10 +508,12 @@ class LocalizedMKLClassifier(GatedClassifier):
         weights = class_weights(self.class_weight, sample_weight, stack, labels)
         gating, gated = self._roles(stack)
         stack = checked(stack)
+        name, n_tasks = type(self).__name__, len(labels.signs)
+        weigh_gated(name, stack, n_tasks, self.n_init, verbose=bool(self.verbose))
         warn_degenerate(stack, labels.signs.T, stacklevel=2)
         deadline = Deadline(self.max_time)
         with one_blas_thread():
-            features = learn_features(stack, gating, self.gating_components, weights)
+            features = learn_features(stack, gating, self.gating_components, weights, deadline)
             machines = GatedMachines(
                 stack,
                 gated,

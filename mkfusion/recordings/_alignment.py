@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from mkfusion._compat import check_matplotlib_support
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
-from mkfusion.data import read_signal
+from mkfusion.data import read_signal, read_two_signals
 from mkfusion.recordings._streams import (
     Clock,
     Stream,
@@ -19,13 +19,34 @@ from mkfusion.recordings._streams import (
     check_positive,
     read_recording,
 )
-from mkfusion.solvers import free_memory, warping_path
+from mkfusion.solvers import warping_path
+from mkfusion.stack import check_room
 
 _MOST_LINES = 60
+# Vectors of all instants that putting streams on a clock holds: of each channel, and once.
+_OF_CHANNEL, _OF_INSTANT = 2, 8
 
 
 class Synchronised(NamedTuple):
-    """What :func:`synchronise` returns and documents."""
+    """Outcome of :func:`synchronise`.
+
+    Attributes
+    ----------
+    times : ndarray of shape (n_instants,)
+        In seconds; of dates since 1970 began.
+    streams : dict of str to ndarray of shape (n_channels, n_instants)
+        NaN where a stream has no value within three quarters of its time step, or of the clock's if
+        it is faster.
+
+    Examples
+    --------
+    >>> from mkfusion import synchronise
+    >>> found = synchronise({"pulse": [60.0, 64.0, 62.0]}, to=2.0, rate=1.0)
+    >>> found.times
+    array([0. , 0.5, 1. , 1.5, 2. ])
+    >>> found.streams["pulse"]
+    array([[60., 62., 64., 63., 62.]])
+    """
 
     times: Floats
     streams: dict[str, Floats]
@@ -48,7 +69,8 @@ def synchronise(
     Parameters
     ----------
     recording : DataFrame or mapping of str to streams
-        As one of those that :func:`cut_windows` takes.
+        As one of those that :func:`cut_windows` takes: the rows of tables are time steps, arrays
+        are (n_channels, n_steps) or (n_steps,).
     to : float
         Instants of the clock in a second.
     modalities, time, rate : default=None
@@ -56,17 +78,15 @@ def synchronise(
 
     Returns
     -------
-    synchronised : named tuple
-        With the attributes, in this order,
-
-        - ``times`` : ndarray of shape (n_instants,), in seconds; of dates since 1970 began
-        - ``streams`` : dict of str to ndarray of shape (n_channels, n_instants), NaN where a stream
-          has no value within three quarters of its time step, or of the clock's if it is faster
+    synchronised : Synchronised
+        Named tuple of `times` and `streams`.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is not one of those above, or no instant is in all streams.
+    MemoryError
+        If there are too many instants.
 
     See Also
     --------
@@ -95,7 +115,15 @@ def synchronise(
             f"one stream ends at {stop:g} seconds before another begins at {start:g}; expected "
             "streams of the same time."
         )
-    times: Floats = start + np.arange(np.floor((stop - start) * to + 1e-6) + 1) / to
+    with np.errstate(over="ignore"):
+        n_instants = np.floor(np.multiply(stop - start, to) + 1e-6) + 1
+    n_channels = sum(len(stream.values) for stream in streams.values())
+    check_room(
+        f"to={to:g} instants in each of {stop - start:g} seconds, of {n_channels} channels,",
+        8.0 * n_instants * (_OF_CHANNEL * n_channels + _OF_INSTANT),
+        "expected a slower clock",
+    )
+    times: Floats = start + np.arange(n_instants) / to
     return Synchronised(times, {name: _on(one, times, to) for name, one in streams.items()})
 
 
@@ -116,7 +144,22 @@ def _on(stream: Stream, times: Floats, to: float) -> Floats:
 
 
 class Alignment(NamedTuple):
-    """What :func:`alignment_path` returns and documents."""
+    """Outcome of :func:`alignment_path`.
+
+    Attributes
+    ----------
+    path : ndarray of int, shape (n_pairs, 2)
+        Steps of x and z that belong together.
+    cost : float
+        The sum of the squared distances between them.
+
+    Examples
+    --------
+    >>> from mkfusion import alignment_path
+    >>> path, cost = alignment_path([0, 1, 2], [0, 2])
+    >>> path.tolist(), cost
+    ([[0, 0], [1, 0], [2, 1]], 1.0)
+    """
 
     path: Indices
     cost: float
@@ -133,8 +176,12 @@ def alignment_path(x: Any, z: Any, *, radius: int | None = None) -> Alignment:
 
     Parameters
     ----------
-    x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,)
-    z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,)
+    x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,), or DataFrame of shape \
+            (n_steps_x, n_channels)
+        The rows of a table are time steps and its columns channels, as in :func:`cut_windows`; its
+        index does not count.
+    z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,), or DataFrame of shape \
+            (n_steps_z, n_channels)
         Of the same channels in the same units: standardise what is not, or channels with large
         values decide alone. Rates and numbers of steps may differ.
     radius : int, default=None
@@ -143,16 +190,14 @@ def alignment_path(x: Any, z: Any, *, radius: int | None = None) -> Alignment:
 
     Returns
     -------
-    alignment : named tuple
-        With the attributes, in this order,
-
-        - ``path`` : ndarray of int, shape (n_pairs, 2), steps of x and z that belong together
-        - ``cost`` : float, the sum of the squared distances between them
+    alignment : Alignment
+        Named tuple of `path` and `cost`.
 
     Raises
     ------
     ValueError, TypeError
-        If signals are not finite numbers of the same channels, or `radius` leaves no path.
+        If signals are not finite numbers of the same channels, are so large that squares overflow,
+        or `radius` leaves no path.
     MemoryError
         If the signals are too long.
 
@@ -174,20 +219,15 @@ def alignment_path(x: Any, z: Any, *, radius: int | None = None) -> Alignment:
     >>> found.cost
     0.0
     """
-    one, other = read_signal(x, "x"), read_signal(z, "z")
-    if len(one) != len(other):
-        raise ValueError(
-            f"x has {len(one)} channels and z has {len(other)}; expected the same ones."
-        )
+    one, other = read_two_signals(x, z)
     given: Any = other.shape[1] if radius is None else radius
     if isinstance(given, bool) or not isinstance(given, Integral) or given < 0:
         raise ValueError(f"radius is {shown(radius)}; expected an integer from 0 on, or None.")
-    needed = 8 * (one.shape[1] + 1) * (other.shape[1] + 1)
-    if needed > free_memory():
-        raise MemoryError(
-            f"to align {one.shape[1]} steps with {other.shape[1]} takes {needed / 2**30:.0f} GiB, "
-            "more than is free; expected shorter signals, or of a lower rate."
-        )
+    check_room(
+        f"to align {one.shape[1]} steps with {other.shape[1]}",
+        8.0 * (one.shape[1] + 1) * (other.shape[1] + 1),
+        "take shorter signals, or of a lower rate",
+    )
     path, cost = warping_path(one, other, int(given))
     if not len(path):
         raise ValueError(
@@ -246,8 +286,10 @@ class AlignmentDisplay:
 
         Parameters
         ----------
-        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,)
-        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,)
+        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,), or DataFrame of shape \
+                (n_steps_x, n_channels)
+        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,), or DataFrame of shape \
+                (n_steps_z, n_channels)
         radius : int, default=None
             As in :func:`alignment_path`.
 
@@ -258,7 +300,7 @@ class AlignmentDisplay:
 
         Raises
         ------
-        ValueError, TypeError
+        ValueError, TypeError, MemoryError
             As :func:`alignment_path`.
         """
         found = alignment_path(x, z, radius=radius)
@@ -281,12 +323,9 @@ class AlignmentDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_matplotlib_support("AlignmentDisplay.plot")
-        import matplotlib.pyplot as plt
+        ax = axes_of(ax, "AlignmentDisplay", 4.8)
         from matplotlib.collections import LineCollection
 
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
         # Each channel in the same place of both bands, however large the signals are.
         low = min(self.x.min(), self.z.min())
         size = max(self.x.max(), self.z.max()) - low or 1.0

@@ -20,7 +20,28 @@ _SAMPLES_OF_A_CHANGE, _MOST_CHANGES = 10, 100
 
 
 class Segmentation(NamedTuple):
-    """What :func:`change_points` returns and documents."""
+    """Outcome of :func:`change_points`.
+
+    Attributes
+    ----------
+    changes : ndarray of int, shape (n_changes,)
+        The first sample of each segment but the first.
+    segments : ndarray of int, shape (n,)
+        Which segment a sample is in, from 0 on.
+    costs : ndarray of shape (max_changes + 1,)
+        The least cost with 0, 1, ... changes.
+    criterion : ndarray of shape (max_changes + 1,)
+        What was least at the number chosen; equal to `costs` where it was given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import LinearKernel, change_points
+    >>> x = np.array([[0.0], [0.0], [0.0], [1.0], [1.0], [1.0]])
+    >>> found = change_points([LinearKernel()(x)], n_changes=1)
+    >>> found.changes, found.segments
+    (array([3]), array([0, 0, 0, 1, 1, 1]))
+    """
 
     changes: Indices
     segments: Indices
@@ -85,15 +106,8 @@ def change_points(
 
     Returns
     -------
-    segmentation : named tuple
-        With the attributes, in this order,
-
-        - ``changes`` : ndarray of int, shape (n_changes,), the first sample of each segment but the
-          first
-        - ``segments`` : ndarray of int, shape (n,), which segment a sample is in, from 0 on
-        - ``costs`` : ndarray of shape (max_changes + 1,), the least cost with 0, 1, ... changes
-        - ``criterion`` : ndarray of shape (max_changes + 1,), what was least at the number chosen;
-          equal to `costs` where it was given
+    segmentation : Segmentation
+        Named tuple of `changes`, `segments`, `costs` and `criterion`.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from mkfusion._compat import check_matplotlib_support
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.data import read_signal
@@ -64,8 +64,10 @@ class ExpectedAlignmentDisplay:
         ----------
         kernel : GlobalAlignmentKernel or SoftDTWKernel
             Fitted.
-        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,)
-        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,)
+        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,), or DataFrame of shape \
+                (n_steps_x, n_channels)
+        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,), or DataFrame of shape \
+                (n_steps_z, n_channels)
             Of the channels that were seen during fit.
 
         Returns
@@ -75,7 +77,7 @@ class ExpectedAlignmentDisplay:
 
         Raises
         ------
-        ValueError, TypeError
+        ValueError, TypeError, MemoryError
             As ``kernel.expected_alignment``, or if the kernel has no such method.
         """
         if not hasattr(kernel, "expected_alignment"):
@@ -103,12 +105,11 @@ class ExpectedAlignmentDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_matplotlib_support("ExpectedAlignmentDisplay.plot")
-        import matplotlib.pyplot as plt
+        new = ax is None
+        ax = axes_of(ax, "ExpectedAlignmentDisplay", 6.0, layout=None)
         from matplotlib.colors import PowerNorm
 
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6, 6))
+        if new:
             ax.set_position((0.24, 0.1, 0.64, 0.66))
         self.image_ = ax.imshow(
             self.shares,

@@ -15,8 +15,9 @@ from mkfusion._types import Floats
 from mkfusion.data import (
     as_numbers,
     as_plain,
+    is_table,
+    read_channels,
     read_column,
-    read_columns,
     resolve_columns,
     select_columns,
 )
@@ -173,11 +174,6 @@ def read_recording(
     return streams
 
 
-def is_table(data: Any) -> bool:
-    """Return whether data have rows and columns with names."""
-    return hasattr(data, "columns") and not isinstance(data, Mapping)
-
-
 def table_times(table: Any, clock: Clock, name: str, called: str) -> tuple[Floats, float]:
     """Return the times of the rows of a table, and how many there are in a second."""
     rate = clock.rate_of(name)
@@ -269,17 +265,8 @@ def _read_stream(data: Any, clock: Clock, name: str) -> Stream:
 
 
 def _with_times(table: Any, times: tuple[Floats, float], name: str) -> Stream:
-    if hasattr(table, "to_frame"):
-        table = table.to_frame()
-    columns = read_columns(table)
-    for column in columns:
-        if column.kind != "numeric":
-            raise ValueError(
-                f"column {shown(column.name)} of {shown(name)} is {column.kind}; expected numbers. "
-                "Choose the columns of each modality, or code what is no number."
-            )
-    stream = _checked(np.array([as_numbers(column) for column in columns]), times, name)
-    return stream._replace(columns=[str(column.name) for column in columns])
+    values, columns = read_channels(table, shown(name))
+    return _checked(values, times, name)._replace(columns=columns)
 
 
 def _checked(values: Floats, times: tuple[Floats, float], name: str) -> Stream:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mkfusion._compat import safe_indexing
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
-from mkfusion.data import Modalities, as_plain, is_gap
+from mkfusion.data import Modalities, as_plain, is_gap, is_table
 from mkfusion.recordings._labels import RULES, read_track, window_labels
 from mkfusion.recordings._streams import (
     Clock,
@@ -20,16 +20,45 @@ from mkfusion.recordings._streams import (
     at_instants,
     check_not_negative,
     check_positive,
-    is_table,
     read_recording,
 )
+from mkfusion.stack import check_room
 
 # Blocks of a single recording: enough groups for five folds drawn several times.
 _BLOCKS_OF_ONE = 10
+# Numbers that cutting holds for each value of a window, and for each window.
+_OF_VALUE, _OF_WINDOW = 4, 4
 
 
 class Windows(NamedTuple):
-    """What :func:`cut_windows` returns and documents."""
+    """Outcome of :func:`cut_windows`.
+
+    Attributes
+    ----------
+    data : Modalities
+        Of an array (n_windows, n_channels, n_steps) each, in its own rate; a window that lacks a
+        modality is NaN there.
+    target : ndarray of shape (n_windows,) or None
+        The label that each window takes; None without `labels`.
+    groups : ndarray of str, shape (n_windows,)
+        The recording or the block of it that a window was cut from. Windows of two blocks share no
+        time step, so that grouped folds keep windows that overlap together.
+    times : ndarray of shape (n_windows, 2)
+        When a window starts and stops, in seconds on the clock of its recording; of dates since
+        1970 began: ``pandas.to_datetime(times[:, 0], unit="s")``.
+    recording : ndarray of int, shape (n_windows,)
+        The position of its recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mkfusion import cut_windows
+    >>> windows = cut_windows({"pulse": np.arange(6.0)}, length=2.0, rate=1.0, n_blocks=1)
+    >>> windows.times.tolist()
+    [[0.0, 2.0], [2.0, 4.0], [4.0, 6.0]]
+    >>> windows.data["pulse"][1]
+    array([[2., 3.]])
+    """
 
     data: Modalities
     target: NDArray[Any] | None
@@ -117,21 +146,8 @@ def cut_windows(
 
     Returns
     -------
-    windows : named tuple
-        With the attributes, in this order,
-
-        - ``data`` : Modalities of an array (n_windows, n_channels, n_steps) each, in its own rate;
-          a window that lacks a modality is NaN there
-        - ``target`` : ndarray of shape (n_windows,), the label that each window takes, or None
-          without `labels`
-        - ``groups`` : ndarray of str, shape (n_windows,), the recording or the block of it that a
-          window was cut from; windows of two blocks share no time step, so that grouped folds keep
-          windows that overlap together
-        - ``times`` : ndarray of shape (n_windows, 2), when a window starts and stops, in seconds on
-          the clock of its recording; of dates since 1970 began: ``pandas.to_datetime(times[:, 0],
-          unit="s")``
-        - ``recording`` : ndarray of int, shape (n_windows,), the position of its recording
-
+    windows : Windows
+        Named tuple of `data`, `target`, `groups`, `times` and `recording`, for each window.
         Windows that lack all modalities, or (with `labels`) take no label, are left out.
 
     Raises
@@ -139,6 +155,8 @@ def cut_windows(
     ValueError, TypeError
         If an argument is not one of those above, times do not increase, a recording has other
         modalities, rates or columns than the first, or no window is left.
+    MemoryError
+        If there are too many windows, or too many values in them.
 
     See Also
     --------
@@ -263,8 +281,16 @@ def _of_block(
 ) -> _Block:
     start, stop = block
     # Rounding errors cost no window: a thousandth of a step is no time.
-    n_windows = int(np.floor((stop - start - cut.length) / cut.step + 1e-6)) + 1
-    starts: Floats = start + cut.step * np.arange(max(n_windows, 0), dtype=np.float64)
+    with np.errstate(over="ignore"):
+        n_windows = max(np.floor(np.divide(stop - start - cut.length, cut.step) + 1e-6) + 1, 0.0)
+    n_values = sum(len(one.values) * n_steps[name] for name, one in streams.items())
+    check_room(
+        f"{n_windows:.6g} windows of {cut.length:g} seconds of {n_values} values, every "
+        f"step={cut.step:g} seconds,",
+        8.0 * n_windows * (_OF_VALUE * n_values + _OF_WINDOW),
+        "expected fewer, by a longer step, or of fewer values, by a lower rate",
+    )
+    starts: Floats = start + cut.step * np.arange(n_windows, dtype=np.float64)
     values, there = {}, np.zeros(len(starts), dtype=bool)
     for name, stream in streams.items():
         # Nothing of another block, not even to interpolate with.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mkfusion._drawing import axes_of
 from mkfusion.report._result import BEST_SINGLE, Result
 
 _COLOURS = {"baseline": "0.45", "single": "C1", "fusion": "C0", "chosen": "C4"}
@@ -23,13 +24,15 @@ def draw_scores(result: Result, ax: Any, metric: str | None) -> Any:
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
     """
     metric = result.conditions_.metrics[0] if metric is None else metric
     summary = result.summary_
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=(7, 1.2 + 0.32 * len(summary)), layout="constrained")
+    ax = axes_of(ax, "FusionComparison", 1.2 + 0.32 * len(summary), 7.0)
     for row, one in enumerate(summary):
         scores = result.scores(one.method, metric)
         colour = _COLOURS[one.kind]

@@ -541,18 +541,35 @@ class Grouping(NamedTuple):
 
 
 class Subgroup(NamedTuple):
-    """How good the predictions for a subgroup are.
+    """How good the predictions for a subgroup are, as ``FusionComparison.subgroups`` returns it.
 
     Attributes
     ----------
-    grouping, label : str
+    grouping : str
+        What the samples are grouped by.
+    label : str
+        What those of this subgroup have there.
     n_samples : int
+        How many these are.
     measures : dict of str to Measure
         As of all samples; empty where there are too few of them.
     n_events : int or None
         Of survival: how many of them had an event.
     refused : str
         Of survival: why some measures are not there; else empty.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from mkfusion import compare_fusion
+    >>> X, y = load_iris(return_X_y=True)
+    >>> half = ["first", "second"] * 75
+    >>> given = {"methods": ["uniform"], "cv": 2, "fast": True, "subgroups": {"half": half}}
+    >>> comparison = compare_fusion(X, y, [("sepal", [0, 1]), ("petal", [2, 3])], **given)
+    >>> for found in comparison.subgroups():
+    ...     print(found.grouping, found.label, found.n_samples, "accuracy" in found.measures)
+    half first 75 True
+    half second 75 True
     """
 
     grouping: str

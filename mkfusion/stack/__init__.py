@@ -12,6 +12,7 @@ from mkfusion.stack._gram import GRAM_RTOL, asymmetry
 from mkfusion.stack._inputs import prediction_stack, remember_input, training_stack
 from mkfusion.stack._low_rank import Factor, FactorView, pivoted_cholesky
 from mkfusion.stack._product import ProductStack
+from mkfusion.stack._room import check_room
 from mkfusion.stack._stack import ComputedStack, KernelStack, as_stack
 from mkfusion.stack._threads import in_threads, split_for_threads
 from mkfusion.stack._views import BLOCK_BYTES, View, row_batches
@@ -33,6 +34,7 @@ __all__ = [
     "asymmetry",
     "centred_products",
     "check_finite",
+    "check_room",
     "in_threads",
     "kernel_indices",
     "pivoted_cholesky",

@@ -17,8 +17,8 @@ import numpy as np
 
 from mkfusion._messages import shown
 from mkfusion._types import Features as AnyFeatures, FloatArray, Floats, Indices
-from mkfusion.solvers import free_memory
 from mkfusion.stack._features import Features, products_of, sums_of
+from mkfusion.stack._room import check_room
 
 # So many results are added up at a time.
 _TOGETHER = 8
@@ -101,13 +101,11 @@ class Blocks:
         """
         n, rank = self.shape
         index = np.arange(n) if rows is None else rows
-        needed, free = len(index) * rank * self.dtype.itemsize, free_memory()
-        if needed > free:
-            raise MemoryError(
-                f"{self.label} of {len(index)} samples in this process needs "
-                f"{needed / 2**30:.1f} GiB of memory, of which {free / 2**30:.1f} are free; take "
-                "parts of the Dask arrays instead of parts of the KernelStack."
-            )
+        check_room(
+            f"{self.label} of {len(index)} samples in this process",
+            len(index) * rank * self.dtype.itemsize,
+            "take parts of the Dask arrays instead of parts of the KernelStack",
+        )
         block_of = np.searchsorted(self.bounds, index, side="right") - 1
         places = [np.flatnonzero(block_of == i) for i in range(len(self.bounds) - 1)]
         local = [index[at] - first for at, first in zip(places, self.bounds, strict=False)]

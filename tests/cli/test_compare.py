@@ -262,7 +262,7 @@ def test_report_is_written_in_the_form_of_its_ending(folder, run, seen, ending):
 @pytest.mark.parametrize("width", [40, 200])
 def test_piped_output_is_plain_ascii_of_whole_rows(folder, width):
     done = subprocess.run(
-        [sys.executable, "-m", "mkfusion.cli", *map(str, ONE)],
+        [sys.executable, "-m", "mkfusion", *map(str, ONE)],
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": str(width)},

@@ -25,7 +25,7 @@ from mkfusion.cli._demo import (
     print_demo,
 )
 
-DEMO = (sys.executable, "-m", "mkfusion.cli", "demo")
+DEMO = (sys.executable, "-m", "mkfusion", "demo")
 ROWS = (
     "no modality (majority class)",
     "accelerometer alone",

@@ -1,5 +1,6 @@
 """Help reads well, tells all there is, and loads nothing heavy."""
 
+import re
 import subprocess
 import sys
 
@@ -39,3 +40,11 @@ def test_help_loads_nothing_heavy(command):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("heavy: []\n")
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("fit", "--help"), ("fit", "--nonsense")])
+def test_python_runs_the_command_by_the_name_of_the_package(arguments, run):
+    call = [sys.executable, "-m", "mkfusion", *arguments]
+    done = subprocess.run(call, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == run(*arguments)
+    assert re.match("(usage: )?mkfusion ", done.stdout + done.stderr)

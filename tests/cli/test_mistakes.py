@@ -297,7 +297,7 @@ def test_what_cannot_be_replaced_is_said_before_the_work(folder, run, monkeypatc
 @pytest.mark.parametrize("command", ["compare", "fit"])
 def test_full_disk(folder, command):
     own = ["-o", "m.skops"] if command == "fit" else ["--fast", "--methods", "uniform"]
-    call = [sys.executable, "-m", "mkfusion.cli", command, *TABLE, *own]
+    call = [sys.executable, "-m", "mkfusion", command, *TABLE, *own]
     with open("/dev/full", "w") as full:
         done = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2

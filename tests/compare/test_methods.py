@@ -151,6 +151,21 @@ def test_own_method_on_kernels():
     np.testing.assert_array_equal(found.scores("sum"), found.scores("uniform kernel sum"))
 
 
+def test_probabilities_are_of_classes_where_decisions_are_of_pairs():
+    """Of three classes both have three columns."""
+    X, _ = table()
+    y = np.array(["u", "v", "w"])[np.arange(60) % 3]
+    X["a"] += 2.0 * (y == "w")
+    methods = [
+        Method(shape, make_pipeline(StandardScaler(), SVC(decision_function_shape=shape)))
+        for shape in ("ovr", "ovo")
+    ]
+    found = compare_fusion(X, y, MODALITIES, methods=["uniform", *methods], **QUICK)
+    rest, pairs = (found.predictions_.of(shape).probabilities for shape in ("ovr", "ovo"))
+    assert rest.shape == (60, 3)
+    np.testing.assert_array_equal(pairs, rest)
+
+
 def test_values_that_are_estimators_are_fitted_as_copies():
     X, y = table()
     pipeline = make_pipeline(StandardScaler(), SVC())

@@ -10,13 +10,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import adjusted_rand_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from mkfusion import ColumnKernelizer, KernelCombiner, MKLClassifier, Modalities
 from mkfusion.inspection import (
     FeatureImportanceDisplay,
     ModalityTable,
+    emap,
     feature_importance,
     group_columns,
     shapley_values,
@@ -244,6 +247,37 @@ def test_patterns_are_towards_classes_that_training_samples_have():
     np.testing.assert_allclose(outcome.pattern_deviations, np.nanstd(expected, axis=0, ddof=1))
     assert (outcome.patterns.argmax(axis=1) == [0, 1, 2]).all()
     assert outcome.to_frame().shape == (3, 6 + 2 * 3)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 4])
+@pytest.mark.parametrize("kind", ["machine", "pipeline", "search", "search in a pipeline"])
+def test_decisions_between_pairs_of_classes_are_taken_towards_each(n_classes, kind):
+    """Of three classes there are three pairs: the columns do not say what they are."""
+    rng = np.random.default_rng(0)
+    y = np.array(list("uvwx"))[np.arange(90) % n_classes]
+    X = rng.normal(size=(90, 3)) + np.eye(4, 3)[np.arange(90) % n_classes]
+
+    def ask(shape):
+        model = SVC(decision_function_shape=shape)
+        if kind == "machine":
+            return model
+        if kind == "search in a pipeline":
+            return make_pipeline(StandardScaler(), GridSearchCV(model, {"C": [1.0]}, cv=2))
+        model = make_pipeline(StandardScaler(), model)
+        return GridSearchCV(model, {"svc__C": [1.0]}, cv=2) if kind == "search" else model
+
+    given = {"modality": "all", "modalities": ALL, "cv": 3, "n_repeats": 1, "random_state": 0}
+    pairs = feature_importance(ask("ovo"), X, y, **given)
+    rest = feature_importance(ask("ovr"), X, y, **given)
+    np.testing.assert_array_equal(pairs.patterns, rest.patterns)
+    np.testing.assert_array_equal(pairs.importances, rest.importances)
+    assert pairs.outputs == rest.outputs
+    found = ask("ovo").fit(X, y)
+    parts = [("first", [0]), ("rest", [1, 2])]
+    gaps = [emap(one.fit(X, y), X, y, modalities=parts) for one in (ask("ovo"), ask("ovr"))]
+    np.testing.assert_array_equal(gaps[0].responses, gaps[1].responses)
+    shape = (90,) if n_classes == 2 else (90, n_classes * (n_classes - 1) // 2)
+    assert found.decision_function(X).shape == shape  # as it was
 
 
 @pytest.mark.filterwarnings("ignore:Only one class:sklearn.exceptions.UndefinedMetricWarning")

@@ -28,6 +28,7 @@ from mkfusion import (
 )
 from mkfusion.datasets import load_basic_motions, load_sonar
 from mkfusion.mkl._localized import learn_features
+from mkfusion.solvers import Deadline
 from oracles.samples import FOLDS, Floats, N, grams, raw
 
 GATINGS = ["sigmoid", "softmax"]
@@ -185,7 +186,7 @@ def test_many_samples_need_few_landmarks() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 3))
     stack = KernelStack([rbf_kernel(x, gamma=0.3)])
-    found = learn_features(stack, np.ones(1), 4, np.ones(300))
+    found = learn_features(stack, np.ones(1), 4, np.ones(300), Deadline())
     assert len(found.landmarks) == 100
     expected = KernelPCA(4, kernel="precomputed").fit_transform(stack.gram(0))
     expected /= expected[:, 0].std()
@@ -193,7 +194,8 @@ def test_many_samples_need_few_landmarks() -> None:
     np.testing.assert_allclose(np.abs(features), np.abs(expected), atol=1e-3)
     # Which samples explain most does not depend on their order.
     order = rng.permutation(300)
-    other = learn_features(stack[np.ix_(order, order)], np.ones(1), 4, np.ones(300))
+    shuffled = stack[np.ix_(order, order)]
+    other = learn_features(shuffled, np.ones(1), 4, np.ones(300), Deadline())
     np.testing.assert_array_equal(order[other.landmarks], found.landmarks)
 
 
@@ -441,6 +443,16 @@ def test_progress_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     pattern = r"\[LMKL\] start [12], step \d+: objective [\d.]+"
     assert all(re.fullmatch(pattern, line) for line in lines)
     assert {line[13] for line in lines} == {"1", "2"}
+
+
+def test_without_time_gates_are_uniform() -> None:
+    """However little there is: what the features are does not matter then."""
+    x, y = raw(3)
+    with pytest.warns(ConvergenceWarning, match="max_time=1e-09"):
+        model = fitted(grams(x, x), y, max_time=1e-9, n_init=3)
+    assert model.start_objectives_.shape == (1,)
+    np.testing.assert_array_equal(model.gate(grams(x, x)), 0.5)
+    assert model.duality_gap_ <= model.tol
 
 
 def test_too_few_steps_are_confessed() -> None:

@@ -13,6 +13,7 @@ from mkfusion import (
     ColumnKernelizer,
     Kernelizer,
     KernelStack,
+    LocalizedMKLClassifier,
     MKLClassifier,
     MKLClassifierCV,
     MKLNoveltyDetector,
@@ -22,7 +23,7 @@ from mkfusion import (
     RBFKernel,
     mkl_path,
 )
-from mkfusion.mkl import _needs
+from mkfusion.mkl import _needs, _validation
 from mkfusion.solvers import _limits, free_memory
 from mkfusion.stack import _views
 
@@ -70,6 +71,15 @@ def test_the_partial_likelihood_of_very_many_samples_is_refused() -> None:
         MKLSurvivalAnalysis().fit(Enormous(n), y)
     assert "take fewer" in str(refused.value)
     assert "Nystroem" not in str(refused.value)  # features would not spare the system
+
+
+def test_gated_machines_of_very_many_samples_are_refused() -> None:
+    n = 3_000_000
+    with pytest.raises(MemoryError) as refused:
+        LocalizedMKLClassifier().fit(Enormous(n), np.arange(n) % 2)
+    message = str(refused.value)
+    assert "LocalizedMKLClassifier on 3000000 samples and 2 kernels needs 26" in message
+    assert "take fewer; or MKLClassifier" in message
 
 
 @pytest.mark.parametrize(
@@ -172,10 +182,31 @@ def test_what_takes_long_is_said_before(stack, monkeypatch, capsys) -> None:
         capsys.readouterr().out
     )
     monkeypatch.setattr(_needs, "_seconds_per_value", lambda stack: 2.5 * 3600 / (4 * N * N * 2))
-    with pytest.warns(UserWarning, match="about 2.5 hours and 0.0 GiB of memory. Nystroem"):
+    with pytest.warns(UserWarning, match="2.5 hours and 0.0 GiB of memory. Nystroem") as told:
         small.fit(stack, Y)
+    assert told[0].filename == __file__  # where the user called
     monkeypatch.setattr(_needs, "_seconds_per_value", lambda stack: 600.0 / (4 * N * N * 2))
     small.fit(stack, Y)  # not worth a warning
+    assert "about 10 minutes" in capsys.readouterr().out
+
+
+def test_what_takes_long_with_gates_is_said_before(stack, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(_needs, "MANY_SAMPLES", N)
+    trial = 3 * 25 * N * N * 2  # values of all kernels, from every start
+    gated = LocalizedMKLClassifier(random_state=0)
+    gated.fit(stack.materialize(), Y)
+    assert capsys.readouterr().out == ""
+    gated.set_params(verbose=True).fit(stack.materialize(), Y)
+    assert capsys.readouterr().out.startswith(
+        "[LMKL] 60 samples and 2 kernels in memory: about 0 seconds and 0.0 GiB of memory\n"
+    )
+    monkeypatch.setattr(_validation, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(_needs, "_seconds_per_value", lambda stack: 1.25 * 3600 / trial)
+    with pytest.warns(UserWarning, match="on demand: about 2.5 hours.*of both; max_time") as told:
+        gated.fit(stack, Y)
+    assert told[0].filename == __file__
+    monkeypatch.setattr(_needs, "_seconds_per_value", lambda stack: 300 / trial)
+    gated.fit(stack, Y)  # not worth a warning
     assert "about 10 minutes" in capsys.readouterr().out
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mkfusion import AlignmentDisplay, alignment_path, synchronise
+from mkfusion import AlignmentDisplay, SoftDTWKernel, alignment_path, cut_windows, synchronise
 from oracles.alignments import all_paths
 
 
@@ -71,12 +71,74 @@ def test_picture_joins_what_belongs_together():
         ([], [0.0], {}, "x is an array of shape"),
         ([0.0], [0.0], {"radius": -1}, "radius is -1"),
         ([0.0], [0.0], {"radius": 1.5}, "radius is 1.5"),
-        (np.zeros(10**6), np.zeros(10**6), {}, "more than is free"),
+        (
+            np.zeros(10**6),
+            np.zeros(10**6),
+            {},
+            r"to align 1000000 steps with 1000000 needs 7.45e\+03 GiB of memory, of which",
+        ),
+        (
+            [1e200, 0.0],
+            [0.0],
+            {},
+            r"x has a number of size 1e\+200, and squared differences overflow",
+        ),
+        ([0.0], [[0.0, -1.7e308]], {}, r"z has a number of size 1.7e\+308"),
+        (pd.DataFrame({"a": [0.0, np.nan]}), [0.0], {}, "x is nan in channel 0 at step 1"),
+        (pd.DataFrame({"a": ["up"]}), [0.0], {}, "column 'a' of x is nominal; expected numbers"),
     ],
 )
 def test_bad_signals_are_refused(x, z, more, message):
     with pytest.raises((ValueError, TypeError, MemoryError), match=message):
         alignment_path(x, z, **more)
+
+
+def test_rows_of_tables_are_time_steps():
+    """As in `cut_windows` and `synchronise`; arrays have the channels first."""
+    rng = np.random.default_rng(2)
+    x, z = rng.normal(size=(2, 7)), rng.normal(size=(2, 5))
+    tables = [pd.DataFrame(signal.T, columns=["ax", "ay"]) for signal in (x, z)]
+    expected = alignment_path(x, z)
+    for given in (tables, [x, tables[1]], [one.convert_dtypes() for one in tables]):
+        found = alignment_path(*given)
+        np.testing.assert_array_equal(found.path, expected.path)
+        assert found.cost == expected.cost
+    np.testing.assert_array_equal(AlignmentDisplay.from_signals(*tables).x, x)
+    series = [pd.Series(signal[0]) for signal in (x, z)]
+    assert alignment_path(*series).cost == alignment_path(x[0], z[0]).cost
+    kernel = SoftDTWKernel(band=3).fit([x, z])
+    shares = kernel.expected_alignment(x, z)
+    np.testing.assert_array_equal(kernel.expected_alignment(*tables), shares)
+    together = synchronise({"one": tables[0], "other": x}, to=1.0, rate=1.0)
+    np.testing.assert_array_equal(together.streams["one"], together.streams["other"])
+
+
+def test_tables_of_other_channels_are_refused():
+    table = pd.DataFrame(np.zeros((4, 2)), columns=["ax", "ay"])
+    with pytest.raises(ValueError, match=r"x has the columns .*ax.* and z has .*ay"):
+        alignment_path(table, table[["ay", "ax"]])
+    assert alignment_path(table[["ax"]], table[["ay"]]).cost == 0.0  # what a single one is called
+    with pytest.raises(ValueError, match="x has 4 channels and z has 2.*come first is x.T"):
+        alignment_path(table.to_numpy(), table)
+
+
+def test_numbers_that_are_large_but_can_be_squared_are_aligned():
+    x, z = np.array([0.0, 1e150, 0.0]), np.array([0.0, 0.0, 1e150, 0.0])
+    assert alignment_path(x, z).cost == 0.0
+
+
+@pytest.mark.parametrize("to", [1e12, 1e300])
+def test_a_clock_too_fast_for_memory_is_refused_before(to):
+    message = r"to=1e\+\d+ instants in each of 99.9 seconds, of 2 channels, needs .* GiB .* slower"
+    with pytest.raises(MemoryError, match=message):
+        synchronise({"a": np.zeros((2, 1000))}, to=to, rate=10.0)
+
+
+@pytest.mark.parametrize("more", [{"step": 1e-12}, {"step": 1e-300}, {"rate": 1e12}])
+def test_windows_too_many_for_memory_are_refused_before(more):
+    times = pd.DataFrame({"v": np.zeros(100)}, index=np.arange(100) / 10.0)
+    with pytest.raises(MemoryError, match=r"windows of 2 seconds of .* values, every step=.* GiB"):
+        cut_windows({"a": times}, 2.0, **{"n_blocks": 1, **more})
 
 
 def test_a_faster_stream_is_averaged_around_the_instants():

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from mkfusion import KernelStack, MKLClassifier, MKLNoveltyDetector, MKLRegressor
-from mkfusion.stack import _blocks, _low_rank
+from mkfusion.stack import _low_rank, _room
 from mkfusion.testing import check_kernel_stack
 
 da = pytest.importorskip("dask.array", reason="dask is not installed: no Dask arrays")
@@ -279,7 +279,8 @@ def test_blocks_that_are_not_what_was_promised(wrong) -> None:
 
 def test_what_does_not_fit_here_is_refused(monkeypatch) -> None:
     stack = KernelStack.from_features(cut([WHOLE]))
-    monkeypatch.setattr(_blocks, "free_memory", lambda: 1000.0)
+    monkeypatch.setattr(_room, "_NEGLIGIBLE", 0)
+    monkeypatch.setattr(_room, "free_memory", lambda: 1000.0)
     with pytest.raises(MemoryError, match=r"features\[0\] of 300 samples in this process needs"):
         stack.take(np.arange(300))
     assert stack.take(np.arange(5)).shape == (5, N, 1)

@@ -9,7 +9,7 @@ from scipy.special import expit
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from mkfusion._compat import check_matplotlib_support
+from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.fusion.interaction._model import BaseInteraction
@@ -155,8 +155,9 @@ class InteractionDisplay:
             If it is another estimator.
         ValueError
             If a and b are not two columns.
+        ImportError
+            If matplotlib is not installed.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if not isinstance(estimator, BaseInteraction):
             raise TypeError(
                 f"estimator is a {type(estimator).__name__}; expected a fitted "
@@ -219,12 +220,10 @@ class InteractionDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        import matplotlib.pyplot as plt
+        ax = axes_of(ax, type(self).__name__, 4.8)
+        from matplotlib import colormaps
 
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        colours = plt.get_cmap("viridis")(np.linspace(0.05, 0.8, len(self.levels)))
+        colours = colormaps["viridis"](np.linspace(0.05, 0.8, len(self.levels)))
         styles = ["-", "--", "-."]
         self.lines_, self.bands_ = [], []
         for i, name in enumerate(self.level_names):

@@ -348,6 +348,18 @@ class InteractionTest(NamedTuple):
         What the model is compared without.
     conclusion : str
         A sentence; what the test prints.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_linnerud
+    >>> from mkfusion import InteractionRegressor
+    >>> exercise, body = load_linnerud(return_X_y=True)
+    >>> model = InteractionRegressor().fit(exercise[:, :2], body[:, 0])
+    >>> test = model.test_interaction("x0", "x1")
+    >>> test.kind, test.df, test.df_resid
+    ('F', 1, 16.0)
+    >>> bool(test.p_value > 0.05)
+    True
     """
 
     kind: str

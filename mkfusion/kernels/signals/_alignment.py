@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mkfusion._messages import shown
 from mkfusion._types import FloatArray, Floats, Indices
-from mkfusion.data import read_signal
+from mkfusion.data import read_two_signals
 from mkfusion.kernels._parameters import check_number
 from mkfusion.kernels._projected import ProjectedKernel
 from mkfusion.kernels.signals._posterior import match_shares
@@ -26,6 +26,7 @@ from mkfusion.kernels.signals._signals import (
     check_steps_vary,
     typical_distance,
 )
+from mkfusion.stack import check_room
 
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
@@ -254,8 +255,10 @@ class AlignmentKernel(SignalKernel):
 
         Parameters
         ----------
-        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,)
-        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,)
+        x : array-like of shape (n_channels, n_steps_x) or (n_steps_x,), or DataFrame of shape \
+                (n_steps_x, n_channels)
+        z : array-like of shape (n_channels, n_steps_z) or (n_steps_z,), or DataFrame of shape \
+                (n_steps_z, n_channels)
             Of the channels that were seen during fit. Memory is 16 bytes times the product of the
             numbers of steps.
 
@@ -269,8 +272,10 @@ class AlignmentKernel(SignalKernel):
         sklearn.exceptions.NotFittedError
             If the kernel is not fitted.
         ValueError, TypeError
-            If signals are not finite numbers of these channels, or lengths differ by so much that
-            the kernel allows no alignment.
+            If signals are not finite numbers of these channels, are so large that squares
+            overflow, or lengths differ by so much that the kernel allows no alignment.
+        MemoryError
+            If the signals are too long.
 
         See Also
         --------
@@ -287,12 +292,7 @@ class AlignmentKernel(SignalKernel):
          [0.   0.   0.02 1.  ]]
         """
         check_is_fitted(self)
-        one, other = read_signal(x, "x"), read_signal(z, "z")
-        for signal, name in ((one, "x"), (other, "z")):
-            if len(signal) != self.n_channels_in_:
-                raise ValueError(
-                    f"{name} has {len(signal)} channels; expected {self.n_channels_in_} as in fit."
-                )
+        one, other = read_two_signals(x, z, self.n_channels_in_)
         n, m = one.shape[1], other.shape[1]
         window = self._window()
         if window is not None and abs(n - m) >= window:
@@ -300,6 +300,7 @@ class AlignmentKernel(SignalKernel):
                 f"x has {n} steps and z has {m}; expected numbers that differ by less than "
                 f"{window}, for {type(self).__name__} matches no steps that are further apart."
             )
+        check_room(f"to align {n} steps with {m}", 16.0 * n * m, "take shorter signals")
         apart = np.arange(max(n, m))
         weights = self._weights(apart)
         if window is not None:

@@ -1,4 +1,4 @@
-"""``python -m mkfusion.cli``."""
+"""``python -m mkfusion``: the command ``mkfusion``, where the shell does not find it."""
 
 import sys
 
