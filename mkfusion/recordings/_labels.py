@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.data import as_plain, is_gap
-from mkfusion.recordings._streams import as_seconds
+from mkfusion.recordings._streams import as_seconds, rounding_of_times
 
 RULES = ("majority", "mean", "last")
 
@@ -123,11 +123,13 @@ def window_labels(track: Track, windows: Floats, rule: str, purity: float) -> li
     -------
     list of n_windows labels
     """
+    slack = np.maximum(1e-9, rounding_of_times(np.abs(windows).max(axis=1)))
     if rule == "last":
-        before = np.searchsorted(track.starts, windows[:, 1] - 1e-9, side="right") - 1
-        inside = (before >= 0) & (track.stops[before] >= windows[:, 1] - 1e-6)
+        # What begins as the window stops is not in it.
+        before = np.searchsorted(track.starts, windows[:, 1] - slack, side="right") - 1
+        inside = (before >= 0) & (track.stops[before] >= windows[:, 1] - np.maximum(1e-6, slack))
         return [track.labels[i] if ok else None for i, ok in zip(before, inside, strict=True)]
-    least = purity * (windows[:, 1] - windows[:, 0]) * (1 - 1e-9)
+    least = purity * (windows[:, 1] - windows[:, 0]) - slack
     if rule == "mean":
         known = np.array([label is not None for label in track.labels], dtype=float)
         try:
@@ -135,7 +137,7 @@ def window_labels(track: Track, windows: Floats, rule: str, purity: float) -> li
         except (TypeError, ValueError) as error:
             raise TypeError(f'label is "mean" and labels are no numbers: {error}.') from error
         covered, total = _within(track, known, windows), _within(track, values, windows)
-        enough = (covered > 0) & (covered >= least)
+        enough = (covered > slack) & (covered >= least)
         return [
             float(t / c) if ok else None for t, c, ok in zip(total, covered, enough, strict=True)
         ]
@@ -146,10 +148,11 @@ def window_labels(track: Track, windows: Floats, rule: str, purity: float) -> li
     which = {name: k for k, name in enumerate(names)}
     codes = np.array([-1 if one is None else which[one] for one in track.labels])
     shares = np.array([_within(track, (codes == k) * 1.0, windows) for k in range(len(names))])
-    best = np.argmax(shares > shares.max(axis=0) - 1e-9, axis=0)
+    best = np.argmax(shares > shares.max(axis=0) - slack, axis=0)
     most = shares[best, np.arange(len(windows))]
     return [
-        names[k] if m > 0 and m >= at else None for k, m, at in zip(best, most, least, strict=True)
+        names[k] if ok else None
+        for k, ok in zip(best, (most > slack) & (most >= least), strict=True)
     ]
 
 

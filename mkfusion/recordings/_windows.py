@@ -22,6 +22,7 @@ from mkfusion.recordings._streams import (
     check_positive,
     is_table,
     read_recording,
+    rounding_of_times,
 )
 
 # Blocks of a single recording: enough groups for five folds drawn several times.
@@ -262,8 +263,9 @@ def _of_block(
     streams: Mapping[str, Stream], block: tuple[float, float], n_steps: Mapping[str, int], cut: _Cut
 ) -> _Block:
     start, stop = block
-    # Rounding errors cost no window: a thousandth of a step is no time.
-    n_windows = int(np.floor((stop - start - cut.length) / cut.step + 1e-6)) + 1
+    # Rounding errors cost no window.
+    rounding = max(1e-6, float(rounding_of_times(max(abs(start), abs(stop)))) / cut.step)
+    n_windows = int(np.floor((stop - start - cut.length) / cut.step + rounding)) + 1
     starts: Floats = start + cut.step * np.arange(max(n_windows, 0), dtype=np.float64)
     values, there = {}, np.zeros(len(starts), dtype=bool)
     for name, stream in streams.items():
