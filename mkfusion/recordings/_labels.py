@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ def read_track(labels: Any, span: tuple[float, float], steps: Any, called: str) 
     """
     labels = as_plain(labels, called)
     if isinstance(labels, str | bytes) or np.ndim(labels) == 0:
-        return Track(np.array([span[0]]), np.array([span[1]]), _plain([labels]))
+        return Track(np.array([span[0]]), np.array([span[1]]), _plain([labels], called))
     if hasattr(labels, "columns"):
         labels = list(zip(*(np.asarray(labels[c]) for c in labels.columns), strict=True))
     items = list(labels)
@@ -73,7 +73,7 @@ def read_track(labels: Any, span: tuple[float, float], steps: Any, called: str) 
     times, rate = steps
     stops = np.minimum(np.append(times[1:], np.inf), times + 1.5 / rate)
     stops[-1] = times[-1] + 1.0 / rate
-    return Track(times, stops, _plain(items))
+    return Track(times, stops, _plain(items, called))
 
 
 _EXPECTED = (
@@ -98,12 +98,15 @@ def _read_stretches(items: list[Any], called: str) -> Track:
     if len(over):
         one, other = (shown(tuple(items[order[i]])) for i in (over[0], over[0] + 1))
         raise ValueError(f"{called} has {one} and {other}; expected stretches that do not overlap.")
-    return Track(starts, stops, _plain([items[i][2] for i in order]))
+    return Track(starts, stops, _plain([items[i][2] for i in order], called))
 
 
-def _plain(items: Sequence[Any]) -> list[Any]:
+def _plain(items: Sequence[Any], called: str) -> list[Any]:
     """Return labels as Python's own objects, None for what is missing."""
     plain = [one.item() if isinstance(one, np.generic) else one for one in items]
+    for one in plain:
+        if not isinstance(one, Hashable):
+            raise TypeError(f"{called} has the label {shown(one)}; expected texts or numbers.")
     return [None if is_gap(one) else one for one in plain]
 
 

@@ -333,6 +333,7 @@ REFUSED = [
     (table(), TIMED | {"time": "what"}, "expected dates, durations or seconds"),
     (table(), TIMED | {"modalities": {"a": ["what"]}}, "is nominal"),
     (table(), TIMED | {"groups": "whose"}, "groups is 'whose'; expected a column"),
+    (ONE, {"labels": {}}, r"labels has the label \{\}; expected texts or numbers"),
     (table()[::-1], TIMED, "seconds before the one before it; expected times that increase"),
     (table().assign(t=0.0), TIMED, "at the time of the one before it"),
 ]
