@@ -205,7 +205,7 @@ def cut_windows(
             some = slice(None) if kept.all() else kept  # most often all, of which none is a copy
             pieces.append({m: values[some] for m, values in one.values.items()})
         target += [chosen[row] for row in rows]
-        numbers = np.repeat(np.arange(n_blocks), sizes)
+        numbers = np.repeat(np.arange(len(blocks)), sizes)
         owners += [name if n_blocks == 1 else f"{name}/{k}" for k in numbers[rows]]
         times.append(placed[rows])
         which += [i] * len(rows)
@@ -293,6 +293,9 @@ def _sampled(stream: Stream, starts: Floats, n_steps: int, max_missing: float) -
 
 
 def _blocks(span: tuple[float, float], n_blocks: int, cut: _Cut) -> list[tuple[float, float]]:
+    width = (span[1] - span[0]) / n_blocks
+    if 2.0 * width < cut.length:  # none has a window, however many there are
+        return [(span[0], span[0] + width)]
     borders = np.linspace(*span, n_blocks + 1)
     blocks = []
     for k in range(n_blocks):

@@ -315,6 +315,7 @@ REFUSED = [
     (ONE, {"max_missing": None}, "max_missing is None; expected a share"),
     (ONE, {"margin": -1}, "margin is -1; expected a number from 0 on"),
     (ONE, {"n_blocks": 0}, "n_blocks is 0"),
+    (ONE, {"n_blocks": 10**9}, "the longest of 1000000000 blocks of a recording has 1e-08"),
     ({"a": A + np.inf}, {}, "is infinite in channel 0"),
     (ONE, {"labels": ["x"] * 9}, "9 labels for 100 steps"),
     (ONE, {"labels": [(3, 1, "x")]}, "expected start < stop"),
