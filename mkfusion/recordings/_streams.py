@@ -25,6 +25,8 @@ _SECONDS_OF_A_DAY = 86_400.0
 # The share of a time step within which two instants are one: sums of steps and dates in seconds
 # miss by rounding errors.
 _SLACK = 1e-3
+# The most that it may be where times are rounded more than that.
+_MOST_SLACK = 0.25
 # Floating-point steps by which two ways to the same instant differ at most: late on the clock, as
 # seconds since 1970 are, these are 2e-7 seconds, more than the share above of a fast stream's step.
 _ROUNDED_STEPS = 4
@@ -58,8 +60,9 @@ class Stream(NamedTuple):
     @property
     def slack(self) -> float:
         """Within how many seconds two instants are one."""
-        last = float(np.abs(self.times).max(initial=0.0))
-        return max(_SLACK / self.rate, float(rounding_of_times(last)))
+        latest = float(np.abs(self.times[[0, -1]]).max()) if len(self.times) else 0.0
+        rounding = min(float(rounding_of_times(latest)), _MOST_SLACK / self.rate)
+        return max(_SLACK / self.rate, rounding)
 
     @property
     def stop(self) -> float:
