@@ -154,9 +154,9 @@ def _masses(given: ArrayLike | None, n: int, name: str) -> Floats:
     """Return masses that sum to one."""
     if given is None:
         return np.full(n, 1.0 / n)
+    if np.shape(given) != (n,):
+        raise ValueError(f"{name} has shape {np.shape(given)}; expected ({n},).")
     masses = check_array(given, dtype=np.float64, ensure_2d=False, input_name=name)
-    if masses.shape != (n,):
-        raise ValueError(f"{name} has shape {masses.shape}; expected ({n},).")
     if masses.min() < 0.0 or not masses.any():
         raise ValueError(f"{name} holds {shown(masses.min())}; expected masses, not all of them 0.")
     scaled = masses / masses.max()

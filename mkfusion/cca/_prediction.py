@@ -177,6 +177,8 @@ def predict_modality(
     """
     if not isinstance(X, Modalities):
         raise TypeError(f"X is a {type(X).__name__}; expected Modalities.")
+    if not isinstance(source, str | list | tuple):
+        raise TypeError(f"source is {shown(source)}; expected names of {X.names}.")
     sources = [source] if isinstance(source, str) else list(source)
     for argument, names in (("source", sources), ("target", [target])):
         unknown = [name for name in names if name not in X.names]

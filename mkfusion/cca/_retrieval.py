@@ -329,7 +329,7 @@ def _labels(
     gallery_labels: ArrayLike | None,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return numbers that are equal where a sample is right for a query."""
-    n_queries, n_gallery = np.shape(query)[0], np.shape(gallery)[0]
+    n_queries, n_gallery = map(len, check_same_space(query, gallery, ("query", "gallery")))
     if (query_labels is None) != (gallery_labels is None):
         raise ValueError("expected both query_labels and gallery_labels, or neither.")
     if query_labels is None:

@@ -45,6 +45,8 @@ from mkfusion.kernels import MeanFiller, SumKernel, kernel_label
 
 # Values of C that are tried of proportional hazards.
 _N_COX_COSTS = 7
+# By what C is chosen of classes if nobody says.
+_LOG_LOSS = "neg_log_loss"
 
 
 class _Choice(NamedTuple):
@@ -157,7 +159,9 @@ def _check(options: argparse.Namespace, samples: Samples) -> None:
         if samples.survival:
             check_survival_metrics([options.metric])
             return
-        check_metrics([options.metric], samples.classes, samples.y)
+        # Of the metrics of probabilities, the one that the choice of C can go by.
+        if not (samples.classes and options.metric == _LOG_LOSS):
+            check_metrics([options.metric], samples.classes, samples.y)
 
 
 def _pipeline(
@@ -229,7 +233,7 @@ def _choose(
 
     The curves of probabilities, if these are asked for, are of what the same folds hold out.
     """
-    metric = options.metric or ("neg_log_loss" if samples.classes else "r2")
+    metric = options.metric or (_LOG_LOSS if samples.classes else "r2")
     given = {"ps": options.p, "cv": folds, "scoring": metric, "refit": False}
     if options.C is not None:
         given["Cs"] = [options.C]

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from mkfusion.cli._errors import UsageError, close_names
 
 
-def check_metrics(
-    asked: Sequence[str], classes: bool, y: Any, *, probabilities: bool = False
-) -> list[str]:
+def check_metrics(asked: Sequence[str], classes: bool, y: Any) -> list[str]:
     """Return the metrics to score by, after a trial: a failure later would be of every fold.
 
     Parameters
@@ -25,8 +23,6 @@ def check_metrics(
     classes : bool
         Whether y is class labels.
     y : ndarray of shape (n_samples,)
-    probabilities : bool, default=False
-        Whether the models have probabilities, beside decision values.
 
     Returns
     -------
@@ -39,8 +35,6 @@ def check_metrics(
     """
     X = np.zeros((len(y), 1))
     model = (RidgeClassifier() if classes else DummyRegressor()).fit(X, y)
-    if classes and probabilities:
-        model = DummyClassifier(strategy="prior").fit(X, y)
     for name in asked:
         if name not in get_scorer_names():
             raise UsageError(

@@ -156,34 +156,21 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
         columns, kinds[name] = _columns(places, paths, frames, rows)
         data[name] = pd.concat(columns, axis=1)
     X = Modalities(data)
-    labels: dict[str, NDArray[Any] | None] = dict.fromkeys(marks)
-    for option, at in marks.items():
-        if at is not None:
-            column = getattr(options, option)
-            where = f"--{option} {column!r}"
-            labels[option] = read_groups(take(frames[at][column], rows[at]), where, paths[at])
+    labels = {
+        option: _labels_of(options, option, at, paths, frames, rows) for option, at in marks.items()
+    }
     subgroups = _subgroups(options, paths, frames, rows)
     kept = _complete(X, options, modalities, paths, rows, names)
     if len(kept) < len(X):
         findings += _of_left_out(X, y, options)
     X, y, names = X[kept], y[kept], [names[i] for i in kept]
     note_gaps(X, kinds)
-    for option, some in labels.items():
-        labels[option] = some = None if some is None else some[kept]
-        if some is not None and (empty := some == "").any():
-            raise UsageError(
-                f"--{option} {getattr(options, option)!r} is empty for {empty.sum()} of "
-                f"{len(some)} samples, such as {names[np.flatnonzero(empty)[0]]}"
-            )
+    labels = {option: None if one is None else one[kept] for option, one in labels.items()}
+    _refuse_empty(options, labels, names)
     classes = not survival and is_classification(y, options.task, options.target)
     groups = labels["groups"]
     if hasattr(options, "cv"):  # audit makes no folds
-        if options.time_ordered and groups is not None:
-            raise UsageError("--time-ordered and --groups do not go together: choose one")
-        if survival:
-            check_events(y, options.cv, options.event)
-        else:
-            check_folds(y, groups, classes, options.cv, options.time_ordered, options.target)
+        _check_folds(options, y, groups, classes)
     y = y if classes or survival else y.astype(np.float64)
     subgroups = {name: labels.iloc[kept] for name, labels in subgroups.items()}
     unused = _unused(modalities, frames, rows, kept, reserved)
@@ -201,6 +188,44 @@ def load_samples(options: argparse.Namespace, least: int) -> Samples:
         id,
         None if ids is None else np.array(ids, dtype=object)[kept],
     )
+
+
+def _labels_of(
+    options: argparse.Namespace,
+    option: str,
+    at: int | None,
+    paths: Sequence[str],
+    frames: list[pd.DataFrame],
+    rows: Sequence[Indices],
+) -> NDArray[Any] | None:
+    """Return the labels of the column of an option, which is in file `at`; None if in none."""
+    if at is None:
+        return None
+    column = getattr(options, option)
+    return read_groups(take(frames[at][column], rows[at]), f"--{option} {column!r}", paths[at])
+
+
+def _refuse_empty(
+    options: argparse.Namespace, labels: dict[str, NDArray[Any] | None], names: list[str]
+) -> None:
+    for option, some in labels.items():
+        if some is not None and (empty := some == "").any():
+            raise UsageError(
+                f"--{option} {getattr(options, option)!r} is empty for {empty.sum()} of "
+                f"{len(some)} samples, such as {names[np.flatnonzero(empty)[0]]}"
+            )
+
+
+def _check_folds(
+    options: argparse.Namespace, y: NDArray[Any], groups: NDArray[Any] | None, classes: bool
+) -> None:
+    """Refuse numbers of folds that the samples do not have."""
+    if options.time_ordered and groups is not None:
+        raise UsageError("--time-ordered and --groups do not go together: choose one")
+    if options.time is not None:
+        check_events(y, options.cv, options.event)
+    else:
+        check_folds(y, groups, classes, options.cv, options.time_ordered, options.target)
 
 
 def _subgroups(

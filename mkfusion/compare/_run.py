@@ -311,8 +311,8 @@ def compare_fusion(
     of the samples is followed, and Uno's C knows no events after it; both weight samples by the
     censoring of the training samples, which is taken to depend on no modality. The mean of the
     Brier score over the time is the proper loss. Information and interactions are not tested: there
-    is no theory for it here. Subgroups are refused, and the audit looks for columns that tell who
-    had an event.
+    is no theory for it here. Subgroups of fewer than five events are named and not scored, and the
+    audit looks for columns that tell who had an event.
 
     **Memory.** The kernels of a fold and of its inner folds are held, for all its methods, and
     given up before the next: about ``8 * n_modalities * (n_inner + 1) * n_train**2`` bytes for

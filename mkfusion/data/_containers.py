@@ -63,30 +63,28 @@ def _plain_item(item: Any) -> Any:
     return unmasked(item) if isinstance(item, np.ma.MaskedArray) else item
 
 
-def refuse_others(data: Any, argument: str = "X") -> None:
+def refuse_others(X: Any) -> None:
     """Refuse what is neither an array, a table, a sparse matrix nor a sequence.
 
     Asked for its items, it may never end.
 
     Parameters
     ----------
-    data : object
-    argument : str, default="X"
-        What to call it in messages.
+    X : object
 
     Raises
     ------
     TypeError
         If it is anything else.
     """
-    known = isinstance(data, np.ndarray | Sequence) and not isinstance(data, bytes)
+    known = isinstance(X, np.ndarray | Sequence) and not isinstance(X, bytes)
     arrays = ("__array__", "__array_interface__", "__dlpack__", "columns")
-    if known or issparse(data) or any(hasattr(data, name) for name in arrays):
+    if known or issparse(X) or any(hasattr(X, name) for name in arrays):
         return
-    if data is None or np.isscalar(data):
+    if X is None or np.isscalar(X):
         return  # scikit-learn has words for these
     raise TypeError(
-        f"{argument} is a {type(data).__name__}; expected an array, a DataFrame, a sparse matrix, "
+        f"X is a {type(X).__name__}; expected an array, a DataFrame, a sparse matrix, "
         "a list or Modalities."
     )
 

@@ -193,7 +193,7 @@ def is_survival(y: Any) -> bool:
     return bool(getattr(getattr(y, "dtype", None), "names", None))
 
 
-def read_survival(X: Any, y: Any) -> Survival:
+def read_survival(X: Any, y: Any, *, some_events: bool = True) -> Survival:
     """Return the times of events and of censoring.
 
     Parameters
@@ -203,6 +203,8 @@ def read_survival(X: Any, y: Any) -> Survival:
     y : structured array of shape (n_samples,)
         Of two fields in any order: a boolean one, whether there was an event, and one of numbers,
         the time.
+    some_events : bool, default=True
+        Whether to expect events: nothing is learned without any, but test samples may have none.
 
     Returns
     -------
@@ -211,8 +213,8 @@ def read_survival(X: Any, y: Any) -> Survival:
     Raises
     ------
     ValueError
-        If it is not such an array, times are negative or not finite, there is no event, or there
-        are not as many as samples.
+        If it is not such an array, times are negative or not finite, there is no event where some
+        are expected, or there are not as many as samples.
     """
     check_rows(X, y=y)
     if y is None:
@@ -231,10 +233,12 @@ def read_survival(X: Any, y: Any) -> Survival:
     event, time = sorted(kinds, key=lambda name: kinds[name] != "b")
     found = Survival(given[time].astype(np.float64), given[event])
     _check_length(X, found.time)
-    return checked_survival(found, f"y[{time!r}]", f"y[{event!r}]")
+    return checked_survival(found, f"y[{time!r}]", f"y[{event!r}]", some_events=some_events)
 
 
-def checked_survival(found: Survival, time: str, event: str) -> Survival:
+def checked_survival(
+    found: Survival, time: str, event: str, *, some_events: bool = True
+) -> Survival:
     """Return times and events, after a look at their values.
 
     Parameters
@@ -242,6 +246,8 @@ def checked_survival(found: Survival, time: str, event: str) -> Survival:
     found : Survival
     time, event : str
         What users call them.
+    some_events : bool, default=True
+        As for `read_survival`.
 
     Returns
     -------
@@ -250,7 +256,7 @@ def checked_survival(found: Survival, time: str, event: str) -> Survival:
     Raises
     ------
     ValueError
-        If times are negative or not finite, or there is no event.
+        If times are negative or not finite, or there is no event where some are expected.
     """
     odd = np.flatnonzero(~(np.isfinite(found.time) & (found.time >= 0.0)))
     if odd.size:
@@ -258,7 +264,7 @@ def checked_survival(found: Survival, time: str, event: str) -> Survival:
             f"{time} is {found.time[odd[0]]:g} for sample {odd[0]}; expected finite times from 0 "
             "on."
         )
-    if not found.event.any():
+    if some_events and not found.event.any():
         raise ValueError(
             f"{event} is False for all {len(found.event)} samples; expected some events: of "
             "censored samples alone nothing is learned."

@@ -8,17 +8,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
+from sklearn.utils import check_consistent_length
 
 from mkfusion._drawing import axes_of
 from mkfusion._messages import shown
 from mkfusion._types import Floats, Indices
-from mkfusion.data import one_target, read_groups, read_splits
-from mkfusion.inspection._arguments import check_scores
+from mkfusion.data import check_rows, one_target
+from mkfusion.inspection._arguments import check_scores, group_codes, splits_of
 from mkfusion.inspection._display import as_frame, check_outcome
 from mkfusion.inspection._responses import as_scorer, label_of
-from mkfusion.mkl import ModalitySelector, machine_of
-from mkfusion.stack import as_stack
+from mkfusion.mkl import ModalitySelector, machine_of, modality_groups
+from mkfusion.stack import KernelStack, as_stack
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,7 +126,7 @@ def modality_path(
     groups: ArrayLike | None = None,
     scoring: Any = None,
     max_time: float | None = None,
-    random_state: int | None = 0,
+    random_state: Any = None,
 ) -> ModalityPath:
     """Choose the best one, two, three ... modalities, and score each choice on held-out samples.
 
@@ -160,8 +161,8 @@ def modality_path(
     max_time : float, default=None
         Seconds for the choices of all samples, and of each split; where they are up the best ones
         found count. None is no limit.
-    random_state : int, default=0
-        Of the splits.
+    random_state : int, RandomState instance or None, default=None
+        Draws the splits if `cv` is a number.
 
     Returns
     -------
@@ -189,17 +190,18 @@ def modality_path(
     """
     stack = as_stack(kernels, None, "kernels")
     machine = machine_of(estimator, y)
-    selector = ModalitySelector(1, estimator=machine, modalities=modalities, max_time=max_time)
-    names = clone(selector).fit(stack, y).modality_names_
+    names, _ = modality_groups(modalities, stack.names)
     most = len(names) if n_modalities is None else n_modalities
-    selector.set_params(n_modalities=most)
+    selector = ModalitySelector(most, estimator=machine, modalities=modalities, max_time=max_time)
     prices = _prices(costs, names)
-    splits = _splits(cv, stack.shape[0], y, machine, groups, random_state)
     scorer = as_scorer(machine, scoring)
+    check_rows(stack, name="kernels", y=y)
+    target = one_target(y)
+    check_consistent_length(stack, target)
+    splits = _splits(machine, cv, stack, target, groups, random_state)
     path = selector.path(stack, y)
     scores = np.empty((most, len(splits)))
     chosen = np.zeros((most, len(names)))
-    target = one_target(y)
     for split, (train, test) in enumerate(splits):
         training, testing = stack.take(train, train), stack.take(test, train)
         for k, own in enumerate(clone(selector).path(training, target[train])):
@@ -248,10 +250,10 @@ def _prices(costs: Any, names: list[str]) -> dict[str, float]:
 
 
 def _splits(
-    cv: Any, n_samples: int, y: Any, machine: Any, groups: Any, seed: int | None
+    machine: Any, cv: Any, stack: KernelStack, y: Any, groups: Any, random_state: Any
 ) -> list[tuple[Indices, Indices]]:
-    labels = read_groups(groups, n_samples)
-    splits = read_splits(cv, n_samples, y, classes=is_classifier(machine), groups=labels, seed=seed)
+    codes = group_codes(groups, stack, "kernels")
+    splits = splits_of(machine, cv, stack.shape[0], y, codes, random_state)
     if len(splits) < 2:
         raise ValueError(
             f"cv gives {len(splits)} split; expected two or more, or there is no standard error."

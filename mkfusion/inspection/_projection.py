@@ -151,7 +151,10 @@ def kernel_projection(
         raise ValueError("names is for arrays; expected None with a KernelStack, which has names.")
     stack.check_gram("stack")
     n, _, m = stack.shape
-    d = np.ones(m) if weights is None else np.asarray(weights, dtype=np.float64)
+    try:
+        d = np.ones(m) if weights is None else np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        d = np.full(m, np.nan)
     if d.shape != (m,) or not np.isfinite(d).all() or (d < 0).any() or not d.any():
         raise ValueError(
             f"weights is {shown(weights)}; expected {m} finite numbers, none of them negative and "

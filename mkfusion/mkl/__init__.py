@@ -10,6 +10,7 @@ from mkfusion.mkl._novelty import MKLNoveltyDetector
 from mkfusion.mkl._path import mkl_path
 from mkfusion.mkl._regressor import MKLRegressor
 from mkfusion.mkl._regressor_cv import MKLRegressorCV
+from mkfusion.mkl._selection import modality_groups as modality_groups
 from mkfusion.mkl._selector import ModalitySelector, machine_of as machine_of
 from mkfusion.mkl._survival import MKLSurvivalAnalysis
 

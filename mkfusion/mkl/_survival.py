@@ -275,7 +275,7 @@ class MKLSurvivalAnalysis(BaseMKL):
             survival target of its samples.
         """
         risk = self.predict(X)
-        known = read_survival(risk, y)
+        known = read_survival(risk, y, some_events=False)
         return concordance(known.time, known.event, risk)
 
     def _loss(self, training: Training) -> Loss:

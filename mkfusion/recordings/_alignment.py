@@ -18,6 +18,7 @@ from mkfusion.recordings._streams import (
     at_instants,
     check_positive,
     read_recording,
+    rounding_of_times,
 )
 from mkfusion.solvers import warping_path
 from mkfusion.stack import check_room
@@ -115,8 +116,9 @@ def synchronise(
             f"one stream ends at {stop:g} seconds before another begins at {start:g}; expected "
             "streams of the same time."
         )
+    rounding = max(1e-6, to * float(rounding_of_times(max(abs(start), abs(stop)))))
     with np.errstate(over="ignore"):
-        n_instants = np.floor(np.multiply(stop - start, to) + 1e-6) + 1
+        n_instants = np.floor(np.multiply(stop - start, to) + rounding) + 1
     n_channels = sum(len(stream.values) for stream in streams.values())
     check_room(
         f"to={to:g} instants in each of {stop - start:g} seconds, of {n_channels} channels,",
@@ -124,15 +126,17 @@ def synchronise(
         "expected a slower clock",
     )
     times: Floats = start + np.arange(n_instants) / to
-    return Synchronised(times, {name: _on(one, times, to) for name, one in streams.items()})
+    return Synchronised(
+        times, {name: _on(one, times, to, rounding) for name, one in streams.items()}
+    )
 
 
-def _on(stream: Stream, times: Floats, to: float) -> Floats:
+def _on(stream: Stream, times: Floats, to: float, rounding: float) -> Floats:
     if stream.rate <= to * (1.0 + 1e-6):
         values, there = at_instants(stream, times)
         return np.where(there, values, np.nan)
     # Rounded up in the middle, but for rounding errors.
-    nearest = np.floor((stream.times - times[0]) * to + 0.5 + 1e-6).astype(np.intp)
+    nearest = np.floor((stream.times - times[0]) * to + 0.5 + rounding).astype(np.intp)
     inside = (nearest >= 0) & (nearest < len(times))
     found = np.full((len(stream.values), len(times)), np.nan)
     for channel, values in enumerate(stream.values):

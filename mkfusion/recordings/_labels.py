@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mkfusion._messages import shown
 from mkfusion._types import Floats
 from mkfusion.data import as_plain, is_gap
-from mkfusion.recordings._streams import as_seconds
+from mkfusion.recordings._streams import as_seconds, rounding_of_times
 
 RULES = ("majority", "mean", "last")
 
@@ -56,7 +56,7 @@ def read_track(labels: Any, span: tuple[float, float], steps: Any, called: str) 
     """
     labels = as_plain(labels, called)
     if isinstance(labels, str | bytes) or np.ndim(labels) == 0:
-        return Track(np.array([span[0]]), np.array([span[1]]), _plain([labels]))
+        return Track(np.array([span[0]]), np.array([span[1]]), _plain([labels], called))
     if hasattr(labels, "columns"):
         labels = list(zip(*(np.asarray(labels[c]) for c in labels.columns), strict=True))
     items = list(labels)
@@ -73,7 +73,7 @@ def read_track(labels: Any, span: tuple[float, float], steps: Any, called: str) 
     times, rate = steps
     stops = np.minimum(np.append(times[1:], np.inf), times + 1.5 / rate)
     stops[-1] = times[-1] + 1.0 / rate
-    return Track(times, stops, _plain(items))
+    return Track(times, stops, _plain(items, called))
 
 
 _EXPECTED = (
@@ -98,12 +98,15 @@ def _read_stretches(items: list[Any], called: str) -> Track:
     if len(over):
         one, other = (shown(tuple(items[order[i]])) for i in (over[0], over[0] + 1))
         raise ValueError(f"{called} has {one} and {other}; expected stretches that do not overlap.")
-    return Track(starts, stops, _plain([items[i][2] for i in order]))
+    return Track(starts, stops, _plain([items[i][2] for i in order], called))
 
 
-def _plain(items: Sequence[Any]) -> list[Any]:
+def _plain(items: Sequence[Any], called: str) -> list[Any]:
     """Return labels as Python's own objects, None for what is missing."""
     plain = [one.item() if isinstance(one, np.generic) else one for one in items]
+    for one in plain:
+        if not isinstance(one, Hashable):
+            raise TypeError(f"{called} has the label {shown(one)}; expected texts or numbers.")
     return [None if is_gap(one) else one for one in plain]
 
 
@@ -123,11 +126,13 @@ def window_labels(track: Track, windows: Floats, rule: str, purity: float) -> li
     -------
     list of n_windows labels
     """
+    slack = np.maximum(1e-9, rounding_of_times(np.abs(windows).max(axis=1)))
     if rule == "last":
-        before = np.searchsorted(track.starts, windows[:, 1] - 1e-9, side="right") - 1
-        inside = (before >= 0) & (track.stops[before] >= windows[:, 1] - 1e-6)
+        # What begins as the window stops is not in it.
+        before = np.searchsorted(track.starts, windows[:, 1] - slack, side="right") - 1
+        inside = (before >= 0) & (track.stops[before] >= windows[:, 1] - np.maximum(1e-6, slack))
         return [track.labels[i] if ok else None for i, ok in zip(before, inside, strict=True)]
-    least = purity * (windows[:, 1] - windows[:, 0]) * (1 - 1e-9)
+    least = purity * (windows[:, 1] - windows[:, 0]) - slack
     if rule == "mean":
         known = np.array([label is not None for label in track.labels], dtype=float)
         try:
@@ -135,7 +140,7 @@ def window_labels(track: Track, windows: Floats, rule: str, purity: float) -> li
         except (TypeError, ValueError) as error:
             raise TypeError(f'label is "mean" and labels are no numbers: {error}.') from error
         covered, total = _within(track, known, windows), _within(track, values, windows)
-        enough = (covered > 0) & (covered >= least)
+        enough = (covered > slack) & (covered >= least)
         return [
             float(t / c) if ok else None for t, c, ok in zip(total, covered, enough, strict=True)
         ]
@@ -146,10 +151,11 @@ def window_labels(track: Track, windows: Floats, rule: str, purity: float) -> li
     which = {name: k for k, name in enumerate(names)}
     codes = np.array([-1 if one is None else which[one] for one in track.labels])
     shares = np.array([_within(track, (codes == k) * 1.0, windows) for k in range(len(names))])
-    best = np.argmax(shares > shares.max(axis=0) - 1e-9, axis=0)
+    best = np.argmax(shares > shares.max(axis=0) - slack, axis=0)
     most = shares[best, np.arange(len(windows))]
     return [
-        names[k] if m > 0 and m >= at else None for k, m, at in zip(best, most, least, strict=True)
+        names[k] if ok else None
+        for k, ok in zip(best, (most > slack) & (most >= least), strict=True)
     ]
 
 

@@ -21,6 +21,7 @@ from mkfusion.recordings._streams import (
     check_not_negative,
     check_positive,
     read_recording,
+    rounding_of_times,
 )
 from mkfusion.stack import check_room
 
@@ -222,7 +223,7 @@ def cut_windows(
             some = slice(None) if kept.all() else kept  # most often all, of which none is a copy
             pieces.append({m: values[some] for m, values in one.values.items()})
         target += [chosen[row] for row in rows]
-        numbers = np.repeat(np.arange(n_blocks), sizes)
+        numbers = np.repeat(np.arange(len(blocks)), sizes)
         owners += [name if n_blocks == 1 else f"{name}/{k}" for k in numbers[rows]]
         times.append(placed[rows])
         which += [i] * len(rows)
@@ -280,9 +281,11 @@ def _of_block(
     streams: Mapping[str, Stream], block: tuple[float, float], n_steps: Mapping[str, int], cut: _Cut
 ) -> _Block:
     start, stop = block
-    # Rounding errors cost no window: a thousandth of a step is no time.
+    # Rounding errors cost no window.
+    rounding = max(1e-6, float(rounding_of_times(max(abs(start), abs(stop)))) / cut.step)
     with np.errstate(over="ignore"):
-        n_windows = max(np.floor(np.divide(stop - start - cut.length, cut.step) + 1e-6) + 1, 0.0)
+        fitting = np.divide(stop - start - cut.length, cut.step)
+        n_windows = max(np.floor(fitting + rounding) + 1, 0.0)
     n_values = sum(len(one.values) * n_steps[name] for name, one in streams.items())
     check_room(
         f"{n_windows:.6g} windows of {cut.length:g} seconds of {n_values} values, every "
@@ -317,6 +320,9 @@ def _sampled(stream: Stream, starts: Floats, n_steps: int, max_missing: float) -
 
 
 def _blocks(span: tuple[float, float], n_blocks: int, cut: _Cut) -> list[tuple[float, float]]:
+    width = (span[1] - span[0]) / n_blocks
+    if 2.0 * width < cut.length:  # none has a window, however many there are
+        return [(span[0], span[0] + width)]
     borders = np.linspace(*span, n_blocks + 1)
     blocks = []
     for k in range(n_blocks):

@@ -348,7 +348,8 @@ class SubsetSearch:
         lower, upper = (0.0, np.inf) if known is None else (known.lower_bound, known.objective)
         share, enough, points = _FIRST_SHARE, _ENOUGH * ceiling, self._points
         for _ in range(_MOST_MACHINES):
-            target = min(ceiling, upper * (1.0 - tol))
+            # Before there is a machine nothing is reached, whatever the tolerance.
+            target = min(ceiling, upper * (1.0 - tol)) if np.isfinite(upper) else ceiling
             if guess is not None:
                 (w, d), guess = guess, None
             elif lower < target:

@@ -16,6 +16,8 @@ from mkfusion.stack._stack import KernelStack, as_stack
 _MATRIX = (np.float64, np.float32)
 # Where a fitted estimator keeps the ids of its training samples, if its kernels were DataFrames.
 _IDS = "_training_ids"
+# More names than these are not listed.
+_MOST_NAMES = 6
 
 
 def remember_input(estimator: Any, X: Any, n_train: int) -> None:
@@ -106,6 +108,6 @@ def is_several(X: Any) -> bool:
     return isinstance(X, np.ndarray) and X.ndim == 3
 
 
-def _shortened(names: list[str], most: int = 6) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return f"[{shown}, ...]" if len(names) > most else f"[{shown}]"
+def _shortened(names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_MOST_NAMES])
+    return f"[{shown}, ...]" if len(names) > _MOST_NAMES else f"[{shown}]"

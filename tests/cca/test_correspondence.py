@@ -78,6 +78,7 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"regularisation": -1.0}, "regularisation"),
         ({"regularisation": np.inf}, "expected a finite number"),
         ({"masses_a": np.ones(3)}, r"masses_a has shape \(3,\); expected \(12,\)"),
+        ({"masses_a": 3.0}, r"masses_a has shape \(\); expected \(12,\)"),
         ({"masses_b": -np.ones(12)}, "masses_b holds"),
         ({"masses_b": np.zeros(12)}, "not all of them 0"),
     ):

@@ -118,6 +118,7 @@ def test_refusals() -> None:
         ((A, "a", "b"), TypeError, "expected Modalities"),
         ((X, "a", "c"), ValueError, "target is"),
         ((X, [], "b"), ValueError, "source is"),
+        ((X, None, "b"), TypeError, "source is None"),
         ((X, "a", "a"), ValueError, "different modalities"),
         ((X[:5], "a", "b"), ValueError, "5 samples have"),
     ):

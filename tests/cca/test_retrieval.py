@@ -107,6 +107,7 @@ def test_perfect_and_constant() -> None:
         (lambda: retrieve(QUERY * np.nan, GALLERY), "query contains NaN"),
         (lambda: recall_at_k(QUERY, GALLERY), "query has 30 samples and gallery 50"),
         (lambda: recall_at_k(QUERY, GALLERY, query_labels=QUERY_LABELS), "expected both"),
+        (lambda: recall_at_k(QUERY[0, 0], GALLERY), "Expected 2D array"),
         (
             lambda: mean_average_precision(
                 QUERY, GALLERY, query_labels=np.arange(30), gallery_labels=np.arange(20, 70)

@@ -71,6 +71,7 @@ def test_uneven_classes_are_chosen_by_log_loss_beside_their_frequencies(folder, 
     y = uneven(study)["label"].to_numpy(object)
     nothing = cross_val_score(DummyClassifier(), study, y, cv=cv, scoring="neg_log_loss").mean()
     assert "neg_log_loss" in shown
+    assert table_of(run(*FIT, "--metric", "neg_log_loss")[1]) == table_of(shown)
     assert f"how frequent the classes are scores {nothing:.3f} on the same" in words(shown)
     assert "80% of the samples are calm." in words(shown)
     shown = run(*FIT, "--metric", "balanced_accuracy")[1]
@@ -235,7 +236,7 @@ def test_every_word_makes_a_model_that_predicts(folder, study, run, word):
         (("--kernel", "accel=rbf", "--kernel", "accel=rbf"), "'accel' is given twice"),
         (("--kernel", "accel"), "expected MODALITY=KERNEL, got 'accel'"),
         (("--metric", "acuracy"), "did you mean 'accuracy'"),
-        (("--metric", "neg_log_loss"), "needs probabilities"),
+        (("--metric", "neg_brier_score"), "needs probabilities"),
         (("--metric", "accuracy", "--C", "1"), "--C gives it: choose one"),
         (("--probabilities", "--time-ordered"), "--time-ordered holds out the later ones only"),
         (("--class-weight", "heavy"), "invalid choice"),

@@ -55,12 +55,12 @@ def test_every_split_chooses_and_learns_by_itself() -> None:
 def test_the_cheapest_within_one_standard_error_is_enough() -> None:
     grams, y = problem()
     parts = {"cheap": [0], "none": [1], "dear": [2], "other": [3]}
-    counted = modality_path(grams, y, modalities=parts)
+    counted = modality_path(grams, y, modalities=parts, random_state=0)
     near = counted.means >= counted.means[counted.best - 1] - counted.errors[counted.best - 1]
     assert counted.enough == 1 + int(np.flatnonzero(near)[0])
     np.testing.assert_array_equal(counted.costs, [len(choice) for choice in counted.choices])
     prices = {"cheap": 1.0, "none": 0.5, "dear": 20.0, "other": 3.0}
-    priced = modality_path(grams, y, modalities=parts, costs=prices)
+    priced = modality_path(grams, y, modalities=parts, costs=prices, random_state=0)
     np.testing.assert_allclose(
         priced.costs, [sum(prices[name] for name in choice) for choice in priced.choices]
     )

@@ -56,6 +56,7 @@ def test_display_of_real_kernels():
     ("options", "message"),
     [
         ({"weights": [1, -1, 1]}, "weights is"),
+        ({"weights": "statis"}, "weights is .statis.; expected 3 finite numbers"),
         ({"weights": [0, 0, 0]}, "not all zero"),
         ({"weights": [1, 1]}, "expected 3 finite numbers"),
         ({"n_components": 0}, "n_components is 0"),

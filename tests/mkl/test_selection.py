@@ -188,6 +188,13 @@ def test_what_else_leaves_a_gap_is_said(
     assert not any("max_time" in str(w.message) for w in caught)
 
 
+def test_a_tolerance_that_anything_meets_still_has_a_choice() -> None:
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    selector = ModalitySelector(2, tol=5.0).fit([np.outer(x, x) for x in X.T], X[:, 1] > 0)
+    assert selector.modalities_
+    assert 0.0 <= selector.gap_ <= 1.0
+
+
 def test_copies_are_runners_up() -> None:
     grams, _, y = wine(classes=2)
     first = ModalitySelector(1).fit(grams, y).get_support(indices=True)[0]

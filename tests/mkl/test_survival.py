@@ -286,6 +286,15 @@ def test_censored_samples_alone_are_refused() -> None:
         MKLSurvivalAnalysis().fit(grams(X), y)
 
 
+def test_samples_of_which_no_two_can_be_compared_have_no_score() -> None:
+    X, y = survival(30, 8)
+    model = MKLSurvivalAnalysis().fit(grams(X), y)
+    y["event"] = False
+    assert np.isnan(model.score(grams(X), y))
+    y["event"][y["time"].argmax()] = True
+    assert np.isnan(model.score(grams(X), y))
+
+
 def test_fields_may_have_any_order_and_name() -> None:
     X, y = survival(30, 9)
     turned = np.empty(30, dtype=[("months", np.float32), ("died", bool)])

@@ -177,3 +177,22 @@ def test_streams_of_different_times_are_refused():
         synchronise({"a": one, "b": one.set_axis(5 + np.arange(10) / 10)}, to=1.0)
     with pytest.raises(ValueError, match="to is 0"):
         synchronise({"a": one}, to=0)
+
+
+def test_dates_are_synchronised_as_seconds_are():
+    # Steps half way between two instants of the clock go to the later one, on any clock.
+    rng = np.random.default_rng(0)
+    steps = pd.to_timedelta(np.arange(400) * 5, unit="ms")
+    fast, slow = rng.normal(size=400), rng.normal(size=100)
+    found = []
+    for start in (pd.Timedelta(0), pd.Timestamp("2024-05-01 10:00:00.0959")):
+        recording = {
+            "fast": pd.DataFrame({"f": fast}, index=start + steps),
+            "slow": pd.DataFrame({"s": slow}, index=start + 4 * steps[:100]),
+        }
+        found.append(synchronise(recording, to=100.0))
+    assert len(found[0].times) == len(found[1].times)
+    for name in ("fast", "slow"):
+        np.testing.assert_allclose(
+            found[0].streams[name], found[1].streams[name], rtol=1e-3, atol=1e-4
+        )

@@ -164,6 +164,37 @@ def test_labels_of_steps_and_their_mean():
     assert numbers.target.dtype.kind == "i"
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.0959, 0.1781])
+@pytest.mark.parametrize(("label", "length", "step"), [("last", 4.0, 2.0), ("majority", 4.0, 4.0)])
+def test_dates_which_are_rounded_give_the_labels_that_seconds_give(label, length, step, offset):
+    # Windows end where another label begins, and are half of one label and half of the next.
+    n = 400
+    frame = pd.DataFrame({"a": np.arange(n) * 1.0, "y": [f"at{i // 20}" for i in range(n)]})
+    found = []
+    for start in (pd.Timedelta(0), pd.Timestamp("2024-05-01")):
+        begin = start + pd.Timedelta(offset, unit="s")
+        table = frame.set_axis(begin + pd.to_timedelta(np.arange(n) * 100, unit="ms"))
+        windows = cut_windows(
+            table, length, step=step, modalities={"m": ["a"]}, labels="y", label=label, n_blocks=1
+        )
+        found.append((windows.data["m"], windows.target))
+    (values, target), (others, other_target) = found
+    np.testing.assert_allclose(values, others)
+    taken = values[:, 0, -1 if label == "last" else 0]
+    assert target.tolist() == other_target.tolist() == [f"at{int(row) // 20}" for row in taken]
+
+
+@pytest.mark.parametrize(("ms", "length", "step"), [(1, 2.0, 0.5), (2, 0.054, 0.008)])
+def test_fast_streams_of_dates_are_taken_as_they_are(ms, length, step):
+    # In seconds since 1970 a millisecond is off by 1 in 10,000.
+    values = np.random.default_rng(0).normal(size=(1, 6000))
+    begin = pd.Timestamp("2024-05-01 10:00:00.095917")
+    index = begin + pd.to_timedelta(np.arange(6000) * ms, unit="ms")
+    table = pd.DataFrame({"a": values[0]}, index=index)
+    windows = cut_windows(table, length, step=step, modalities={"a": ["a"]}, n_blocks=1)
+    np.testing.assert_array_equal(windows.data["a"], brute(values, 1000 / ms, length, step))
+
+
 def test_gaps_are_interpolated_up_to_a_share_and_lack_the_modality_beyond():
     values = ramp(2, 400, 10.0)
     values[:, [13, 57]] = np.nan  # two single values
@@ -284,6 +315,7 @@ REFUSED = [
     (ONE, {"max_missing": None}, "max_missing is None; expected a share"),
     (ONE, {"margin": -1}, "margin is -1; expected a number from 0 on"),
     (ONE, {"n_blocks": 0}, "n_blocks is 0"),
+    (ONE, {"n_blocks": 10**9}, "the longest of 1000000000 blocks of a recording has 1e-08"),
     ({"a": A + np.inf}, {}, "is infinite in channel 0"),
     (ONE, {"labels": ["x"] * 9}, "9 labels for 100 steps"),
     (ONE, {"labels": [(3, 1, "x")]}, "expected start < stop"),
@@ -302,6 +334,7 @@ REFUSED = [
     (table(), TIMED | {"time": "what"}, "expected dates, durations or seconds"),
     (table(), TIMED | {"modalities": {"a": ["what"]}}, "is nominal"),
     (table(), TIMED | {"groups": "whose"}, "groups is 'whose'; expected a column"),
+    (ONE, {"labels": {}}, r"labels has the label \{\}; expected texts or numbers"),
     (table()[::-1], TIMED, "seconds before the one before it; expected times that increase"),
     (table().assign(t=0.0), TIMED, "at the time of the one before it"),
 ]
