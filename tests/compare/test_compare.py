@@ -480,6 +480,8 @@ def _right(model, X, y):
         ({"modalities": [("a", "c")]}, "'c'"),
         ({"y": np.arange(60)}, "60 different whole numbers"),
         ({"y": np.zeros(60)}, "for every sample"),
+        ({"y": [f"s{i % 31}" for i in range(60)]}, "y holds 31 different texts in 60 samples"),
+        ({"y": np.arange(60).astype("datetime64[D]")}, "y holds dates or durations"),
         ({"y": ["a"] * 30 + [None] * 30}, "y has 30 missing labels"),
         ({"y": [np.nan] + [0.5] * 59}, "NaN"),
         ({"y": ["a", "b"] * 30, "task": "regression"}, "expected numbers"),
