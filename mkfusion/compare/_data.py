@@ -47,6 +47,8 @@ from mkfusion.data import (
     present_samples,
     read_columns,
     refuse_empty,
+    refuse_others,
+    refuse_several,
     refuse_unknown,
     seems_classes,
     those,
@@ -61,6 +63,8 @@ _LARGEST_SEED = 2**32 - 1
 def check_samples(X: Any) -> None:
     """Refuse what has no rows and columns, and what has no rows."""
     if not (isinstance(X, Modalities) or hasattr(X, "columns") or hasattr(X, "tocsr")):
+        refuse_others(X)
+        refuse_several(X)
         shape = np.shape(X)
         if len(shape) < 2:
             came = f"of shape {shape}" if shape else shown(X)

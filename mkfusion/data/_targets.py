@@ -227,7 +227,14 @@ def read_survival(X: Any, y: Any) -> Survival:
     if y is None:
         raise ValueError(f"y: {_SURVIVAL}; requires y to be passed, but the target y is None.")
     if not is_survival(y):
-        raise ValueError(f"y is {shown(y)}; {_SURVIVAL}.")
+        such = f"a {type(y).__name__}"
+        way = ""
+        if hasattr(y, "columns") and hasattr(y, "to_records"):
+            such += f" with the columns {list(y.columns)}"
+            way = " y.to_records(index=False) makes one."
+        elif getattr(y, "dtype", None) is not None:
+            such = f"of {y.dtype}"
+        raise ValueError(f"y is {such}; {_SURVIVAL}.{way}")
     given = np.asarray(y)
     kinds = {name: given.dtype[name].kind for name in given.dtype.names or ()}
     if sorted("b" if kind == "b" else "n" for kind in kinds.values()) != ["b", "n"] or (

@@ -486,6 +486,10 @@ def _right(model, X, y):
         ({"y": [np.nan] + [0.5] * 59}, "NaN"),
         ({"y": ["a", "b"] * 30, "task": "regression"}, "expected numbers"),
         ({"y": [0, 1]}, "y has 2 samples; expected"),
+        (
+            {"X": [np.zeros((60, 2)), np.zeros((60, 3))], "modalities": None},
+            "Modalities\\(name=arr",
+        ),
     ],
 )
 def test_bad_input_is_refused(given, message):
