@@ -10,7 +10,7 @@ import importlib.util
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,15 +39,19 @@ def note(message: object) -> None:
 
 
 @contextmanager
-def notes_for_warnings(*but: type[Warning]) -> Iterator[None]:
+def notes_for_warnings(
+    *but: type[Warning], instead: Mapping[type[Warning], str] | None = None
+) -> Iterator[None]:
     """Show warnings for users as notes, each once, and none for developers or of some classes.
 
-    Those that differ in numbers only, as of folds, are one: the first.
+    Those that differ in numbers only, as of folds, are one: the first. `instead` has other words
+    for classes that speak of what only Python has.
     """
+    others = instead or {}
     said: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
-        line = one_line(message)
+        line = one_line(others.get(category, message))
         told = issubclass(category, but) or not issubclass(category, UserWarning)
         alike = _QUOTED_OR_NUMBER.sub(lambda part: part[1] or "0", line)
         if not told and alike not in said:

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from mkfusion import (
     ColumnKernelizer,
     MissingCellsWarning,
+    MissingModalityWarning,
     MKLClassifier,
     MKLClassifierCV,
     MKLRegressor,
@@ -45,6 +46,11 @@ from mkfusion.kernels import MeanFiller, SumKernel, kernel_label
 
 # Values of C that are tried of proportional hazards.
 _N_COX_COSTS = 7
+# What the warning advises otherwise is for Python.
+_FEW_LACK = (
+    "few of these samples lack a modality: new ones that do are likely to be predicted worse than "
+    "by a model that was fitted without it (leave out its file, or --exclude its columns)"
+)
 
 
 class _Choice(NamedTuple):
@@ -89,7 +95,8 @@ def fit(options: argparse.Namespace) -> None:
     own = kernels_of_words(options.kernel, samples.kinds)
     keeps = options.missing == "keep"
     # In every fold they would be others; `load_samples` has told of gaps.
-    with notes_for_warnings(MissingCellsWarning, UnknownCategoriesWarning):
+    instead = {MissingModalityWarning: _FEW_LACK}
+    with notes_for_warnings(MissingCellsWarning, UnknownCategoriesWarning, instead=instead):
         with as_usage_errors(TypeError, ValueError):
             kernels = _kernels(samples.X, keeps, own)
         pipeline = _pipeline(kernels, keeps, samples, options)

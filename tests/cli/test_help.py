@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import mkfusion
 from mkfusion.compare import ALWAYS, METHODS
 
 COMMANDS = ("compare", "audit", "fit", "predict", "demo")
@@ -39,3 +40,9 @@ def test_help_loads_nothing_heavy(command):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("heavy: []\n")
+
+
+def test_the_package_runs_as_a_module():
+    call = [sys.executable, "-m", "mkfusion", "--version"]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert done.stdout == f"mkfusion {mkfusion.__version__}\n"
