@@ -24,6 +24,7 @@ _WORDS = frozenset(
     "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan"
     "|null".split("|")
 )
+_MOST_SETS = 3  # of words, each told with its columns
 _PADDED = r"0\d+"
 _PADDED_CELL = re.compile(rb'(?:^|[,;\t"])[ \t]*0\d')  # in a line, perhaps
 # A spreadsheet runs a cell that begins so, in full width as well, unless it is a number or nothing
@@ -79,10 +80,10 @@ class Words:
     def __init__(self, path: str, as_text: Collection[str], as_values: Collection[str]) -> None:
         self.path = path
         self.as_text, self.as_values = as_text, as_values
-        self._gaps: Counter[str] = Counter()
-        self._levels: Counter[str] = Counter()
+        # How often each word stands in each column
+        self._gaps: dict[str, Counter[str]] = {}
+        self._levels: dict[str, Counter[str]] = {}
         self._codes: dict[str, str] = {}
-        self._of: dict[str, list[str]] = {"gaps": [], "levels": []}
 
     def settle(self, name: str, read: pd.Series, written: pd.Series) -> pd.Series | None:
         """Decide what a column holds.
@@ -119,8 +120,7 @@ class Words:
 
     def _count(self, what: str, name: str, words: pd.Series) -> None:
         if len(words):
-            (self._gaps if what == "gaps" else self._levels).update(words)
-            self._of[what].append(name)
+            (self._gaps if what == "gaps" else self._levels)[name] = Counter(words)
 
     def say(self) -> None:
         """Say what was taken for what."""
@@ -129,13 +129,28 @@ class Words:
                 f"column {name!r} of {self.path!r} has leading zeros, such as {code!r}, and is "
                 "taken for text"
             )
-        for counts, what, taken in (
-            (self._gaps, "gaps", "empty cells, among numbers, dates or truth values"),
-            (self._levels, "levels", "texts as any other; leave cells empty to say missing"),
+        for by_column, taken in (
+            (self._gaps, "empty cells, among numbers, dates or truth values"),
+            (self._levels, "texts as any other; leave cells empty to say missing"),
         ):
-            if counts:
-                those = ", ".join(f"{word!r} in {n}" for word, n in counts.most_common())
-                note(f"{self.path!r}: {those} cells of {listed(self._of[what])} are {taken}")
+            if by_column:
+                note(f"{self.path!r}: {' and '.join(_where_words_are(by_column))} are {taken}")
+
+
+def _where_words_are(by_column: dict[str, Counter[str]]) -> list[str]:
+    """Return which words are in how many cells, for each set of words with the columns it is in.
+
+    Of many sets all words are counted together, in all columns.
+    """
+    columns: dict[frozenset[str], list[str]] = {}
+    for name, counts in by_column.items():
+        columns.setdefault(frozenset(counts), []).append(name)
+    told = []
+    for names in columns.values() if len(columns) <= _MOST_SETS else [list(by_column)]:
+        total: Counter[str] = sum((by_column[name] for name in names), Counter())
+        those = ", ".join(f"{word!r} in {n}" for word, n in total.most_common())
+        told.append(f"{those} cells of {listed(names)}")
+    return told
 
 
 def _as_written(written: pd.Series) -> pd.Series:

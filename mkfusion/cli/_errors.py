@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from mkfusion.cli._remedies import in_options
 BAD_INPUT = 2
 _MAX_SHOWN = 3
 _MAX_NAMES = 12
+_QUOTED_OR_NUMBER = re.compile(r"('[^']*')|\b\d+(?:\.\d+)?")
 
 
 class UsageError(Exception):
@@ -39,14 +41,18 @@ def note(message: object) -> None:
 
 @contextmanager
 def notes_for_warnings(*but: type[Warning]) -> Iterator[None]:
-    """Show warnings for users as notes, each once, and none for developers or of some classes."""
+    """Show warnings for users as notes, each once, and none for developers or of some classes.
+
+    Those that differ in numbers only, as of folds, are one: the first.
+    """
     said: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
         line = one_line(in_options(message))
         told = issubclass(category, but) or not issubclass(category, UserWarning)
-        if not told and line not in said:
-            said.add(line)
+        alike = _QUOTED_OR_NUMBER.sub(lambda part: part[1] or "0", line)
+        if not told and alike not in said:
+            said.add(alike)
             note(line)
 
     with warnings.catch_warnings():

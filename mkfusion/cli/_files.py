@@ -12,7 +12,15 @@ from pandas.api.types import is_numeric_dtype
 from mkfusion.cli._containers import read_container
 from mkfusion.cli._delimited import check_names
 from mkfusion.cli._errors import UsageError, listed, note
-from mkfusion.cli._tables import CONTAINERS, ends_in, file_of, find_column, read_ids, read_table
+from mkfusion.cli._tables import (
+    CONTAINERS,
+    ends_in,
+    file_of,
+    find_column,
+    likeness,
+    read_ids,
+    read_table,
+)
 
 # The --id of a model whose files were joined on the ids that they have without a word.
 OWN_IDS = ""
@@ -131,7 +139,10 @@ def use_ids(tables: Sequence[Table], id: str | None, regex: str | None) -> list[
     for table in tables:
         if table.ids is None:
             if id:
-                find_column("--id", id, [table.path], [table.frame])  # says what there is
+                try:
+                    find_column("--id", id, [table.path], [table.frame])  # says what there is
+                except UsageError as error:
+                    raise UsageError(f"{error}{_samples_in_header(table, tables)}") from error
             raise UsageError(
                 f"{len(tables)} files need --id COLUMN, on which they are joined; {table.path!r} "
                 "has no nameless first column that could be one"
@@ -167,7 +178,30 @@ def _matched(ids: Sequence[pd.Series], tables: Sequence[Table], regex: str) -> l
                 f"--id-regex {regex!r} is not in {len(others)} of the {len(some)} ids of "
                 f"{table.path!r}, which stay as they are: {listed(others)}"
             )
-    return [cut.fillna(some) for some, cut in zip(ids, found, strict=True)]
+    used = [cut.fillna(some) for some, cut in zip(ids, found, strict=True)]
+    for table, some, one in zip(tables, ids, used, strict=True):
+        _refuse_merged(table.path, some, one, regex)
+    return used
+
+
+def _refuse_merged(path: str, ids: pd.Series, cut: pd.Series, regex: str) -> None:
+    """Refuse an expression that finds the same in several ids of a table."""
+    merged = cut[cut.duplicated(keep=False) & ~ids.duplicated(keep=False)]
+    if len(merged):
+        one = merged.iloc[0]
+        several = ids[merged.index[merged == one]].tolist()
+        raise UsageError(
+            f"--id-regex {regex!r} finds {one!r} in {len(several)} ids of {path!r}: "
+            f"{listed(several)}; keep one of them in the file (of tumour and normal tissue, say), "
+            "or give an expression that tells them apart"
+        )
+
+
+def _samples_in_header(table: Table, tables: Sequence[Table]) -> str:
+    """Return a hint where the columns of a table seem to be samples of another one."""
+    ids = [str(one) for other in tables if other.ids is not None for one in other.ids.dropna()]
+    hint = likeness(table.frame.columns, ids)
+    return f". Its columns may be samples{hint}" if hint else ""
 
 
 def cut_id(one: str, regex: str | None) -> str | None:

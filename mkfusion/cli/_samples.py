@@ -451,11 +451,13 @@ def _complete(
     complete = present.all(axis=1)
     if complete.all():
         return np.arange(len(X))
-    n_lacking = int((~complete).sum())
+    each = [(name, int(n)) for name, n in zip(X.names, (~present).sum(axis=0), strict=True) if n]
+    of_each = ", ".join(f"{name!r} {n}" for name, n in each)
+    lacking = f"{int((~complete).sum())} of {len(X)} samples lack a modality ({of_each})"
     if options.missing == "drop":
         if not complete.any():
             raise UsageError("--missing drop leaves no sample: none has all modalities")
-        note(f"{n_lacking} of {len(X)} samples lack a modality and are left out")
+        note(f"{lacking} and are left out")
         return np.flatnonzero(complete)
     if options.missing == "keep":
         nothing = np.flatnonzero(~present.any(axis=1))
@@ -464,16 +466,16 @@ def _complete(
                 f"{len(nothing)} of {len(X)} samples have no modality at all, such as "
                 f"{names[nothing[0]]}; expected at least one"
             )
-        note(f"{n_lacking} of {len(X)} samples lack a modality and are kept")
+        note(f"{lacking} and are kept")
         return np.arange(len(X))
     m = int(np.flatnonzero(~present.all(axis=0))[0])
     name = X.names[m]
-    lacking = np.flatnonzero(~present[:, m])
+    without = np.flatnonzero(~present[:, m])
     files = sorted({place.file for place in modalities[name]})
-    absent = [f for f in files if (rows[f][lacking] < 0).any()]
+    absent = [f for f in files if (rows[f][without] < 0).any()]
     where = f" (not in {paths[absent[0]]!r})" if absent else " (all its cells are empty)"
     raise UsageError(
-        f"{len(lacking)} of {len(X)} samples lack the modality {name!r}{where}, such as "
-        f"{names[lacking[0]]}; --missing drop leaves out samples that lack one, "
+        f"{len(without)} of {len(X)} samples lack the modality {name!r}{where}, such as "
+        f"{names[without[0]]}; --missing drop leaves out samples that lack one, "
         "--missing keep compares them by what they have"
     )

@@ -109,6 +109,12 @@ def read_outcome(
     time = read_target(frames[home][options.time], where)
     if time.dtype.kind not in "iuf":
         raise UsageError(f"{where} holds {shown(time[0])}; expected numbers")
+    odd = np.flatnonzero(~(np.isfinite(time) & (time >= 0)))
+    if len(odd):
+        raise UsageError(
+            f"{where} is {time[odd[0]]:g} in row {odd[0] + 1} (counted from 1 below the header); "
+            "expected finite times from 0 on"
+        )
     column, value = event_column(options, frames)
     f = find_column("--event", column, paths, frames)
     of_event = f"--event {options.event!r}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -244,7 +244,48 @@ def check_common(column: Any, paths: Sequence[str], ids: Sequence[pd.Series]) ->
         numbers = some.str.fullmatch(r"[+-]?\d+(\.\d*)?").all()
         example = some.iloc[0] if numbers else repr(some.iloc[0])
         shown.append(f"{path!r} has {'numbers' if numbers else 'texts'} such as {example}")
-    raise UsageError(f"--id {column!r}: no id is in both files; {', '.join(shown)}")
+    hint = likeness(ids[1], ids[0])
+    raise UsageError(f"--id {column!r}: no id is in both files; {', '.join(shown)}{hint}")
+
+
+def likeness(ids: Iterable[str], others: Iterable[str]) -> str:
+    """Return how ids that are not the same may be meant to be, for the end of a message.
+
+    Parameters
+    ----------
+    ids, others : iterable of str
+
+    Returns
+    -------
+    str
+        That some differ in case or punctuation only, or that some begin with others, which
+        `--id-regex` cuts out; empty where neither is so.
+    """
+    ids, others = list(ids), list(others)
+    plain = {_plain(other): other for other in others}
+    for one in ids:
+        if _plain(one) and (other := plain.get(_plain(one))) is not None:
+            return (
+                f"; {one!r} and {other!r} differ in case or punctuation only: write them alike in "
+                "both"
+            )
+    for some, known in ((ids, set(others)), (others, set(ids))):
+        for one in some:
+            ends = (k for k in range(len(one) - 1, 0, -1) if not one[k].isalnum())
+            start = next((one[:k] for k in ends if one[:k] in known), None)
+            if start is not None:
+                n = len(start)
+                such = f", such as '^.{{{n}}}', the first {n} characters"
+                alike = all(len(other) == n for other in known)
+                return (
+                    f"; {one!r} begins with {start!r}: --id-regex says what of an id counts"
+                    f"{such if alike else ''}"
+                )
+    return ""
+
+
+def _plain(one: str) -> str:
+    return re.sub(r"[\W_]+", "", one).casefold()
 
 
 def check_zeros(column: Any, paths: Sequence[str], ids: Sequence[pd.Series]) -> None:

@@ -35,6 +35,7 @@ from mkfusion.compare._folds import Splitter
 from mkfusion.compare._metrics import named_metrics
 from mkfusion.compare._survival import FollowUp, survival_scorers
 from mkfusion.data import (
+    MOST_CLASSES,
     Known,
     MissingModalityWarning,
     Modalities,
@@ -46,6 +47,8 @@ from mkfusion.data import (
     present_samples,
     read_columns,
     refuse_empty,
+    refuse_others,
+    refuse_several,
     refuse_unknown,
     seems_classes,
     those,
@@ -60,6 +63,8 @@ _LARGEST_SEED = 2**32 - 1
 def check_samples(X: Any) -> None:
     """Refuse what has no rows and columns, and what has no rows."""
     if not (isinstance(X, Modalities) or hasattr(X, "columns") or hasattr(X, "tocsr")):
+        refuse_others(X)
+        refuse_several(X)
         shape = np.shape(X)
         if len(shape) < 2:
             came = f"of shape {shape}" if shape else shown(X)
@@ -119,6 +124,11 @@ def is_classification(y: NDArray[Any], task: str) -> bool:
         raise ValueError(
             f'y holds {n_values} different whole numbers; expected task="classification" or '
             'task="regression", which says what they are.'
+        )
+    if not numbers and n_values > max(MOST_CLASSES, len(y) // 2):  # names of samples, perhaps
+        raise ValueError(
+            f"y holds {n_values} different texts in {len(y)} samples, such as {shown(y[0])}; "
+            "expected classes with several samples each."
         )
     return found
 
@@ -428,8 +438,9 @@ def _features(data: Any, kernel: Any) -> tuple[Any, bool, str]:
             return make_pipeline(SimpleImputer(), StandardScaler()), True, ""
         return None, False, "categories in an array; give them as a DataFrame"
     kinds = [column.kind for column in read_columns(table)]
-    if "time" in kinds:
-        return None, False, "dates or durations"
+    times = [c for c, kind in zip(table.columns, kinds, strict=True) if kind == "time"]
+    if times:
+        return None, False, f"a table with dates or durations ({', '.join(map(shown, times))})"
     numeric = [c for c, kind in zip(table.columns, kinds, strict=True) if kind == "numeric"]
     nominal = [c for c in table.columns if c not in numeric]
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
@@ -606,6 +617,8 @@ class NothingToCompareError(ValueError):
     def of_fusion(cls, reasons: Mapping[str, str]) -> NothingToCompareError:
         """Return the error of no method that fuses, given why each is not applicable."""
         why = dict(reasons) or "none was asked for"
+        if len(set(reasons.values())) == 1:  # such as one modality only
+            why = next(iter(reasons.values()))
         return cls(f"methods leaves nothing that fuses: {why}.")
 
 

@@ -17,6 +17,7 @@ from mkfusion.inspection import (
     Measure,
     RegressionPerformance,
     classification_performance,
+    measures_frame,
     regression_performance,
     score_bounds,
 )
@@ -62,6 +63,21 @@ class SurvivalPerformance(NamedTuple):
     measures: dict[str, Measure]
     n_samples: int
     confidence_level: float
+
+    def to_frame(self) -> Any:
+        """Return the measures as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (n_measures, 5)
+            Columns value, low, high, nothing, best.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return measures_frame(self.measures)
 
 
 Performance = ClassificationPerformance | RegressionPerformance | SurvivalPerformance

@@ -17,7 +17,12 @@ from mkfusion.data._columns import (
     select_columns,
     top_levels,
 )
-from mkfusion.data._containers import as_plain, with_numbers
+from mkfusion.data._containers import (
+    as_plain,
+    refuse_others,
+    refuse_several,
+    with_numbers,
+)
 from mkfusion.data._folds import find_splitter, read_splits, splits_among
 from mkfusion.data._kinds import (
     Column,
@@ -146,6 +151,8 @@ __all__ = [
     "read_target",
     "read_weights",
     "refuse_empty",
+    "refuse_others",
+    "refuse_several",
     "refuse_misnamed",
     "refuse_unknown",
     "remember_features",

@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 
 from mkfusion._compat import safe_indexing
 from mkfusion._messages import shown
-from mkfusion.data._containers import as_plain, refuse_others
+from mkfusion.data._containers import as_plain, refuse_others, refuse_several
 from mkfusion.data._modalities import Modalities
 
 _MAX_NAMES_SHOWN = 20
@@ -43,6 +43,7 @@ def as_table(X: Any) -> Any:
     if hasattr(X, "columns"):
         return X
     refuse_others(X)
+    refuse_several(X)
     # Values are left to the kernels: they may be texts.
     return check_array(X, accept_sparse="csr", dtype=None, ensure_all_finite=False)
 

@@ -83,10 +83,36 @@ def refuse_others(X: Any) -> None:
         return
     if X is None or np.isscalar(X):
         return  # scikit-learn has words for these
+    several = " Several modalities are Modalities(X)." if isinstance(X, dict) else ""
     raise TypeError(
         f"X is a {type(X).__name__}; expected an array, a DataFrame, a sparse matrix, "
-        "a list or Modalities."
+        f"a list or Modalities.{several}"
     )
+
+
+def refuse_several(data: Any, argument: str = "X") -> None:
+    """Refuse a list of tables or larger arrays in place of one table.
+
+    Parameters
+    ----------
+    data : object
+    argument : str, default="X"
+        What to call it in messages.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    if not isinstance(data, list | tuple):
+        return
+    shapes = [tuple(getattr(one, "shape", ())) for one in data]
+    if any(len(shape) > 1 for shape in shapes):
+        raise ValueError(
+            f"{argument} is a list of arrays, of shapes such as {max(shapes, key=len)}; expected "
+            "one row for each sample. Several modalities of the same samples are "
+            "Modalities(name=array, ...)."
+        )
 
 
 def with_numbers(data: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,12 +74,15 @@ def read_target(X: Any, y: Any, expected: str = "class labels or numbers") -> ND
     Raises
     ------
     ValueError
-        If there is none, not as many as samples, or some are missing or infinite.
+        If there is none, not as many as samples, some are missing or infinite, or they are dates
+        or durations.
     """
     check_rows(X, y=y)
     y = _in_one_dimension(y, expected)
+    _refuse_times(y)
     if y.dtype.kind != "f":  # of objects scikit-learn would not say what they are
         _refuse_gaps(y, "y")
+    _refuse_nan(y)
     assert_all_finite(y, input_name="y")
     _check_length(X, y)
     return y
@@ -129,16 +133,19 @@ def read_numbers(X: Any, y: Any) -> Floats:
     Raises
     ------
     ValueError
-        If there are no numbers, not as many as samples, some are not finite, or they are in
-        another order.
+        If there are no numbers, not as many as samples, some are not finite or are dates or
+        durations, or they are in another order.
     """
     check_rows(X, y=y)
     y = _in_one_dimension(y, "numbers")
+    _refuse_times(y)
     if y.dtype.kind == "U":
         y = y.astype(object)  # texts that cannot be converted are then shown as they are
     # As numbers first: missing ones may hide among objects.
     try:
-        values: Floats = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        values: Floats = check_array(
+            y, ensure_2d=False, dtype=np.float64, ensure_all_finite=False, input_name="y"
+        )
     except (TypeError, ValueError) as error:
         texts = [i for i, value in enumerate(y) if isinstance(value, str)]
         row = first_text(y[texts])
@@ -147,6 +154,8 @@ def read_numbers(X: Any, y: Any) -> Floats:
         raise type(error)(
             f"y holds {shown(y[texts[row]])} in row {texts[row]}; expected numbers: {error}"
         ) from error
+    _refuse_nan(values)
+    assert_all_finite(values, input_name="y")
     _check_length(X, values)
     return values
 
@@ -220,7 +229,14 @@ def read_survival(X: Any, y: Any, *, some_events: bool = True) -> Survival:
     if y is None:
         raise ValueError(f"y: {_SURVIVAL}; requires y to be passed, but the target y is None.")
     if not is_survival(y):
-        raise ValueError(f"y is {shown(y)}; {_SURVIVAL}.")
+        such = f"a {type(y).__name__}"
+        way = ""
+        if hasattr(y, "columns") and hasattr(y, "to_records"):
+            such += f" with the columns {list(y.columns)}"
+            way = " y.to_records(index=False) makes one."
+        elif getattr(y, "dtype", None) is not None:
+            such = f"of {y.dtype}"
+        raise ValueError(f"y is {such}; {_SURVIVAL}.{way}")
     given = np.asarray(y)
     kinds = {name: given.dtype[name].kind for name in given.dtype.names or ()}
     if sorted("b" if kind == "b" else "n" for kind in kinds.values()) != ["b", "n"] or (
@@ -270,6 +286,28 @@ def checked_survival(
             "censored samples alone nothing is learned."
         )
     return found
+
+
+def _refuse_times(y: NDArray[Any]) -> None:
+    """Refuse dates and durations, which may be a quantity in any unit, or name visits."""
+    cells = y[~missing_cells(y)]
+    among = cells.dtype == object and any(isinstance(one, date | timedelta) for one in cells)
+    if y.dtype.kind in "mM" or among:
+        such = f", such as {shown(cells[0])}" if len(cells) else ""
+        raise ValueError(
+            f"y holds dates or durations{such}; expected class labels or numbers. As texts, "
+            "y.astype(str), they are labels; days from the first of them on, (y - y.min()) / "
+            "np.timedelta64(1, 'D'), are numbers."
+        )
+
+
+def _refuse_nan(y: NDArray[Any]) -> None:
+    gaps = np.flatnonzero(np.isnan(y)) if y.dtype.kind == "f" else np.array([], dtype=np.intp)
+    if len(gaps):
+        raise ValueError(
+            f"Input y contains NaN: {len(gaps)} of {len(y)} values, such as that of sample "
+            f"{gaps[0]}; expected one for each sample."
+        )
 
 
 def _refuse_mixed(y: NDArray[Any]) -> None:

@@ -71,6 +71,7 @@ from mkfusion.inspection._performance import (
     Measure,
     RegressionPerformance,
     classification_performance,
+    measures_frame as measures_frame,
     regression_performance,
 )
 from mkfusion.inspection._projection import (

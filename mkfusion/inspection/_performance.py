@@ -62,6 +62,27 @@ class Measure(NamedTuple):
     best: float
 
 
+def measures_frame(measures: Mapping[str, Measure]) -> Any:
+    """Return measures as a pandas DataFrame, a row for each.
+
+    Parameters
+    ----------
+    measures : mapping of str to Measure
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_measures, 5)
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    rows = list(measures.values())
+    columns = {name: [getattr(row, name) for row in rows] for name in Measure._fields}
+    return as_frame(columns, list(measures), "measure")
+
+
 class _Performance:
     """What both kinds have in common."""
 
@@ -82,9 +103,7 @@ class _Performance:
         ImportError
             If pandas is not installed.
         """
-        rows = list(self.measures.values())
-        columns = {name: [getattr(row, name) for row in rows] for name in Measure._fields}
-        return as_frame(columns, list(self.measures), "measure")
+        return measures_frame(self.measures)
 
     def __repr__(self) -> str:
         said = ", ".join(

@@ -184,6 +184,7 @@ def tested_samples(
             "2 and of 4 samples, and with 60."
         )
     notes += _lacking_notes(source.names, there)
+    unit = "samples"
     if counts[1] < counts[0] and _constant_within(target, codes):
         notes.append(
             f"y is the same within every group: the test compares {counts[1]} groups, each by the "
@@ -191,7 +192,8 @@ def tested_samples(
         )
         grams, there, target = _by_group(grams, there, target, codes)
         codes = np.arange(len(target))
-    target = _checked_target(target, classes)
+        unit = "groups"
+    target = _checked_target(target, classes, unit)
     draws = draw(codes, n_signs, n_permutations, rng)
     tested = TestedSamples(source.names, grams, there, target, classes, codes, draws, counts, ())
     for name, C in zip(tested.names, tested.centred(), strict=True):
@@ -373,7 +375,7 @@ def _as_target(X: Any, y: Any, task: Any) -> tuple[Floats, NDArray[Any] | None]:
     return labels.codes.astype(np.float64), labels.classes
 
 
-def _checked_target(y: Floats, classes: NDArray[Any] | None) -> Floats:
+def _checked_target(y: Floats, classes: NDArray[Any] | None, unit: str) -> Floats:
     """Return standardised numbers or codes, after a look at how many there are of each."""
     if classes is None:
         if not np.ptp(y) > 0.0:
@@ -384,8 +386,8 @@ def _checked_target(y: Floats, classes: NDArray[Any] | None) -> Floats:
     k = int(counts.argmin())
     if counts[k] < LEAST_OF_A_CLASS:
         raise ValueError(
-            f"y has {counts[k]} of the class {shown(classes[k])}; expected at least "
-            f"{LEAST_OF_A_CLASS} of each, or groups of samples that are all of the class."
+            f"y has {counts[k]} {unit} of the class {shown(classes[k])}; expected at least "
+            f"{LEAST_OF_A_CLASS} {unit} of each class."
         )
     return y
 

@@ -216,9 +216,11 @@ class BaseMKLCV(BaseMKL):
         try:
             splits = self._splits(training, for_splitter)
         except ValueError as error:
+            advice = "fewer folds, or more samples"
+            if "'groups' parameter should not be None" in str(error):
+                advice = "groups, as fit takes them"
             raise ValueError(
-                f"cv={shown(self.cv)} does not split the {n} samples: {error} Expected fewer "
-                "folds, or more samples."
+                f"cv={shown(self.cv)} does not split the {n} samples: {error} Expected {advice}."
             ) from error
         folds = []
         for number, (train, test) in enumerate(splits):

@@ -164,6 +164,12 @@ def _predicted(result: Result) -> str:
         f"{format_p_relation(found.p_value)}, corrected resampled t-test on "
         f"{len(conditions.folds)} folds."
     )
+    if found.reference == NOTHING:
+        sentence += (
+            f" That is the reference which is less surely beaten: against the {BEST_SINGLE} it "
+            f"saves {format_effect(found.single, conditions.alpha)}; p "
+            f"{format_p_relation(found.single.p_value)}."
+        )
     seen = found.p_value < conditions.alpha and found.test.low > 0
     if seen and found.verdict == UNDECIDED:
         sentence += (

@@ -558,15 +558,18 @@ class KernelStack:
         """
         n_rows, n_cols, n_kernels = self.shape
         if n_rows != n_cols:
-            first = ""
+            hint = (
+                "If these are samples, a ColumnKernelizer in front of the estimator, in a "
+                "Pipeline, makes kernels of them."
+            )
             if n_cols == n_kernels:
-                first = (
-                    f" These seem to be {n_rows} kernels in an array with the kernels first: "
+                hint = (
+                    f"These seem to be {n_rows} kernels in an array with the kernels first: "
                     "np.moveaxis(kernels, 0, -1) puts them last."
                 )
             raise ValueError(
                 f"{name} has shape {self.shape}; expected square training kernels, with one row "
-                f"and one column for each training sample.{first}"
+                f"and one column for each training sample. {hint}"
             )
         unchecked = np.flatnonzero(~self.known_gram)
         if len(unchecked):

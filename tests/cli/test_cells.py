@@ -36,10 +36,21 @@ def test_words_are_gaps_among_values_only(tmp_path, capsys):
         ]
     said = capsys.readouterr().err
     assert (
-        "'NA' in 3, 'NULL' in 1, 'nan' in 1 cells of 'number', 'truth', 'time', ... (4 in" in said
+        "'NA' in 2 cells of 'number', 'time' and 'NULL' in 1 cells of 'truth' and 'NA' in 1, 'nan' "
+        "in 1 cells of 'void' are empty cells" in said
     )
     assert "'None' in 1, 'NA' in 1 cells of 'text' are texts as any other" in said
     assert said.count("\n") == 2
+
+
+def test_words_of_many_columns_are_told_together(tmp_path, capsys):
+    words = ["NA", "NULL", "nan", "None"]
+    cells = {f"c{i}": [words[i], "1.5", "2"] for i in range(4)}
+    pd.DataFrame(cells).to_csv(tmp_path / "a.csv", index=False)
+    read_table(str(tmp_path / "a.csv"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(f"'{word}' in 1" in line for word in words)
+    assert "cells of 'c0', 'c1', 'c2', ... (4 in all) are empty cells" in line
 
 
 def test_kinds_that_a_model_knows_settle_what_words_are(tmp_path, capsys):

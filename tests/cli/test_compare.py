@@ -161,10 +161,13 @@ def test_ids_that_lack_a_modality_are_dropped_or_kept(folder, study, run, seen):
     for word in ("2 of 40", "'gyro'", "gyro.csv", "'s03'", "--missing drop", "--missing keep"):
         assert word in complaint
     code, _, complaint = run(*SEVERAL, *QUICK, "--missing", "drop")
-    assert (code, complaint) == (0, "note: 2 of 40 samples lack a modality and are left out\n")
+    assert (code, complaint) == (
+        0,
+        "note: 2 of 40 samples lack a modality ('gyro' 2) and are left out\n",
+    )
     code, _, complaint = run(*SEVERAL, *QUICK, "--missing", "keep")
     assert code == 0
-    assert complaint.startswith("note: 2 of 40 samples lack a modality and are kept\n")
+    assert complaint.startswith("note: 2 of 40 samples lack a modality ('gyro' 2) and are kept\n")
     lacking = study["sample"].isin(["s03", "s08"])
     assert same(seen[0][2], directly(study[~lacking].reset_index(drop=True)))
     gaps = study.copy()

@@ -261,12 +261,39 @@ def test_samples_of_one_patient_and_expressions_without_a_match_are_refused(fold
     both = pd.concat([accel.rename(lambda one: f"{one}-01"), accel.rename(lambda one: f"{one}-11")])
     both.rename_axis("sample").to_csv("accel.csv")
     arguments = ("labels.csv", "accel.csv", "--target", "label", "--id", "sample", "--id-regex")
-    with pytest.raises(UsageError, match=r"'accel.csv' names 40 samples more than once: 's\d\d'"):
+    message = r"'\^s\.\.' finds 's(\d\d)' in 2 ids of 'accel.csv': 's\1-01', 's\1-11'; keep one"
+    with pytest.raises(UsageError, match=message):
         load(*arguments, "^s..")
     with pytest.raises(UsageError, match="--id-regex 'TCGA' is in none of the ids, such as 's00'"):
         load(*arguments, "TCGA")
     with pytest.raises(SystemExit):
         load(*arguments, "(")
+
+
+@pytest.mark.parametrize(
+    ("rename", "regex"),
+    [
+        ("{}-01A", r"begins with 's..': --id-regex .* '\^\.\{3\}', the first 3 characters"),
+        ("S.{0[1]}{0[2]}", "differ in case or punctuation only: write them alike"),
+    ],
+)
+@pytest.mark.parametrize("in_header", [False, True])
+def test_ids_that_are_nearly_alike_are_told_how(folder, tables, rename, regex, in_header):
+    labels, accel, _ = tables
+    labels.to_csv("labels.csv")
+    accel = accel.rename(index=rename.format)
+    table = accel.T.rename_axis("feature") if in_header else accel.rename_axis("sample")
+    table.to_csv("accel.csv")
+    with pytest.raises(UsageError, match=regex):
+        load("labels.csv", "accel.csv", "--target", "label", "--id", "sample")
+
+
+def test_nothing_is_told_of_ids_that_are_not_alike(folder, tables):
+    labels, accel, _ = tables
+    labels.to_csv("labels.csv")
+    accel.rename(index="x{}".format).rename_axis("sample").to_csv("accel.csv")
+    with pytest.raises(UsageError, match=r"no id is in both files; .*such as 'xs\d\d'$"):
+        load("labels.csv", "accel.csv", "--target", "label", "--id", "sample")
 
 
 # ------------------------------------------------------------------------------ names of tables

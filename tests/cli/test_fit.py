@@ -262,3 +262,14 @@ def test_kernel_of_numbers_for_texts(folder, study, run):
     code, _, complaint = run(*FIT, "--kernel", "gyro=rbf")
     assert code == 2
     assert "--kernel gyro=rbf is for numbers, and column 'g3' holds none" in complaint
+
+
+def test_models_of_few_gaps_speak_of_what_the_command_line_has(folder, run):
+    gyro = pd.read_csv("gyro.csv")
+    gyro[gyro["sample"] != "s03"].to_csv("gyro.csv", index=False)
+    files = ("labels.csv", "accel.csv", "gyro.csv", "--id", "sample", "--target", "label")
+    code, _, said = run("fit", *files, "--missing", "keep", "--C", "1", "-o", "m.skops")
+    assert code == 0
+    assert "1 of 40 samples lack a modality ('gyro' 1) and are kept" in said
+    assert said.count("note: --missing keep, and less than 20% of the training samples lack") == 1
+    assert "LateFusionClassifier" not in said

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import BrokenExecutor
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 
 import mkfusion
+from mkfusion.cli._errors import notes_for_warnings
 from mkfusion.cli._interrupts import interrupts_end_here
 
 MODALITIES = ("--modality", "accel=ax,ay", "--modality", "gyro=g*")
@@ -399,3 +401,14 @@ def test_an_interruption_is_one_line(folder, run, monkeypatch):
     code, shown, complaint = run("compare", *TABLE, "-o", "report.html")
     assert (code, shown, complaint) == (130, "", "mkfusion: interrupted\n")
     assert sorted(os.listdir(folder)) == before
+
+
+def test_warnings_of_folds_that_differ_in_numbers_only_are_said_once(capsys) -> None:
+    with notes_for_warnings():
+        for fold, kernel in enumerate(["m1", "m1", "m2"]):
+            warnings.warn(f"kernel '{kernel}' is poor: {0.5 + fold:.2f} of 60", stacklevel=1)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "note: kernel 'm1' is poor: 0.50 of 60",
+        "note: kernel 'm2' is poor: 2.50 of 60",
+    ]

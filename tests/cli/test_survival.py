@@ -147,7 +147,7 @@ def test_negative_times_and_no_events(patients, run) -> None:
     patients.assign(months=-1.0).to_csv("clinical.csv", index=False)
     code, _, err = run("compare", "clinical.csv", *FILES[1:], *DIED)
     assert code == 2
-    assert "--time 'months' is -1 for sample 0" in err
+    assert "--time 'months' is -1 in row 1 (counted from 1 below the header)" in err
     patients.assign(died=0).to_csv("clinical.csv", index=False)
     code, _, err = run("compare", "clinical.csv", *FILES[1:], *DIED)
     assert code == 2

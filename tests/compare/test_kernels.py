@@ -233,3 +233,13 @@ def test_images_are_compared_by_the_kernels_that_auto_chooses():
     assert found.not_applicable_ == {"early fusion": "'image' is images"}
     assert found.scores("image alone").mean() > 0.8
     assert found.conditions_.modalities[0].shape == "images of 24 x 24 pixels"
+
+
+def test_columns_of_dates_are_named_where_a_method_cannot_use_them():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    clinical = pd.DataFrame({"age": rng.normal(size=60) + y, "seen": pd.to_datetime(y, unit="D")})
+    X = Modalities(clinical=clinical, gait=rng.normal(size=(60, 2)))
+    found = compare_fusion(X, y, **{**QUICK, "methods": ["uniform", "linear"]})
+    reason = "'clinical' is a table with dates or durations ('seen')"
+    assert found.not_applicable_ == {"penalised linear (joined)": reason}

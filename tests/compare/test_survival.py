@@ -145,6 +145,14 @@ def test_reports_are_whole(compared, tmp_path) -> None:
     compared.to_predictions(tmp_path / "told.csv")
 
 
+def test_performance_as_a_frame_has_its_measures(compared) -> None:
+    found = compared.performance()
+    table = found.to_frame()
+    assert table.index.tolist() == list(found.measures)
+    for name, measure in found.measures.items():
+        assert tuple(table.loc[name, list(measure._fields)]) == tuple(measure)
+
+
 def test_performance_is_the_mean_of_folds_with_the_corrected_interval(compared, tmp_path) -> None:
     """The scores of folds are scikit-survival's, as tested above; the interval is by the book."""
     ratio = np.mean([len(test) / len(train) for train, test in compared.conditions_.folds])

@@ -404,6 +404,16 @@ def test_what_is_neither_array_nor_table_is_refused_with_the_remedy() -> None:
         ColumnKernelizer([("a", "rbf", [0])]).fit(row for row in [[1.0], [2.0]])
 
 
+def test_modalities_in_a_list_or_a_dict_are_told_what_holds_them() -> None:
+    parts = {"a": np.zeros((4, 2)), "b": np.zeros((4, 3, 5))}
+    for estimator in (ColumnKernelizer([("a", "rbf", "a")]), LateFusionClassifier()):
+        with pytest.raises(TypeError, match=r"X is a dict; .*are Modalities\(X\)"):
+            estimator.fit(parts, [0, 1, 0, 1])
+        with pytest.raises(ValueError, match=r"such as \(4, 3, 5\); .*Modalities\(name=array"):
+            estimator.fit(list(parts.values()), [0, 1, 0, 1])
+    assert Modalities(parts).names == ["a", "b"]
+
+
 # ------------------------------------------------------------------ transformers of one's own
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -15,6 +17,7 @@ from mkfusion.data import (
     read_groups,
     read_labels,
     read_numbers,
+    read_target,
     read_weights,
     seems_classes,
 )
@@ -46,7 +49,9 @@ def test_labels_from_decisions_are_those_of_scikit_learn(n_classes: int) -> None
         (read_labels, ["rock"] * 4, "y has one class, 'rock'; expected at least two classes"),
         (read_labels, np.zeros(4), r"y has one class, 0\.0; expected"),
         (read_labels, [1, 2, 1], "y has 3 samples; expected 4"),
-        (read_labels, [0.0, 1.0, np.nan, 1.0], "y contains NaN"),
+        (read_labels, [0.0, 1.0, np.nan, 1.0], "y contains NaN: 1 of 4 values, .* sample 2;"),
+        (read_labels, pd.array([True, pd.NA, False, True]), "y contains NaN: 1 .* sample 1;"),
+        (read_numbers, [np.nan, 1.0, np.nan, 1.0], "y contains NaN: 2 of 4 values, .* sample 0;"),
         (read_labels, np.array(["a", np.nan, "b", None], dtype=object), "y has 2 missing labels"),
         (read_labels, [0.1, 1.0, 0.3, 1.0], "continuous"),
         (read_labels, np.eye(4), r"y has shape \(4, 4\), 4 targets .*MultiOutputClassifier"),
@@ -67,6 +72,34 @@ def test_labels_from_decisions_are_those_of_scikit_learn(n_classes: int) -> None
 def test_bad_targets(read: Any, y: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read(X, y)
+
+
+DAYS = ["2020-01-03", "2020-01-01", "2020-01-03", "2020-01-11"]
+
+
+@pytest.mark.parametrize("read", [read_labels, read_numbers, read_target])
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array(DAYS, dtype="datetime64[D]"),
+        np.array([2, 0, 2, 10], dtype="timedelta64[D]"),
+        pd.Series(pd.to_datetime(DAYS)),
+        pd.Series(pd.to_datetime(DAYS).tz_localize("UTC")),
+        pd.Series(pd.to_datetime([*DAYS[:3], None])),
+        np.array([date.fromisoformat(day) for day in DAYS], dtype=object),
+    ],
+    ids=["dates", "durations", "Series", "time zone", "gap", "objects"],
+)
+def test_dates_are_refused_with_what_makes_them_labels_or_numbers(read: Any, y: Any) -> None:
+    with pytest.raises(ValueError, match=r"y holds dates or durations.* y\.astype\(str\)"):
+        read(X, y)
+
+
+def test_the_way_from_dates_to_labels_and_numbers_that_is_told() -> None:
+    y = pd.Series(pd.to_datetime(DAYS))
+    np.testing.assert_array_equal(read_labels(X, y.astype(str)).codes, [1, 0, 1, 2])
+    days = (y - y.min()) / np.timedelta64(1, "D")
+    np.testing.assert_array_equal(read_numbers(X, days), [2.0, 0.0, 2.0, 10.0])
 
 
 @pytest.mark.parametrize(

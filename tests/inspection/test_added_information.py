@@ -230,7 +230,11 @@ def test_the_seed_settles_it():
         ({"groups": np.arange(40) % 9}, "there are 9 groups; expected at least 10"),
         ({"y": np.ones(40), "task": "regression"}, "y is 1.0 for every sample"),
         ({"y": np.ones(40)}, "y has one class"),
-        ({"y": np.arange(40) < 7}, "y has 7 of the class True; expected at least 8"),
+        ({"y": np.arange(40) < 7}, "y has 7 samples of the class True; expected at least 8 sam"),
+        (
+            {"y": np.arange(40) // 4 < 4, "groups": np.arange(40) // 4},  # 16 samples of it
+            "y has 4 groups of the class True; expected at least 8 groups of each",
+        ),
         ({"y": np.arange(40)}, 'expected task="classification" or task="regression"'),
         ({"y": np.arange(39.0)}, "y has 39 samples; expected 40"),
         ({"grams": [np.ones((40, 40)), np.eye(40)]}, "modality 'kernel0' is constant"),

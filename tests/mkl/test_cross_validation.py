@@ -398,6 +398,7 @@ def test_metadata_goes_to_the_splitter_and_to_the_scorer() -> None:
         ({"scoring": lambda *_: np.nan}, r"gave nan on a fold of 36 samples; expected a finite"),
         ({"cv": 1}, r"'cv' parameter"),
         ({"cv": 100}, r"cv=100 does not split the 178 samples: .*Expected fewer folds"),
+        ({"cv": GroupKFold(3)}, r"does not split .* Expected groups, as fit"),
         ({"cv": []}, r"cv=\[\] .*"),
         ({"cv": [(np.arange(50), np.arange(60, 70))]}, r"leaves one class, 0, among the 50"),
         ({"cv": [(np.arange(100), np.arange(0))]}, r"100 samples to learn from and 0 held out"),

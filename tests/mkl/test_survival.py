@@ -7,6 +7,7 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator
@@ -261,7 +262,9 @@ def test_warm_starts_along_a_path_reach_what_cold_ones_do() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda y: np.zeros(30), "structured array with a boolean field"),
+        (lambda y: np.zeros(30), "y is of float64; expected a structured array with a boolean f"),
+        (lambda y: pd.DataFrame(y), r"columns \['event', 'time'\]; .*y\.to_records\(index=False\)"),
+        (lambda y: y.tolist(), "y is a list; expected a structured array"),
         (lambda y: None, "requires y to be passed"),
         (lambda y: y[["time"]], r"has the fields \{'time'"),
         (lambda y: y[:-1], "y has 29 samples; expected 30"),

@@ -280,9 +280,10 @@ def test_what_was_seen_is_said_with_what_could_have_been_seen():
 
 def test_the_reference_against_which_less_is_proved_is_the_one_that_is_named():
     found = plain().verdict_._replace(reference=NOTHING)
-    assert "Against knowing nothing it saves +0.400" in " ".join(
-        verdict_sentences(plain(verdict_=found))
-    )
+    said = " ".join(verdict_sentences(plain(verdict_=found)))
+    assert "Against knowing nothing it saves +0.400" in said
+    assert "against the best single modality it saves" in said
+    assert "less surely beaten" not in " ".join(verdict_sentences(plain()))
 
 
 def test_a_gain_that_is_not_claimed_is_explained():

@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from mkfusion import Kernelizer, RBFKernel
+from mkfusion import Kernelizer, MKLClassifier, RBFKernel
 from mkfusion.stack import ComputedStack, KernelStack, as_stack
 from oracles.names import named
 
@@ -307,3 +307,9 @@ def test_kernels_of_theory_are_not_checked(monkeypatch) -> None:
 def test_training_kernels_must_be_square(stack: KernelStack) -> None:
     with pytest.raises(ValueError, match=r"X has shape \(3, 8, 3\); expected square training"):
         stack[:3].check_gram("X")
+
+
+@pytest.mark.parametrize("samples", [np.ones((8, 3)), [np.ones((8, 3)), np.zeros((8, 3))]])
+def test_samples_in_place_of_kernels_are_told_the_way(samples) -> None:
+    with pytest.raises(ValueError, match="If these are samples, a ColumnKernelizer in front"):
+        MKLClassifier().fit(samples, np.arange(8) % 2)
