@@ -7,8 +7,9 @@ from importlib.metadata import version
 
 import pytest
 
-# Before NumPy is loaded, and for processes that begin here. The matrices of tests are small, and
-# threads of BLAS that wait for a core which another process of pytest has took most of the time.
+# For what is loaded from here on and for processes that begin here, as those of -n 2 do. The
+# matrices of tests are small, and threads of BLAS that wait for a core which another process has
+# took most of the time.
 for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
