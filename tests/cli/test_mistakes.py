@@ -298,7 +298,9 @@ def test_what_cannot_be_replaced_is_said_before_the_work(folder, run, monkeypatc
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize("command", ["compare", "fit"])
 def test_full_disk(folder, command):
-    own = ["-o", "m.skops"] if command == "fit" else ["--fast", "--methods", "uniform"]
+    own = ["--C", "1", "-o", "m.skops"]
+    if command == "compare":
+        own = ["--fast", "--methods", "uniform", "--cv", "2"]
     call = [sys.executable, "-m", "mkfusion", command, *TABLE, *own]
     with open("/dev/full", "w") as full:
         done = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True)
@@ -335,7 +337,7 @@ def test_too_little_memory(folder, run, monkeypatch, error, said):
     ],
 )
 def test_our_faults_are_not_blamed_on_users(folder, run, monkeypatch, command, place, kind):
-    arguments: tuple[object, ...] = (*TABLE, "--fast", "--methods", "uniform", "--cv", 3)
+    arguments: tuple[object, ...] = (*TABLE, "--fast", "--methods", "uniform", "--cv", 2)
     if command != "compare":
         arguments = (*TABLE, "--C", 1, "-o", "model.skops")
     if command == "predict":

@@ -148,7 +148,7 @@ def test_one_that_carries_everything_is_named():
     y = rng.permutation(np.repeat([0, 1], 45))
     useful = 4.0 * y[:, np.newaxis] + rng.normal(size=(90, 2))
     X = Modalities(noise=rng.normal(size=(90, 1)), useful=useful)
-    found = compare_fusion(X, y, fast=True, methods=["uniform"])
+    found = compare_fusion(X, y, fast=True, cv=3, methods=["uniform"])
     assert found.contributions_.clear
     assert "useful carries " in str(found)
     assert found.not_answered_ == {
@@ -160,7 +160,7 @@ def test_one_that_carries_everything_is_named():
 def test_of_nothing_there_are_no_shares():
     rng = np.random.default_rng(0)
     X = Modalities(a=rng.normal(size=(60, 2)), b=rng.normal(size=(60, 2)))
-    found = compare_fusion(X, np.arange(60) % 2, fast=True, methods=["uniform"])
+    found = compare_fusion(X, np.arange(60) % 2, fast=True, cv=3, methods=["uniform"])
     assert "Which modality carries it cannot be told" in str(found)
     (table,) = [one for one in tables(found) if one.title == "Which modality carries it"]
     assert [row[table.header.index("share")] for row in table.rows] == ["–", "–", ""]
@@ -208,7 +208,7 @@ def test_projection_is_the_mean_over_all_combinations(kind):
     X = X if n_modalities == 3 else Modalities(a=X["a"], b=X["b"])
     if kind != "numbers":
         y = np.digitize(y, [0] if kind == "two classes" else [-1, 1])
-    found = compare_fusion(X, y, **{**ANSWERS, "cv": 5})
+    found = compare_fusion(X, y, **{**ANSWERS, "cv": 4})
     train, test = found.conditions_.folds[0]
     C = tuned(found, "kernel sum and products").params["C"]
     explicit = grams(X, train, test)
@@ -423,7 +423,8 @@ def test_there_are_no_features_of_nothing():
 
 def test_resumed_and_parallel_runs_say_the_same(additive, tmp_path):
     X, y, found = additive
-    compare_fusion(X, y, memory=tmp_path, **ANSWERS)
+    pieces = compare_fusion(X, y, memory=tmp_path, **ANSWERS)
+    assert str(pieces) == str(found)
     for other in (
         compare_fusion(X, y, memory=tmp_path, **ANSWERS),
         compare_fusion(X, y, n_jobs=2, **ANSWERS),

@@ -55,7 +55,7 @@ def numbers(n=80, seed=0):
 @pytest.fixture(scope="module")
 def helps():
     X, y = exclusive_or()
-    return compare_fusion(X, y, fast=True)
+    return compare_fusion(X, y, fast=True, cv=3)
 
 
 def test_every_method_is_there(helps):
@@ -71,7 +71,7 @@ def test_every_method_is_there(helps):
         "best fusion method",
     }
     assert helps.not_applicable_ == {}
-    assert len(helps.results_) == 5 * 17
+    assert len(helps.results_) == 3 * 17
     assert set(helps.conditions_.metrics) == {
         "accuracy",
         "balanced_accuracy",
@@ -104,14 +104,14 @@ def test_no_evidence_where_one_suffices():
 
 def test_regression():
     X, y = numbers()
-    found = compare_fusion(X, y, fast=True)
+    found = compare_fusion(X, y, fast=True, cv=3)
     assert found.conditions_.task == "regression"
     assert found.not_applicable_ == {
         "localized MKL": "LocalizedMKLClassifier is for classification only"
     }
     assert found.verdict_.verdict == "helps"
     assert {one.method for one in found.summary_} >= FUSIONS - {"localized MKL"}
-    shifted = compare_fusion(X, 1e4 + 100 * y, fast=True, methods=["l1_mkl", "uniform"])
+    shifted = compare_fusion(X, 1e4 + 100 * y, fast=True, cv=3, methods=["l1_mkl", "uniform"])
     for method in ("a alone", "L1 MKL", "uniform kernel sum"):
         np.testing.assert_allclose(shifted.scores(method), found.scores(method), atol=0.02)
 
@@ -125,7 +125,7 @@ def test_single_modality_is_scikit_learns_nested_cross_validation(helps):
         {"svc__C": FAST_COSTS},
         cv=StratifiedKFold(3, shuffle=True, random_state=0),
     )
-    outer = StratifiedKFold(5, shuffle=True, random_state=0)
+    outer = StratifiedKFold(3, shuffle=True, random_state=0)
     scores, inner, chosen = [], [], []
     for train, test in outer.split(np.zeros(len(y)), y):
         model.fit(X[train], y[train])
@@ -158,11 +158,11 @@ def test_test_samples_have_no_part_in_anything_else():
 def test_results_depend_on_input_and_seed_only(helps):
     X, y = exclusive_or()
     again = compare_fusion(
-        X, y, fast=True, n_jobs=2, methods=["late_stack", "lp_mkl", "localized_mkl"]
+        X, y, fast=True, cv=3, n_jobs=2, methods=["late_stack", "lp_mkl", "localized_mkl"]
     )
     for label in ("late fusion, stacked", "Lp MKL", "localized MKL", "b alone"):
         np.testing.assert_array_equal(again.scores(label), helps.scores(label))
-    other = compare_fusion(X, y, fast=True, random_state=1, methods=["uniform"])
+    other = compare_fusion(X, y, fast=True, cv=3, random_state=1, methods=["uniform"])
     assert (other.scores("a alone") != helps.scores("a alone")).any()
 
 
@@ -353,8 +353,8 @@ def test_groups_are_kept_together_for_all():
     y = rng.permutation(np.repeat([0, 1], 12))[groups]
     X = Modalities(a=subject + 0.01 * rng.normal(size=(72, 30)), b=rng.normal(size=(72, 2)))
     wanted = ["uniform", "interaction"]
-    leaky = compare_fusion(X, y, fast=True, methods=wanted)
-    honest = compare_fusion(X, y, groups=groups, fast=True, methods=wanted)
+    leaky = compare_fusion(X, y, fast=True, cv=3, methods=wanted)
+    honest = compare_fusion(X, y, groups=groups, fast=True, cv=3, methods=wanted)
     assert leaky.scores("a alone").mean() > 0.8
     assert honest.scores("a alone").mean() < 0.7
     assert honest.conditions_.n_groups == 24
@@ -384,7 +384,8 @@ def test_what_is_not_applicable_is_listed_with_the_reason():
     words = np.array(["calm slept well", "hot and restless"])
     notes = [f"{words[label]} {rng.integers(1000)}" for label in y]
     X = Modalities(vitals=rng.normal(size=(60, 2)), notes=notes)
-    found = compare_fusion(X, y, fast=True, methods=["early", "interaction", "cca", "uniform"])
+    methods = ["early", "interaction", "cca", "uniform"]
+    found = compare_fusion(X, y, fast=True, cv=3, methods=methods)
     reason = "'notes' is texts"
     assert found.not_applicable_ == {"interaction regression": reason, "CCA fusion": reason}
     assert found.scores("notes alone").mean() > 0.9
@@ -402,7 +403,7 @@ def test_a_method_that_refuses_a_fold_is_listed_and_warned_of(monkeypatch):
     monkeypatch.setattr(mkfusion, "MKLClassifier", Refusing)
     X, y = one_suffices()
     with pytest.warns(UserWarning, match="L1 MKL is listed as not applicable"):
-        found = compare_fusion(X, y, fast=True, methods=["uniform", "l1_mkl"])
+        found = compare_fusion(X, y, fast=True, cv=2, methods=["uniform", "l1_mkl"])
     assert found.not_applicable_ == {"L1 MKL": "fold 1: not <these> data"}
     assert "L1 MKL" not in {one.method for one in found.comparisons_}
 
@@ -415,6 +416,7 @@ def test_missing_modalities():
         Modalities(useful=useful, noise=noise),
         y,
         fast=True,
+        cv=3,
         methods=["early", "late_mean", "uniform"],
     )
     assert found.not_applicable_ == {}
@@ -455,6 +457,7 @@ def test_columns_of_a_table_and_lists_of_metrics():
         modalities,
         scoring={"f1": "f1", "mine": _right},
         fast=True,
+        cv=2,
         methods=["early", "cca"],
     )
     assert found.conditions_.metrics == ["f1", "mine"]

@@ -184,7 +184,9 @@ def test_own_methods_beside_all_and_in_the_report():
         words="my {net} of <layers>",
         reference="Me. My net. Journal of {Nets} 1 (2026).",
     )
-    found = compare_fusion(X, y, MODALITIES, methods=["all", own, Method("b", SVC())], **QUICK)
+    found = compare_fusion(
+        X, y, MODALITIES, methods=["all", own, Method("b", SVC())], fast=True, cv=2
+    )
     labels = [one.method for one in found.summary_]
     assert labels.index("localized MKL") < labels.index("my_net") < labels.index("b")
     text = found.to_markdown()

@@ -70,7 +70,7 @@ from mkfusion import Modalities
 from mkfusion.compare import compare_fusion
 data = np.load(sys.argv[1])
 X = Modalities(useful=data["useful"], noise=data["noise"])
-compare_fusion(X, data["y"], cv=5, fast=True, memory=sys.argv[2])
+compare_fusion(X, data["y"], cv=5, fast=True, methods=["uniform"], memory=sys.argv[2])
 """
 
 
@@ -86,7 +86,7 @@ def test_a_killed_comparison_goes_on(tmp_path):
     child.wait()
     before = {path: path.stat().st_mtime_ns for path in memory.rglob("output.pkl")}
     assert len(before) >= 10
-    found = compare_fusion(X, y, cv=5, fast=True, memory=memory)
+    found = compare_fusion(X, y, cv=5, fast=True, methods=["uniform"], memory=memory)
     after = {path: path.stat().st_mtime_ns for path in memory.rglob("output.pkl")}
     assert before.items() <= after.items()
     # and of the alignment, of information, and of the features on each fold

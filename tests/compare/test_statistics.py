@@ -71,7 +71,7 @@ def test_interval_ends_where_the_test_changes_its_mind():
 
 def test_the_detectable_effect_is_found_four_times_in_five():
     rng = np.random.default_rng(0)
-    noise = rng.normal(size=(4000, 60))
+    noise = rng.normal(size=(2000, 60))
     errors = np.array([corrected_t_test(row, 0.0).standard_error for row in noise])
     # By the mean of the standard errors: whoever plans has another draw than whoever tests.
     effect = (stats.norm.ppf(0.95) + stats.norm.ppf(0.8)) * errors.mean()
@@ -270,7 +270,7 @@ def test_states(information, single, nothing, metric, sesoi, wanted):
 def test_fixed_sequence_keeps_the_level_of_wrong_claims():
     """Whichever of the two claims is wrong, "helps" is said in 5 % of draws at most."""
     rng = np.random.default_rng(0)
-    n = 4000
+    n = 2000
     null = rng.uniform(size=n)
     for information, effect in ((null, 9.0), (np.zeros(n), 0.0), (null, 0.0)):
         d = rng.normal(size=(n, 25)) + effect
