@@ -5,7 +5,7 @@
 # Input: 20 seconds of white noise of a deviation of one microvolt, sampled at 100 and at 1000 Hz;
 # `compute_psd(method="multitaper")` and `method="welch"`, defaults otherwise.
 # Seen: the integral over all frequencies is 1e-12 V² by Welch and 1e-10 or 1e-9 by multitaper, although
-# `units()` is V²/Hz for all: the default normalisation "length" does not divide by the sampling rate.
+# `units()` is V²/Hz for all: the default normalisation, "length", does not divide by the sampling rate.
 # `normalization="full"` does.
 # Expected: a density whose integral is the variance, 1e-12 V², in the unit that it names.
 set -euo pipefail

@@ -3,7 +3,7 @@
 #
 # Version: scikit-bio 0.7.4.
 # Input: 100 individuals of four species: 25 of each; 40, 30, 20, 10; and 97 with one each of the others.
-# Seen: `mcintosh_e` is 0.52, 0.56 and 1. It divides the root of the summed squares, which is large where
+# Seen: `mcintosh_e` is 0.52, 0.56 and 1. As its page says, it divides the root of summed squares, large where
 # one species prevails, by its largest possible value.
 # Expected: an evenness is 1 where all species are equally frequent, and falls with dominance, as
 # `pielou_e` and `simpson_e` of the same package do on the same counts. McIntosh's own
