@@ -57,6 +57,7 @@ MAY_IMPORT = {
     "compare": {TOP, "data", "inspection", "report"},
     "testing": {"kernels", "stack"},
     "cli": {TOP, "compare", "data", "datasets", "inspection", "kernels", "report", "stack"},
+    "__main__": {"cli"},
     TOP: {"_cache"},
 }
 # What users import from; the rest serves these.

@@ -95,7 +95,7 @@ def fit(options: argparse.Namespace) -> None:
     own = kernels_of_words(options.kernel, samples.kinds)
     keeps = options.missing == "keep"
     # In every fold they would be others; `load_samples` has told of gaps.
-    instead = {MissingModalityWarning: _FEW_LACK}
+    instead: dict[type[Warning], str] = {MissingModalityWarning: _FEW_LACK}
     with notes_for_warnings(MissingCellsWarning, UnknownCategoriesWarning, instead=instead):
         with as_usage_errors(TypeError, ValueError):
             kernels = _kernels(samples.X, keeps, own)
