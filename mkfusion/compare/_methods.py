@@ -186,9 +186,11 @@ def wanted_methods(methods: Any) -> list[Method]:
         and one not in ("all", *METHODS)
     ]
     if unknown:
+        alone = isinstance(methods, str | Method)
+        came = f"is {shown(methods)}, no list" if alone else f"has {shown(unknown)}"
         raise ValueError(
-            f'methods has {shown(unknown)}; expected "all", or a list of some of {list(METHODS)} '
-            "and of Method(...)."
+            f'methods {came}; expected "all", or a list of some of {list(METHODS)} and of '
+            "Method(...)."
         )
     names = {one for one in asked if isinstance(one, str)}
     own = [one for one in asked if isinstance(one, Method) and one not in METHODS.values()]

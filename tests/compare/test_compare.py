@@ -473,7 +473,7 @@ def _right(model, X, y):
     ("given", "message"),
     [
         ({"methods": ["magic"]}, "methods has"),
-        ({"methods": "early"}, "methods has"),
+        ({"methods": "early"}, "methods is 'early', no list; expected"),
         ({"methods": ["dummy", "single"]}, "nothing that fuses"),
         ({"task": "clustering"}, "task is"),
         ({"sesoi": -1.0}, "sesoi is"),

@@ -229,7 +229,7 @@ def test_own_method_for_another_task_is_not_applicable():
         ([Method("best fusion method", SVC())], "more than one of label 'best fusion method'"),
         ([Method("a", SVC(), kind="single")], "method 'a' is of kind 'single'"),
         ([Method("a", SVC(), question="contributions")], "question 'contributions'"),
-        (Method("a", SVC()), r"methods has \[Method\(.*expected \"all\", or a list"),
+        (Method("a", SVC()), r"methods is Method\(.*, no list; expected \"all\", or a list"),
         (["early", SVC()], r"methods has \[SVC\(\)\]"),
         (
             [Method("a", SVC(), candidates={"D": [1]})],
