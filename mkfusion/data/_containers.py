@@ -90,26 +90,24 @@ def refuse_others(X: Any) -> None:
     )
 
 
-def refuse_several(data: Any, argument: str = "X") -> None:
+def refuse_several(X: Any) -> None:
     """Refuse a list of tables or larger arrays in place of one table.
 
     Parameters
     ----------
-    data : object
-    argument : str, default="X"
-        What to call it in messages.
+    X : object
 
     Raises
     ------
     ValueError
         If it is one.
     """
-    if not isinstance(data, list | tuple):
+    if not isinstance(X, list | tuple):
         return
-    shapes = [tuple(getattr(one, "shape", ())) for one in data]
+    shapes = [tuple(getattr(one, "shape", ())) for one in X]
     if any(len(shape) > 1 for shape in shapes):
         raise ValueError(
-            f"{argument} is a list of arrays, of shapes such as {max(shapes, key=len)}; expected "
+            f"X is a list of arrays, of shapes such as {max(shapes, key=len)}; expected "
             "one row for each sample. Several modalities of the same samples are "
             "Modalities(name=array, ...)."
         )
