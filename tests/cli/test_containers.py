@@ -75,7 +75,6 @@ def test_h5ad_is_a_modality_and_what_is_known_of_its_samples(
     np.testing.assert_allclose(alone.X["g"].to_numpy(), by_sample[["g1", "g2"]].to_numpy())
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_h5mu_is_its_modalities_and_some_samples_lack_one(ann, folder, by_sample, capsys):
     md = pytest.importorskip("mudata", reason="needs mkfusion[omics]")
     parts = {}

@@ -214,7 +214,6 @@ def mdata(ann, rna, obs):
     return mdata
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_mudata_is_aligned_by_name_and_lacks_what_is_not_there(mdata, rna):
     X = Modalities.from_mudata(mdata, obs=["age", "sex"], layers={"rna": "log"})
     rows = [IDS.index(one) for one in mdata.obs_names]
@@ -233,7 +232,6 @@ def test_mudata_is_aligned_by_name_and_lacks_what_is_not_there(mdata, rna):
     )
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_mudata_is_learned_from_as_aligned_tables_are(mdata, rna, obs):
     X = Modalities.from_mudata(mdata)
     proteins = pd.DataFrame(rna[:, :3] * 2 + 1, IDS)
@@ -255,7 +253,6 @@ def test_mudata_is_learned_from_as_aligned_tables_are(mdata, rna, obs):
     assert model.score(X, mdata.obs["diagnosis"]) > 0.5
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_mudata_that_cannot_be_read_is_refused_by_name(mdata, adata, ann, rna, tmp_path):
     md = pytest.importorskip("mudata", reason="needs mkfusion[omics]")
     for arguments, said in (

@@ -249,7 +249,8 @@ def test_steps_that_go_too_far(scales, shift, C, p, lam) -> None:
     y = np.array([SIGNS, OTHERS, np.where(np.arange(N) % 2, 1.0, -1.0)])[:, :n]
     cost = np.full(y.shape, C)
     stack = KernelStack.from_features(blocks)
-    found = solve_mkl(stack, y, cost, p=p, lam=lam, tol=1e-2)
+    # By how sums are rounded, the last takes 172 to 243 steps.
+    found = solve_mkl(stack, y, cost, p=p, lam=lam, tol=1e-2, max_iter=400)
     assert found.converged
     kernels = [Z @ Z.T for Z in blocks]
     f = sum(d * found.beta @ K for d, K in zip(found.weights, kernels, strict=True))
@@ -286,7 +287,9 @@ def test_the_unit_of_one_kernel_where_large_weights_are_dear(kind, unit) -> None
     loss, y = LOSSES[kind]
     cost = np.ones(y.shape)
     blocks = [*BLOCKS[:2], np.sqrt(unit) * BLOCKS[2], BLOCKS[3]]
-    found = solve_mkl(KernelStack.from_features(blocks), y, cost, loss=loss, lam=1.0, tol=1e-3)
+    # By how sums are rounded, those of several tasks take 190 to 215 steps.
+    stack = KernelStack.from_features(blocks)
+    found = solve_mkl(stack, y, cost, loss=loss, lam=1.0, tol=1e-3, max_iter=400)
     assert found.converged
     v = [found.beta @ Z for Z in blocks]
     g = np.array([np.sum(own**2) for own in v])
