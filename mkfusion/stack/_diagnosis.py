@@ -125,7 +125,8 @@ def _alignments(stack: KernelStack, which: Indices, targets: Floats) -> Floats:
     """Return Student's t of `aligned_by` of some kernels (m,); nan for the others."""
     some = few_samples(stack.shape[0])
     found = np.full(stack.shape[2], np.nan)
-    wanted = u_centred(_products(targets[some]))
+    centred = targets[some] - targets[some].mean(axis=0)
+    wanted = u_centred(centred @ centred.T)
     for k in which:
         block = np.asarray(stack.block(int(k), some, some), dtype=np.float64)
         found[k] = aligned_by(block, wanted)
@@ -150,11 +151,11 @@ def aligned_by(block: Floats, wanted: Floats) -> float:
     """
     b = len(block)
     shared = u_centred(block)
-    norms = math.sqrt(_product(shared, shared) * _product(wanted, wanted))
+    norms = math.sqrt(np.vdot(shared, shared) * np.vdot(wanted, wanted))
     if norms == 0.0:
         return 0.0
     most = 1.0 - 1e-12
-    r = min(max(_product(shared, wanted) / norms, -most), most)
+    r = min(max(float(np.vdot(shared, wanted)) / norms, -most), most)
     return r * math.sqrt((b * (b - 3) / 2 - 1) / (1.0 - r**2))
 
 
@@ -162,22 +163,10 @@ def u_centred(block: Floats) -> Floats:
     """Return the U-centred matrix, of unit size, of a symmetric one (b, b)."""
     b = len(block)
     centred = block / max(float(np.abs(block.diagonal()).mean()), _TINY)
-    diagonal = centred.ravel()[:: b + 1]  # np.fill_diagonal takes longer than the sums
-    diagonal[:] = 0.0
+    np.fill_diagonal(centred, 0.0)
     sums = centred.sum(axis=1)
     means = sums / (b - 2) - sums.sum() / (2 * (b - 1) * (b - 2))
     centred -= means[:, np.newaxis]
     centred -= means
-    diagonal[:] = 0.0
+    np.fill_diagonal(centred, 0.0)
     return centred
-
-
-def _product(first: Floats, second: Floats) -> float:
-    return float(np.vdot(first, second))
-
-
-def _products(targets: Floats) -> Floats:
-    """Return the products (b, b) of centred targets (b, n_targets)."""
-    centred = targets - targets.mean(axis=0)
-    found: Floats = centred @ centred.T
-    return found

@@ -20,6 +20,7 @@ from mkfusion import (
     mkl_path,
 )
 from mkfusion.stack import warn_degenerate
+from mkfusion.stack._diagnosis import aligned_by, u_centred
 from oracles.names import named
 
 rng = np.random.default_rng(0)
@@ -112,3 +113,31 @@ def test_several_such_kernels_are_named_in_one_warning() -> None:
     assert words[0].startswith("Kernels 'g' and 'h' are nearly constant: what differs between")
     assert "samples is 0 of k(x, x)" in words[0]
     assert words[1].startswith("Kernels 'b', 'c', 'd' and 2 more are nearly a multiple of the id")
+
+
+def test_alignment_is_a_t_test_of_pairs_of_samples() -> None:
+    """By loops: off-diagonal entries, less the means of rows and columns, and their correlation."""
+    own = np.random.default_rng(3)
+    noise, b = RBFKernel()(own.normal(size=(20, 300))), 20
+    labels = np.where(np.arange(b) % 2, 1.0, -1.0)
+    centred = []
+    for K in (noise, np.outer(labels, labels)):
+        sums = [sum(K[i, j] for j in range(b) if j != i) for i in range(b)]
+        total = sum(sums) / ((b - 1) * (b - 2))
+        centred.append(
+            [
+                K[i, j] - sums[i] / (b - 2) - sums[j] / (b - 2) + total
+                for i in range(b)
+                for j in range(b)
+                if i != j
+            ]
+        )
+    cross, first, second = (
+        sum(u * v for u, v in zip(x, z, strict=True))
+        for x, z in ((centred[0], centred[1]), (centred[0], centred[0]), (centred[1], centred[1]))
+    )
+    r = cross / (first * second) ** 0.5
+    t = r * ((b * (b - 3) / 2 - 1) / (1 - r * r)) ** 0.5
+    for order in "CF":  # in memory
+        wanted = u_centred(np.outer(labels, labels))
+        assert aligned_by(np.array(noise, order=order), wanted) == pytest.approx(t, rel=1e-10)
